@@ -1,0 +1,184 @@
+package flash
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// The contents of a chip: a table of chunks, each a table of sectors. A nil
+// chunk or sector is erased and never worn. Nodes carry the token of the
+// device that may change them in place; a node with another token is shared
+// and is copied before the first change. A fork gives parent and child new
+// tokens, so it copies the root table and nothing else.
+
+const sectorsPerChunk = 64
+
+// token identifies one writer. It must not be empty: distinct zero-size
+// variables may have equal addresses.
+type token struct{ _ byte }
+
+type chunk struct {
+	owner   *token
+	sectors [sectorsPerChunk]*sector
+	hash    atomic.Pointer[[sha256.Size]byte] // nil when a sector changed
+}
+
+type sector struct {
+	owner *token
+	wear  uint32 // erases
+	hash  atomic.Pointer[[sha256.Size]byte]
+	data  []byte
+}
+
+type tree struct {
+	sectorSize int64
+	owner      *token
+	root       []*chunk
+}
+
+func newTree(g Geometry) tree {
+	sectors := g.Size / g.SectorSize
+	return tree{
+		sectorSize: g.SectorSize,
+		owner:      new(token),
+		root:       make([]*chunk, (sectors+sectorsPerChunk-1)/sectorsPerChunk),
+	}
+}
+
+func (t *tree) locate(off int64) (ci, si int64) {
+	s := off / t.sectorSize
+	return s / sectorsPerChunk, s % sectorsPerChunk
+}
+
+// sectorAt returns the sector that holds off, or nil if it was never touched.
+func (t *tree) sectorAt(off int64) *sector {
+	ci, si := t.locate(off)
+	if c := t.root[ci]; c != nil {
+		return c.sectors[si]
+	}
+	return nil
+}
+
+func (t *tree) read(p []byte, off int64) {
+	for len(p) > 0 {
+		at := off & (t.sectorSize - 1)
+		n := min(t.sectorSize-at, int64(len(p)))
+		if s := t.sectorAt(off); s != nil {
+			copy(p[:n], s.data[at:])
+		} else {
+			fillErased(p[:n])
+		}
+		off, p = off+n, p[n:]
+	}
+}
+
+// ownSector returns the sector at off as one that this tree may change.
+// If fresh is set the caller overwrites all of it.
+func (t *tree) ownSector(off int64, fresh bool) *sector {
+	ci, si := t.locate(off)
+	c := t.root[ci]
+	switch {
+	case c == nil:
+		c = &chunk{owner: t.owner}
+		t.root[ci] = c
+	case c.owner != t.owner:
+		c = &chunk{owner: t.owner, sectors: c.sectors}
+		t.root[ci] = c
+	default:
+		c.hash.Store(nil)
+	}
+	s := c.sectors[si]
+	switch {
+	case s == nil:
+		s = &sector{owner: t.owner, data: make([]byte, t.sectorSize)}
+		if !fresh {
+			fillErased(s.data)
+		}
+		c.sectors[si] = s
+	case s.owner != t.owner:
+		n := &sector{owner: t.owner, wear: s.wear, data: make([]byte, t.sectorSize)}
+		if !fresh {
+			copy(n.data, s.data)
+		}
+		s = n
+		c.sectors[si] = s
+	default:
+		s.hash.Store(nil)
+	}
+	return s
+}
+
+// writable returns the whole sector that holds off, ready to be changed.
+func (t *tree) writable(off int64) []byte { return t.ownSector(off, false).data }
+
+func (t *tree) erase(off int64) {
+	s := t.ownSector(off, true)
+	fillErased(s.data)
+	s.wear++
+}
+
+func (t *tree) fork() tree {
+	n := tree{sectorSize: t.sectorSize, owner: new(token), root: make([]*chunk, len(t.root))}
+	copy(n.root, t.root)
+	t.owner = new(token) // what both now see belongs to neither
+	return n
+}
+
+var erasedBlock = bytes.Repeat([]byte{0xFF}, DefaultSectorSize)
+
+func fillErased(p []byte) {
+	for len(p) > 0 {
+		p = p[copy(p, erasedBlock):]
+	}
+}
+
+// contentHash is the SHA-256 of the sector size, the number of sectors and
+// the hashes of all chunks, each the SHA-256 of its sectors' hashes. Only what
+// changed since the last call is hashed again.
+func (t *tree) contentHash(sectors int64) [sha256.Size]byte {
+	erasedSector := sha256.Sum256(bytes.Repeat([]byte{0xFF}, int(t.sectorSize)))
+	h := sha256.New()
+	var head [16]byte
+	binary.LittleEndian.PutUint64(head[:], uint64(t.sectorSize))
+	binary.LittleEndian.PutUint64(head[8:], uint64(sectors))
+	h.Write(head[:])
+	var erasedChunk *[sha256.Size]byte
+	for _, c := range t.root {
+		if c == nil {
+			if erasedChunk == nil {
+				sum := new(chunk).sum(&erasedSector)
+				erasedChunk = &sum
+			}
+			h.Write(erasedChunk[:])
+			continue
+		}
+		sum := c.hash.Load()
+		if sum == nil {
+			fresh := c.sum(&erasedSector)
+			sum = &fresh
+			c.hash.Store(sum)
+		}
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func (c *chunk) sum(erased *[sha256.Size]byte) [sha256.Size]byte {
+	h := sha256.New()
+	for _, s := range c.sectors {
+		if s == nil {
+			h.Write(erased[:])
+			continue
+		}
+		sum := s.hash.Load()
+		if sum == nil {
+			fresh := sha256.Sum256(s.data)
+			sum = &fresh
+			s.hash.Store(sum)
+		}
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}

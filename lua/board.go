@@ -1,0 +1,133 @@
+package lua
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"airlift/flash/mount"
+)
+
+// Board is everything that a script machine can reach: the small interface
+// between scripts and the emulated device. All calls and callbacks happen on
+// the goroutine that runs the scripts.
+type Board interface {
+	Clock
+	// Firmware says what the core is.
+	Firmware() Firmware
+	// Identity says who the module is.
+	Identity() Identity
+	// Files is the tree of mounted file systems.
+	Files() *mount.Table
+	// PowerLost reports that the power is gone. The machine then unwinds
+	// without running another instruction.
+	PowerLost() bool
+	// Log takes one line of the device's log, without the line feed.
+	Log(line string)
+	// Net is the network.
+	Net() Net
+	// Fota is the core's updater, or nil if the firmware has none.
+	Fota() Fota
+	// Rand returns the random stream of a component for this boot.
+	Rand(component string) *rand.Rand
+	// Hardware records what scripts do to pins, serial ports, power states.
+	Hardware(ev HardwareEvent)
+	// Poweron says why the device started, as pm.lastReson() reports it.
+	Poweron() [4]int
+	// UnixTime is the device's idea of the time, in seconds UTC.
+	UnixTime() int64
+	SetUnixTime(sec int64)
+}
+
+// Clock is virtual time. It moves only in Step and Sleep.
+type Clock interface {
+	// Now returns the time since the device was switched on or reset.
+	Now() time.Duration
+	// After calls fn when delay has passed, from within Step. Calls due at the
+	// same time happen in the order in which they were asked for. Cancel may
+	// be called at any time, also by fn.
+	After(delay time.Duration, fn func()) (cancel func())
+	// Step moves to the next thing that is due and does it. It returns false
+	// if nothing will ever happen again. It unwinds (does not return) when the
+	// run's time is up.
+	Step() bool
+	// Sleep lets time pass with nothing but flash and network going on behind
+	// the scripts' back, as a busy C function does.
+	Sleep(time.Duration)
+}
+
+// Firmware is what scripts can find out about the core.
+type Firmware struct {
+	Model     string // "Air601"
+	BSP       string // "AIR601"
+	Version   string // "V1025"
+	Base      string // "23.11", LuatOS core version
+	BuildDate string // "Apr 20 2026"
+	BuildTime string // "12:00:00"
+	Bits      int    // 32 or 64
+	// CoreDate and LibDate ("2025-11-14") decide between behaviours that
+	// changed over time.
+	CoreDate, LibDate    string
+	Fota, FileOTA        bool
+	Mobile, Wlan         bool
+	LuaMemory, SysMemory int64 // bytes
+	HTTPHeaderLimit      int   // bytes of response head the http client takes
+	FlashSize            int64
+}
+
+// Identity is who the module is. Empty means that it has no such thing.
+type Identity struct {
+	IMEI string // 15 digits
+	MAC  string // 12 upper-case hex digits
+	MUID string // unique id of the MCU, raw bytes
+}
+
+// Fota is the core's updater as scripts see it: plain C results. The machine
+// asks Board.PowerLost after every call.
+type Fota interface {
+	Init(start, length int64) int
+	Write(p []byte) int
+	Done() int
+	End(ok bool) int
+	WaitReady() bool
+}
+
+// Net is the network below the libraries: TCP connections whose events arrive
+// in virtual time, from within Clock.Step.
+type Net interface {
+	// Ready reports whether the module has an address.
+	Ready() bool
+	// LocalIP returns the module's address, mask and gateway.
+	LocalIP() (ip, mask, gateway string)
+	// Dial starts to connect. The events' functions are never nil. A name
+	// that does not resolve is an error of Connected.
+	Dial(host string, port int, tls *TLS, ev ConnEvents) Conn
+}
+
+// TLS asks for an encrypted connection.
+type TLS struct {
+	ServerName string
+	CACert     string // PEM; empty means that the server is not verified
+	ClientCert string
+	ClientKey  string
+	ClientPass string
+}
+
+// ConnEvents are called when something happens on a connection.
+type ConnEvents struct {
+	Connected func(err error)
+	Data      func(p []byte)  // p is only valid during the call
+	Closed    func(err error) // the peer closed (nil) or the connection broke
+}
+
+// Conn is one connection.
+type Conn interface {
+	Send(p []byte)
+	// Close ends the connection. No event comes after it.
+	Close()
+}
+
+// HardwareEvent is one use of hardware that is recorded, not emulated.
+type HardwareEvent struct {
+	Unit   string // "gpio", "uart", "pm", "wdt"
+	Action string // "setup 27 output pull-up"
+}
