@@ -46,14 +46,21 @@ type Clock interface {
 	// same time happen in the order in which they were asked for. Cancel may
 	// be called at any time, also by fn.
 	After(delay time.Duration, fn func()) (cancel func())
-	// Step moves to the next thing that is due and does it. It returns false
-	// if nothing will ever happen again. It unwinds (does not return) when the
-	// run's time is up.
-	Step() bool
+	// Step moves to the next thing that is due and does it.
+	Step() StepResult
 	// Sleep lets time pass with nothing but flash and network going on behind
 	// the scripts' back, as a busy C function does.
 	Sleep(time.Duration)
 }
+
+// StepResult says how [Clock.Step] went.
+type StepResult uint8
+
+const (
+	Stepped StepResult = iota // something happened
+	Idle                      // nothing will ever happen again
+	TimeUp                    // the run's time is over: unwind
+)
 
 // Firmware is what scripts can find out about the core.
 type Firmware struct {
