@@ -199,6 +199,25 @@ type Core interface {
 	Start(env *Env, boot BootResult) (*Running, error)
 }
 
+// Mounter is a Core that can mount the file systems of a flash image without
+// running: for looking into dumps and editing them. It formats nothing.
+type Mounter interface {
+	MountFiles(flashes []*flash.Device) (*mount.Table, error)
+}
+
+// Unpacker is a Family that can take its own files apart.
+type Unpacker interface {
+	// Unpack returns the parts of a file if it is one of the family's formats.
+	// Names are slash-separated and not yet safe for the host.
+	Unpack(data []byte) (parts []Part, ok bool, err error)
+}
+
+// Part is one file inside another.
+type Part struct {
+	Name string
+	Data []byte
+}
+
 // CoreError reports an image that boot code started and that cannot run.
 type CoreError struct {
 	Image int64 // where, on flash chip 0

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"airlift/chips"
+	"airlift/chips/all"
+	"airlift/flash"
+)
+
+// chipFlags choose a chip.
+type chipFlags struct {
+	model, profile, layout string
+}
+
+func (f *chipFlags) add(cmd *cobra.Command, model string) {
+	cmd.Flags().StringVar(&f.model, "chip", model, "`model` of the module: see airlift chips")
+	cmd.Flags().StringVar(&f.profile, "profile", "", "firmware generation of the model (default: the model's own)")
+	cmd.Flags().StringVar(&f.layout, "layout", "", "partition `file` in the family's own form, instead of the profile's")
+}
+
+// chip resolves the flags.
+func (f *chipFlags) chip() (*chips.Chip, error) {
+	if f.model == "" {
+		return nil, usagef("--chip is missing: name a model, see airlift chips")
+	}
+	family, model, err := chips.FindModel(all.Families(), f.model)
+	if err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	if _, err := model.Profile(f.profile); err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	var layout []byte
+	if f.layout != "" {
+		if layout, err = readFile(f.layout); err != nil {
+			return nil, err
+		}
+	}
+	c, err := family.Chip(model, f.profile, layout)
+	if err != nil && layout != nil {
+		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", f.layout, err))
+	}
+	return c, err
+}
+
+func (a *app) chipsCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "chips",
+		Short: "List the models that are emulated",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.listChips() },
+	}
+	var f chipFlags
+	show := &cobra.Command{
+		Use:   "show MODEL",
+		Short: "Show a model's layout, profiles, packages and what is assumed about it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f.model = args[0]
+			c, err := f.chip()
+			if err != nil {
+				return err
+			}
+			return a.showChip(c)
+		},
+	}
+	f.add(show, "")
+	show.Flags().MarkHidden("chip")
+	cmd.AddCommand(show)
+	return cmd
+}
+
+func (a *app) listChips() error {
+	defer a.flush()
+	type row struct {
+		Name     string   `json:"name"`
+		Family   string   `json:"family"`
+		BSP      string   `json:"bsp"`
+		FlashKiB int64    `json:"flash_kib"`
+		Default  string   `json:"default_profile"`
+		Profiles []string `json:"profiles"`
+		Summary  string   `json:"summary"`
+	}
+	rows := []row{}
+	for _, fam := range all.Families() {
+		for _, m := range fam.Models() {
+			r := row{Name: m.Name, Family: fam.Name(), BSP: m.BSP, Default: m.Default, Summary: m.Summary}
+			for _, g := range m.Flash {
+				r.FlashKiB += g.Size / 1024
+			}
+			for _, p := range m.Profiles {
+				r.Profiles = append(r.Profiles, p.Name)
+			}
+			rows = append(rows, r)
+		}
+	}
+	switch a.format {
+	case "json":
+		return a.json(rows)
+	case "jsonl":
+		for _, r := range rows {
+			if err := a.json(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	a.printf("%s\n", a.c(bold, fmt.Sprintf("%-9s %-7s %-8s %9s  %-22s %s", "MODEL", "FAMILY", "BSP", "FLASH", "PROFILES (* default)", "")))
+	for _, r := range rows {
+		var names []string
+		for _, p := range r.Profiles {
+			if p == r.Default {
+				p += "*"
+			}
+			names = append(names, p)
+		}
+		a.printf("%-9s %-7s %-8s %5d KiB  %-22s %s\n", r.Name, r.Family, r.BSP, r.FlashKiB, strings.Join(names, " "), r.Summary)
+	}
+	return nil
+}
+
+// shown is the JSON form of chips show.
+type shown struct {
+	Model       string              `json:"model"`
+	Family      string              `json:"family"`
+	Summary     string              `json:"summary"`
+	BSP         string              `json:"bsp"`
+	RAM         int64               `json:"ram_bytes"`
+	Profile     string              `json:"profile"`
+	ProfileText string              `json:"profile_summary"`
+	CoreVersion string              `json:"core_version"`
+	CoreDate    string              `json:"core_date"`
+	LibDate     string              `json:"lib_date"`
+	Bits        int                 `json:"lua_bits"`
+	Features    chips.Features      `json:"features"`
+	Timing      map[string]int64    `json:"timing_ns"`
+	Partitions  [][]shownPart       `json:"partitions"`
+	Packages    []chips.PackageKind `json:"packages"`
+	Assumptions []chips.Assumption  `json:"assumptions"`
+}
+
+type shownPart struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	Off  int64  `json:"off"`
+	Size int64  `json:"size"`
+	Note string `json:"note,omitempty"`
+}
+
+func (a *app) showChip(c *chips.Chip) error {
+	defer a.flush()
+	m, p := c.Model, c.Profile
+	s := shown{
+		Model: m.Name, Family: m.Family, Summary: m.Summary, BSP: m.BSP, RAM: m.RAM,
+		Profile: p.Name, ProfileText: p.Summary, CoreVersion: p.CoreVersion, CoreDate: p.CoreDate, LibDate: p.LibDate,
+		Bits: p.Bits, Features: p.Features, Assumptions: p.Assumptions, Packages: c.Maker.Kinds(),
+		Timing: map[string]int64{
+			"page_program": p.Timing.PageProgram.Nanoseconds(), "sector_erase": p.Timing.SectorErase.Nanoseconds(),
+			"boot": p.Timing.Boot.Nanoseconds(), "core_start": p.Timing.CoreStart.Nanoseconds(),
+		},
+	}
+	for _, t := range c.Partitions {
+		parts := []shownPart{}
+		for _, q := range t.Sorted() {
+			parts = append(parts, shownPart{q.Name, q.Kind, q.Off, q.Size, q.Note})
+		}
+		s.Partitions = append(s.Partitions, parts)
+	}
+	if !a.text() {
+		return a.json(s)
+	}
+	a.printf("%s  %s\n", a.c(bold, m.Name), m.Summary)
+	a.printf("  family %s, rtos.bsp() %s, RAM %d KiB\n", m.Family, m.BSP, m.RAM/1024)
+	a.printf("\n%s  %s\n", a.c(bold, "profile "+p.Name), p.Summary)
+	a.printf("  core %s of %s, libraries of %s, Lua numbers of %d bits\n", p.CoreVersion, p.CoreDate, p.LibDate, p.Bits)
+	a.printf("  %s\n", featureLine(p.Features))
+	a.printf("  virtual time: page program %s, sector erase %s, reset to core %s, core to scripts %s\n",
+		p.Timing.PageProgram, p.Timing.SectorErase, round(p.Timing.Boot), round(p.Timing.CoreStart))
+	var others []string
+	for _, q := range m.Profiles {
+		if q != p {
+			others = append(others, fmt.Sprintf("%s (%s)", q.Name, q.Summary))
+		}
+	}
+	if len(others) > 0 {
+		a.printf("  other profiles: %s\n", strings.Join(others, "; "))
+	}
+	for i, t := range c.Partitions {
+		a.printf("\n%s\n", a.c(bold, fmt.Sprintf("flash %d: %d KiB", i, m.Flash[i].Size/1024)))
+		a.drawMap(t, m.Flash[i].Size, nil)
+	}
+	a.printf("\n%s\n", a.c(bold, "packages and images: airlift pack --kind ..."))
+	for _, k := range s.Packages {
+		verdict := ""
+		if k.Upgrade {
+			verdict = a.c(green, "fits")
+			if !k.Fits {
+				verdict = a.c(yellow, "does not fit: "+k.Why)
+			}
+		}
+		a.printf("  %-11s %-9s %s  %s\n", k.Name, k.Ext, k.Summary, verdict)
+	}
+	a.printf("\n%s\n", a.c(bold, "assumptions"))
+	for _, as := range p.Assumptions {
+		src := ""
+		if as.Source != "" {
+			src = a.c(dim, " ["+as.Source+"]")
+		}
+		a.printf("  %-20s %s%s\n", as.Name, as.Text, src)
+	}
+	return nil
+}
+
+func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
+
+func featureLine(f chips.Features) string {
+	word := func(on bool, s string) string {
+		if on {
+			return s
+		}
+		return "no " + s
+	}
+	return strings.Join([]string{
+		word(f.FileOTA, "file-system OTA (/update.bin)"), word(f.Fota, "FOTA area and fota library"),
+		word(f.Wlan, "wlan"), word(f.Mobile, "mobile"),
+	}, ", ")
+}
+
+// partColours gives partition kinds their colours on maps.
+var partColours = map[string]string{
+	"boot": red, "ota": magenta, "app": blue, "script": green, "fs": cyan, "data": yellow, "kv": yellow, "sysparam": red,
+}
+
+// drawMap draws a partition table to scale: one line a partition, with a bar
+// as long as its share of the chip. Used, when not nil, tells how much of a
+// partition is not erased, in bytes.
+func (a *app) drawMap(t flash.Table, size int64, used func(flash.Partition) int64) {
+	const width = 48
+	for _, p := range t.Sorted() {
+		from := int(p.Off * width / size)
+		to := max(from+1, int((p.End()*width+size-1)/size))
+		bar := strings.Repeat("█", to-from)
+		if used != nil {
+			fill := int((used(p)*int64(to-from) + p.Size - 1) / p.Size)
+			bar = strings.Repeat("█", fill) + strings.Repeat("░", to-from-fill)
+		}
+		line := strings.Repeat("·", from) + a.c(partColours[p.Kind], bar) + strings.Repeat("·", max(0, width-to))
+		note := p.Note
+		if p.Overlay {
+			note = strings.TrimSpace("overlaps " + note)
+		}
+		share := ""
+		if used != nil {
+			share = fmt.Sprintf("%3d%% used ", (used(p)*100+p.Size-1)/p.Size)
+		}
+		a.printf("  %-12s 0x%06X %6d KiB  %s %s%s\n", p.Name, p.Off, p.Size/1024, line, share, a.c(dim, note))
+	}
+}

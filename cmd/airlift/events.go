@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"airlift/chips"
+	"airlift/emu/trace"
+	"airlift/flash"
+)
+
+// eventPrinter writes the events of a world for people, one line each, or as
+// JSON lines.
+type eventPrinter struct {
+	a *app
+	// flashOps prints every flash operation; otherwise runs of them are summed
+	// up in one line.
+	flashOps bool
+	parts    flash.Table
+	run      opRun
+}
+
+// opRun is a run of flash operations within one partition.
+type opRun struct {
+	part             string
+	programs, erases int
+	bytes            int64
+	from, to         int64
+	last             time.Duration
+}
+
+// jsonEvent is the JSON form of an event.
+type jsonEvent struct {
+	TimeNS int64  `json:"time_ns"`
+	Boot   int    `json:"boot"`
+	Kind   string `json:"kind"`
+	Stage  string `json:"stage,omitempty"`
+	Step   string `json:"step,omitempty"`
+	Text   string `json:"text,omitempty"`
+	Op     string `json:"op,omitempty"`
+	Seq    uint64 `json:"seq,omitempty"`
+	Off    int64  `json:"off,omitempty"`
+	Len    int64  `json:"len,omitempty"`
+}
+
+func toJSON(e *trace.Event) jsonEvent {
+	j := jsonEvent{TimeNS: e.Time.Nanoseconds(), Boot: e.Boot, Kind: string(e.Kind), Text: e.Text}
+	switch e.Kind {
+	case trace.Step:
+		j.Stage, j.Step, j.Text = e.Step.Stage, string(e.Step.Kind), e.Step.Text
+	case trace.Flash:
+		j.Op, j.Seq, j.Off, j.Len = e.Op.String(), e.Seq, e.Off, e.Len
+	}
+	return j
+}
+
+// event prints e.
+func (p *eventPrinter) event(e *trace.Event) {
+	if p.a.format == "jsonl" {
+		p.a.json(toJSON(e))
+		return
+	}
+	if e.Kind == trace.Flash && !p.flashOps {
+		p.sum(e)
+		return
+	}
+	p.flush()
+	switch e.Kind {
+	case trace.Power:
+		p.a.printf("%s\n", p.a.c(bold, fmt.Sprintf("%s ── boot %d ── %s", stamp(e.Time), e.Boot, e.Text)))
+	case trace.Log:
+		p.line(e.Time, "log", p.a.c(logColour(e.Text), e.Text))
+	case trace.Step:
+		p.line(e.Time, e.Step.Stage, p.a.c(stepColour(e.Step.Kind), e.Step.Text))
+	case trace.Flash:
+		p.line(e.Time, "flash", p.a.c(dim, fmt.Sprintf("#%d %s %s0x%06X+%d", e.Seq, e.Op, p.partPrefix(e.Off), e.Off, e.Len)))
+	case trace.Net, trace.Server:
+		p.line(e.Time, string(e.Kind), p.a.c(cyan, e.Text))
+	case trace.Exit:
+		p.line(e.Time, "scripts", p.a.c(yellow, e.Text))
+	case trace.End:
+		p.line(e.Time, "end", e.Text)
+	}
+}
+
+// line prints one line: time, who, what. Text of several lines is indented.
+func (p *eventPrinter) line(t time.Duration, who, text string) {
+	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", "\n"+strings.Repeat(" ", 26))
+	p.a.printf("%s %-8s %s\n", p.a.c(dim, stamp(t)), who, text)
+}
+
+// stamp is virtual time in seconds to the microsecond.
+func stamp(t time.Duration) string {
+	us := t.Microseconds()
+	return fmt.Sprintf("[%8d.%06d]", us/1e6, us%1e6)
+}
+
+func (p *eventPrinter) part(off int64) string {
+	if q, ok := p.parts.At(off); ok {
+		return q.Name
+	}
+	return "outside"
+}
+
+func (p *eventPrinter) partPrefix(off int64) string {
+	if len(p.parts) == 0 {
+		return ""
+	}
+	return p.part(off) + " "
+}
+
+// sum adds a flash operation to the current run.
+func (p *eventPrinter) sum(e *trace.Event) {
+	part := p.part(e.Off)
+	if part != p.run.part {
+		p.flush()
+		p.run = opRun{part: part, from: e.Off}
+	}
+	r := &p.run
+	if e.Op == flash.OpErase {
+		r.erases++
+	} else {
+		r.programs++
+		r.bytes += e.Len
+	}
+	r.from, r.to, r.last = min(r.from, e.Off), max(r.to, e.Off+e.Len), e.Time
+}
+
+// flush prints the summed-up run of operations.
+func (p *eventPrinter) flush() {
+	r := p.run
+	p.run = opRun{}
+	if r.erases+r.programs == 0 {
+		return
+	}
+	var what []string
+	if r.erases > 0 {
+		what = append(what, fmt.Sprintf("%d sectors erased", r.erases))
+	}
+	if r.programs > 0 {
+		what = append(what, fmt.Sprintf("%d pages programmed (%d bytes)", r.programs, r.bytes))
+	}
+	p.line(r.last, "flash", p.a.c(dim, fmt.Sprintf("%s 0x%06X..0x%06X: %s", r.part, r.from, r.to, strings.Join(what, ", "))))
+}
+
+func stepColour(k chips.StepKind) string {
+	switch k {
+	case chips.KindDecide:
+		return bold
+	case chips.KindDo:
+		return magenta
+	case chips.KindPrint:
+		return yellow
+	}
+	return dim
+}
+
+func logColour(line string) string {
+	switch {
+	case strings.HasPrefix(line, "E/"):
+		return red
+	case strings.HasPrefix(line, "W/"):
+		return yellow
+	case strings.HasPrefix(line, "D/"):
+		return dim
+	}
+	return green
+}

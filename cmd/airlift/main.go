@@ -1,0 +1,105 @@
+// Command airlift emulates LuatOS modules and their over-the-air upgrades.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"airlift/flash/explain"
+)
+
+// Exit codes, the same for every verb.
+const (
+	exitFine     = 0
+	exitFindings = 1
+	exitUsage    = 2
+	exitEnv      = 3 // the host lacks something: a file, a port, a permission
+	exitBadInput = 4 // a file is not what it should be
+	exitTimeout  = 124
+)
+
+// exitError carries the exit code of a failure.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func withCode(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code, err}
+}
+
+func usagef(format string, args ...any) error {
+	return withCode(exitUsage, fmt.Errorf(format, args...))
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes one command line and returns the exit code.
+func run(args []string) int {
+	a := &app{out: os.Stdout, err: os.Stderr}
+	root := a.root()
+	root.SetArgs(args)
+	err := root.Execute()
+	if err == nil {
+		return a.code
+	}
+	a.flush()
+	fmt.Fprintln(a.err, "airlift: "+err.Error())
+	return codeOf(err)
+}
+
+// codeOf maps an error to an exit code: what it was tagged with, else what
+// kind of error it is.
+func codeOf(err error) int {
+	var coded *exitError
+	var format *explain.FormatError
+	var path *os.PathError
+	switch {
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.As(err, &format):
+		return exitBadInput
+	case errors.As(err, &path):
+		return exitEnv
+	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "unknown flag"),
+		strings.HasPrefix(err.Error(), "unknown shorthand"), strings.Contains(err.Error(), "arg(s)"),
+		strings.HasPrefix(err.Error(), "invalid argument"), strings.HasPrefix(err.Error(), "required flag"),
+		strings.HasPrefix(err.Error(), "flag needs an argument"):
+		return exitUsage
+	}
+	return exitFindings
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "airlift",
+		Short: "Emulate LuatOS modules and their over-the-air upgrades",
+		Long: `airlift emulates LuatOS modules: their flash, boot code, core and scripts, and
+the server they upgrade from. It shows what an over-the-air upgrade does, step
+by step, on a virtual clock, without a module to brick.
+
+Start with:  airlift demo`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.prepare()
+		},
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.PersistentFlags().StringVar(&a.format, "format", "text", "output `form`: text, json or jsonl")
+	root.PersistentFlags().StringVar(&a.colour, "color", "auto", "colour: auto, always or never")
+	root.AddCommand(a.chipsCmd(), a.bootCmd())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	return root
+}

@@ -1,0 +1,332 @@
+// Package emu is the world around a module: power, reset, boot loop, virtual
+// clock and network. It joins a chip (package chips) to a script machine
+// (package lua) and records what happens (package trace).
+//
+// A [Device] is switched on with [Device.Run]. Boot code, core stage and
+// scripts then follow one another as on the module, boot after boot, until
+// something ends the run. Nothing survives a reset but the flash and the
+// retained words: every boot makes a new script machine and asks the flash
+// what to run.
+package emu
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"airlift/chips"
+	"airlift/emu/trace"
+	"airlift/flash"
+	"airlift/lua"
+)
+
+// Config is what a device is made of.
+type Config struct {
+	Chip  *chips.Chip
+	Flash []*flash.Device // one for each table of Chip.Partitions
+	Seed  uint64
+	// Clock is shared with the network that the device talks to.
+	Clock *Clock
+	// Net is the network, nil for a module without one.
+	Net lua.Net
+	// Identity is who the module is; empty fields are derived from the seed.
+	Identity lua.Identity
+	// Script are the options of every script machine.
+	Script lua.Options
+	// BootsMax ends the run after so many boots; 0 means no bound.
+	BootsMax int
+	// Console are bytes that wait at the boot UART at the first power-on.
+	Console []byte
+	// Trace records; nil means that nobody wants to know.
+	Trace *trace.Recorder
+	// UnixTime is what the module's clock says at the start, seconds UTC.
+	UnixTime int64
+}
+
+// Device is a module that can be switched on.
+type Device struct {
+	cfg      Config
+	clock    *Clock
+	power    *flash.Power
+	trace    *trace.Recorder
+	retained []uint32
+	console  []byte
+	identity lua.Identity
+	boot     int
+	bootTime time.Duration // when the current boot began
+	unixBase int64         // device time = unixBase + world time
+	steps    uint64        // of scripts, over all boots
+	running  *chips.Running
+	poweron  [4]int
+}
+
+// NewDevice puts the flash chips of cfg on one supply.
+func NewDevice(cfg Config) (*Device, error) {
+	if len(cfg.Flash) != len(cfg.Chip.Partitions) {
+		return nil, fmt.Errorf("%s has %d flash chips, not %d", cfg.Chip.Model.Name, len(cfg.Chip.Partitions), len(cfg.Flash))
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = trace.New()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = NewClock(0)
+	}
+	d := &Device{
+		cfg: cfg, clock: cfg.Clock, trace: cfg.Trace, power: new(flash.Power),
+		console: cfg.Console, identity: cfg.Identity, unixBase: cfg.UnixTime,
+	}
+	for i, f := range cfg.Flash {
+		f.Attach(d.power, i)
+	}
+	d.power.SetTap((*deviceTap)(d))
+	d.fillIdentity()
+	return d, nil
+}
+
+// Power returns the supply of the flash chips.
+func (d *Device) Power() *flash.Power { return d.power }
+
+// Tap shows every flash operation to t before it costs time and is recorded;
+// t may cut the power.
+func (d *Device) Tap(t flash.Tap) { d.power.SetTap(flash.Taps{t, (*deviceTap)(d)}) }
+
+// Boots returns how many boots were started.
+func (d *Device) Boots() int { return d.boot }
+
+// Running returns the core that ran last, or nil.
+func (d *Device) Running() *chips.Running { return d.running }
+
+// fillIdentity derives what the user did not choose, so that two seeds are
+// two modules. The IMEI carries a right check digit.
+func (d *Device) fillIdentity() {
+	r := d.rand("identity", 0)
+	if d.identity.IMEI == "" && d.cfg.Chip.Profile.Features.Mobile {
+		d.identity.IMEI = imei(fmt.Sprintf("8600000%07d", r.IntN(1e7)))
+	}
+	if d.identity.MAC == "" && d.cfg.Chip.Profile.Features.Wlan {
+		d.identity.MAC = fmt.Sprintf("C8%010X", r.Uint64()&0xFFFFFFFFFF)
+	}
+	if d.identity.MUID == "" {
+		id := make([]byte, 8)
+		binary.BigEndian.PutUint64(id, r.Uint64())
+		d.identity.MUID = string(id)
+	}
+}
+
+// imei appends the Luhn digit to 14 digits.
+func imei(digits string) string {
+	sum := 0
+	for i, c := range digits {
+		n := int(c - '0')
+		if i%2 == 1 {
+			if n *= 2; n > 9 {
+				n -= 9
+			}
+		}
+		sum += n
+	}
+	return digits + string(rune('0'+(10-sum%10)%10))
+}
+
+// rand returns the random stream of a component in a boot (rule 7 of the
+// house): streams are derived, never shared.
+func (d *Device) rand(component string, boot int) *rand.Rand {
+	h := sha256.New()
+	var head [16]byte
+	binary.LittleEndian.PutUint64(head[:], d.cfg.Seed)
+	binary.LittleEndian.PutUint64(head[8:], uint64(boot))
+	h.Write(head[:])
+	h.Write([]byte(component))
+	sum := h.Sum(nil)
+	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])))
+}
+
+// End says why a run ended.
+type End string
+
+const (
+	EndTime   End = "time"   // the virtual time is up
+	EndIdle   End = "idle"   // the scripts wait for something that will never come
+	EndBoots  End = "boots"  // the bound on boots was reached
+	EndBoot   End = "boot"   // boot code did not start a core
+	EndCore   End = "core"   // boot code started something that cannot run
+	EndPower  End = "power"  // the power was cut
+	EndBudget End = "budget" // the scripts used up their step budget
+	EndStop   End = "stop"   // the caller's Stop function said so
+)
+
+// Result is how a run ended.
+type Result struct {
+	End    End
+	Boot   chips.BootResult // of the last boot
+	Exit   lua.Exit         // of the last script machine, if there was one
+	Detail string           // one line for people
+	Boots  int
+}
+
+// Run switches the device on and keeps it running, through resets, until
+// something ends the run. After EndPower it may be called again: the power
+// comes back and the device boots from what the flash holds. The error is a
+// fault of the emulation.
+func (d *Device) Run() (Result, error) { return d.RunFrom(chips.ResetPower) }
+
+// RunFrom is Run with a reset cause of the caller's choice.
+func (d *Device) RunFrom(cause chips.ResetCause) (Result, error) {
+	d.power.Restore()
+	if cause == chips.ResetPower {
+		d.retained = make([]uint32, len(d.retained))
+	}
+	for {
+		if d.cfg.BootsMax > 0 && d.boot >= d.cfg.BootsMax {
+			return d.end(Result{End: EndBoots, Detail: fmt.Sprintf("stopped after %d boots", d.boot)})
+		}
+		next, res, err := d.oneBoot(cause)
+		d.boot++
+		if err != nil {
+			return Result{}, fmt.Errorf("boot %d: %w", d.boot-1, err)
+		}
+		if res.End != "" {
+			return d.end(res)
+		}
+		cause = next
+	}
+}
+
+func (d *Device) end(res Result) (Result, error) {
+	res.Boots = d.boot
+	d.trace.Add(&trace.Event{Time: d.clock.Now(), Boot: max(0, d.boot-1), Kind: trace.End, Text: string(res.End) + ": " + res.Detail})
+	return res, nil
+}
+
+// oneBoot goes from reset to the next reset; res.End is empty if there is one.
+func (d *Device) oneBoot(cause chips.ResetCause) (next chips.ResetCause, res Result, err error) {
+	d.bootTime = d.clock.Now()
+	d.clock.Clear()
+	d.event(trace.Power, "reset: "+cause.String())
+	env := d.env(cause)
+	boot, err := d.bootCode(env)
+	res.Boot = boot
+	if errors.Is(err, flash.ErrPowerLost) {
+		return 0, d.powerCut(res), nil
+	}
+	if err != nil {
+		return 0, res, err
+	}
+	switch boot.Outcome {
+	case chips.BootCore:
+	case chips.BootReset:
+		return chips.ResetSoftware, res, nil
+	default:
+		res.End, res.Detail = EndBoot, "boot code: "+string(boot.Outcome)
+		if boot.Status != "" {
+			res.Detail += ", status " + boot.Status
+		}
+		return 0, res, nil
+	}
+	running, err := d.coreStage(env, boot)
+	var broken *chips.CoreError
+	switch {
+	case errors.Is(err, flash.ErrPowerLost):
+		return 0, d.powerCut(res), nil
+	case errors.As(err, &broken):
+		res.End, res.Detail = EndCore, broken.Error()
+		return 0, res, nil
+	case err != nil:
+		return 0, res, err
+	}
+	d.running = running
+	if running.Reboot {
+		return chips.ResetSoftware, res, nil
+	}
+	return d.scripts(env, running, res)
+}
+
+// bootCode runs the boot code.
+func (d *Device) bootCode(env *chips.Env) (chips.BootResult, error) {
+	d.clock.Sleep(d.cfg.Chip.Profile.Timing.Boot)
+	boot, err := d.cfg.Chip.Bootloader.Boot(env)
+	d.console = nil
+	if err == nil && d.power.Lost() {
+		err = flash.ErrPowerLost
+	}
+	return boot, err
+}
+
+// coreStage runs the core up to the first script.
+func (d *Device) coreStage(env *chips.Env, boot chips.BootResult) (*chips.Running, error) {
+	d.clock.Sleep(d.cfg.Chip.Profile.Timing.CoreStart)
+	running, err := d.cfg.Chip.Core.Start(env, boot)
+	if err == nil && d.power.Lost() {
+		err = flash.ErrPowerLost
+	}
+	return running, err
+}
+
+func (d *Device) powerCut(res Result) Result {
+	res.End, res.Detail = EndPower, "the power was cut"
+	return res
+}
+
+// scripts runs the script machine until it ends.
+func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (chips.ResetCause, Result, error) {
+	d.poweron = poweronOf(env.Board.Reset)
+	b := &board{Device: d, env: env, running: running, firmware: d.firmware(running)}
+	m, err := lua.New(b, d.cfg.Script)
+	if err != nil {
+		return 0, res, err
+	}
+	exit := m.Run()
+	res.Exit = exit
+	if !d.power.Lost() {
+		d.event(trace.Exit, exit.String())
+	}
+	return d.afterScripts(exit, res)
+}
+
+func (d *Device) event(kind trace.Kind, text string) {
+	d.trace.Add(&trace.Event{Time: d.clock.Now(), Boot: d.boot, Kind: kind, Text: text})
+}
+
+// env is the view of the board that chip code gets in this boot.
+func (d *Device) env(cause chips.ResetCause) *chips.Env {
+	return &chips.Env{
+		Board: &chips.Board{
+			Flash: d.cfg.Flash, Retained: d.retained, Reset: cause, Console: d.console,
+			Seed: d.rand("boot", d.boot).Uint64(),
+		},
+		Step:  d.step,
+		Sleep: d.clock.Sleep,
+	}
+}
+
+func (d *Device) step(s chips.Step) {
+	if d.power.Lost() {
+		return
+	}
+	kind := trace.Step
+	text := ""
+	if s.Kind == chips.KindLog {
+		kind, text = trace.Log, s.Level+"/"+s.Tag+" "+s.Text
+	}
+	d.trace.Add(&trace.Event{Time: d.clock.Now(), Boot: d.boot, Kind: kind, Text: text, Step: s})
+}
+
+// deviceTap makes operations cost time and appear in the trace.
+type deviceTap Device
+
+func (t *deviceTap) Before(*flash.Op) flash.Fate { return flash.Fate{} }
+
+func (t *deviceTap) After(op *flash.Op) {
+	cost := t.cfg.Chip.Profile.Timing.PageProgram
+	if op.Kind == flash.OpErase {
+		cost = t.cfg.Chip.Profile.Timing.SectorErase
+	}
+	t.clock.Sleep(cost)
+	t.trace.FlashOp(t.clock.Now(), t.boot, op)
+}
+
+// Now returns the world's virtual time.
+func (d *Device) Now() time.Duration { return d.clock.Now() }
