@@ -50,6 +50,9 @@ type Profile struct {
 	// CoreVersion is the firmware's version, "V1025": what rtos.version() says
 	// when the core in flash carries no version of its own.
 	CoreVersion string
+	// Base is the version of the LuatOS core that the firmware is built on,
+	// "24.04".
+	Base string
 	// CoreDate and LibDate decide between documented behaviours of the core
 	// and of the Lua libraries that changed over time. Form: "2025-11-14".
 	CoreDate, LibDate string
@@ -268,6 +271,13 @@ type Maker interface {
 	// Make makes one file. It refuses what the module would choke on, unless
 	// told otherwise.
 	Make(kind string, in MakeInput) ([]byte, error)
+}
+
+// PackageNamer is a Maker that knows how LuaTools names upgrade packages.
+type PackageNamer interface {
+	// PackageName returns the file name for PROJECT, core version ("V1025")
+	// and VERSION.
+	PackageName(project, coreVersion, version string) (string, error)
 }
 
 // PackageKind is one kind of file.

@@ -1,0 +1,61 @@
+package xt804
+
+import (
+	"fmt"
+
+	"airlift/chips"
+	"airlift/flash"
+	"airlift/flash/explain"
+)
+
+const familyName = "xt804"
+
+// Family is the XT804 family. Its zero value is of no use: see [New].
+type Family struct{ models []*chips.Model }
+
+// New returns the family with its models.
+func New() *Family { return &Family{models: buildModels()} }
+
+// Name returns "xt804".
+func (f *Family) Name() string { return familyName }
+
+// Models returns Air101, Air103, Air601, Air690 and Air6208.
+func (f *Family) Models() []*chips.Model { return f.models }
+
+// Chip joins a model and a profile. Layout is nil or, for g3, a partition CSV
+// and, for g1 and g2, a luat_conf_bsp.h.
+func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chip, error) {
+	p, err := m.Profile(profile)
+	if err != nil {
+		return nil, err
+	}
+	g, err := ParseGeneration(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := findSpec(m)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.layout(g, layout)
+	if err != nil {
+		return nil, fmt.Errorf("flash map of %s %s: %w", m.Name, p.Name, err)
+	}
+	c := &chips.Chip{Model: m, Profile: p, Partitions: []flash.Table{l.Table}}
+	return c, nil
+}
+
+// Inspect explains the family's files: see inspect.go.
+func (f *Family) Inspect(data []byte) (*explain.Field, bool) { return nil, false }
+
+// LayoutOf returns the layout of a chip that this family made.
+func LayoutOf(c *chips.Chip) (Layout, error) {
+	g, err := ParseGeneration(c.Profile.Name)
+	if err != nil {
+		return Layout{}, err
+	}
+	if len(c.Partitions) != 1 || len(c.Model.Flash) != 1 {
+		return Layout{}, fmt.Errorf("%s: expected one flash chip, found %d", c.Model.Name, len(c.Partitions))
+	}
+	return NewLayout(g, c.Model.Flash[0].Size, c.Partitions[0])
+}
