@@ -198,7 +198,8 @@ func SyntheticCore(info CoreInfo, size int64, seed uint64) []byte {
 // half-words, drawn with a skew from a vocabulary, with literals behind them
 // and now and then a stretch repeated from further up.
 func pseudoCode(b []byte, seed uint64) {
-	r := rand.New(rand.NewPCG(seed, 0x58543830345F636F))
+	r := rand.NewPCG(seed, 0x58543830345F636F)
+	below := func(n uint64) uint64 { return r.Uint64() >> 32 * n >> 32 } // IntN may change with the toolchain
 	var words [1024]uint16
 	for i := range words {
 		words[i] = uint16(r.Uint64())
@@ -214,7 +215,7 @@ func pseudoCode(b []byte, seed uint64) {
 		at += 2
 	}
 	for at < len(b) {
-		for n := 8 + r.IntN(56); n > 0; n-- {
+		for n := 8 + below(56); n > 0; n-- {
 			v := r.Uint64()
 			switch {
 			case v&0x1F < 2 && at > 4096: // something the compiler emits again and again
@@ -231,7 +232,7 @@ func pseudoCode(b []byte, seed uint64) {
 			}
 		}
 		half(0x783C) // return
-		for n := r.IntN(4); n > 0; n-- {
+		for n := below(4); n > 0; n-- {
 			v := r.Uint64()
 			half(uint16(v))
 			half(0x0800 | uint16(v>>16&0x1F))
