@@ -16,6 +16,7 @@ type board struct {
 	env      *chips.Env
 	running  *chips.Running
 	firmware lua.Firmware
+	net      lua.Net
 }
 
 var _ lua.Board = (*board)(nil)
@@ -30,7 +31,7 @@ func (b *board) Firmware() lua.Firmware   { return b.firmware }
 func (b *board) Identity() lua.Identity   { return b.identity }
 func (b *board) Files() *mount.Table      { return b.running.Mounts }
 func (b *board) PowerLost() bool          { return b.power.Lost() }
-func (b *board) Net() lua.Net             { return b.cfg.Net }
+func (b *board) Net() lua.Net             { return b.net }
 func (b *board) Poweron() [4]int          { return b.poweron }
 func (b *board) Rand(c string) *rand.Rand { return b.rand(c, b.boot) }
 

@@ -10,7 +10,6 @@
 package emu
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,8 +29,9 @@ type Config struct {
 	Seed  uint64
 	// Clock is shared with the network that the device talks to.
 	Clock *Clock
-	// Net is the network, nil for a module without one.
-	Net lua.Net
+	// Net makes the network of a boot; nil for a module without one. A network
+	// lives from one reset to the next.
+	Net func(boot int) (lua.Net, error)
 	// Identity is who the module is; empty fields are derived from the seed.
 	Identity lua.Identity
 	// Script are the options of every script machine.
@@ -131,17 +131,9 @@ func imei(digits string) string {
 	return digits + string(rune('0'+(10-sum%10)%10))
 }
 
-// rand returns the random stream of a component in a boot (rule 7 of the
-// house): streams are derived, never shared.
+// rand returns the device's random stream of a component in a boot.
 func (d *Device) rand(component string, boot int) *rand.Rand {
-	h := sha256.New()
-	var head [16]byte
-	binary.LittleEndian.PutUint64(head[:], d.cfg.Seed)
-	binary.LittleEndian.PutUint64(head[8:], uint64(boot))
-	h.Write(head[:])
-	h.Write([]byte(component))
-	sum := h.Sum(nil)
-	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])))
+	return Stream(d.cfg.Seed, component, boot)
 }
 
 // End says why a run ended.
@@ -155,7 +147,7 @@ const (
 	EndCore   End = "core"   // boot code started something that cannot run
 	EndPower  End = "power"  // the power was cut
 	EndBudget End = "budget" // the scripts used up their step budget
-	EndStop   End = "stop"   // the caller's Stop function said so
+	EndOff    End = "off"    // the scripts switched the module off
 )
 
 // Result is how a run ended.
@@ -274,6 +266,13 @@ func (d *Device) powerCut(res Result) Result {
 func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (chips.ResetCause, Result, error) {
 	d.poweron = poweronOf(env.Board.Reset)
 	b := &board{Device: d, env: env, running: running, firmware: d.firmware(running)}
+	if d.cfg.Net != nil {
+		n, err := d.cfg.Net(d.boot)
+		if err != nil {
+			return 0, res, err
+		}
+		b.net = n
+	}
 	m, err := lua.New(b, d.cfg.Script)
 	if err != nil {
 		return 0, res, err

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"airlift/chips"
+	"airlift/emu/project"
+)
+
+type packFlags struct {
+	kind, out, core, coreVersion string
+	coreSize                     int64
+	seed                         uint64
+	pad, force                   bool
+}
+
+func (a *app) packCmd() *cobra.Command {
+	var f chipFlags
+	var p packFlags
+	cmd := &cobra.Command{
+		Use:   "pack [PROJECT]",
+		Short: "Make what LuaTools makes: packages, images, whole flash dumps",
+		Long: `Make a file from a project: a folder with main.lua, a single .lua file or a
+script image. Which kinds there are depends on the model: airlift chips show.
+
+Without --core the core is a synthetic one of --core-version: it has the size,
+the headers and the identity of a core, and pseudo code inside.`,
+		Example: `  airlift pack myproject --chip air601 --kind bin -o update.bin
+  airlift pack myproject --chip air6208 --kind fota --core-version V2002 -o v2.fota
+  airlift pack myproject --chip air601 --kind flash -o module.img`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.pack(args, f, p) },
+	}
+	f.add(cmd, "")
+	cmd.Flags().StringVar(&p.kind, "kind", "", "what to make: see airlift chips show")
+	cmd.Flags().StringVarP(&p.out, "out", "o", "", "`file` to write (default: the name LuaTools would give)")
+	cmd.Flags().StringVar(&p.core, "core", "", "core image or .fls `file` to use")
+	cmd.Flags().StringVar(&p.coreVersion, "core-version", "", "version of the synthetic core, for example V1026")
+	cmd.Flags().Int64Var(&p.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
+	cmd.Flags().Uint64Var(&p.seed, "seed", 1, "seed of the synthetic core's code")
+	cmd.Flags().BoolVar(&p.pad, "pad", false, "pad the package away from sizes that the boot code fails on")
+	cmd.Flags().BoolVar(&p.force, "force", false, "make it although the module will choke on it")
+	return cmd
+}
+
+func (a *app) pack(args []string, f chipFlags, p packFlags) error {
+	defer a.flush()
+	chip, err := f.chip()
+	if err != nil {
+		return err
+	}
+	kind, err := findKind(chip, p.kind)
+	if err != nil {
+		return err
+	}
+	in := chips.MakeInput{CoreVersion: p.coreVersion, CoreSize: p.coreSize, CoreSeed: p.seed, Pad: p.pad, Force: p.force}
+	proj := &project.Project{}
+	if len(args) == 1 {
+		if proj, err = project.Load(args[0]); err != nil {
+			return withCode(exitBadInput, err)
+		}
+		if in.Script, err = proj.Image(); err != nil {
+			return withCode(exitBadInput, fmt.Errorf("%s: %w", args[0], err))
+		}
+	}
+	if p.core != "" {
+		if in.Core, err = readFile(p.core); err != nil {
+			return err
+		}
+	}
+	data, err := chip.Maker.Make(p.kind, in)
+	if err != nil {
+		return withCode(exitBadInput, err)
+	}
+	out := p.out
+	if out == "" {
+		out = defaultName(chip, kind, proj, p.coreVersion)
+	}
+	if err := writeBytes(out, data); err != nil {
+		return err
+	}
+	if !a.text() {
+		return a.json(map[string]any{"file": out, "kind": kind.Name, "bytes": len(data), "chip": chip.Model.Name, "profile": chip.Profile.Name})
+	}
+	a.printf("%s: %s for %s profile %s, %d bytes\n", out, kind.Summary, chip.Model.Name, chip.Profile.Name, len(data))
+	return nil
+}
+
+func findKind(chip *chips.Chip, name string) (chips.PackageKind, error) {
+	var names []string
+	for _, k := range chip.Maker.Kinds() {
+		if k.Name == name {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	return chips.PackageKind{}, usagef("--kind %q: expected one of %s", name, strings.Join(names, ", "))
+}
+
+// defaultName is what LuaTools calls an upgrade package, or something plain.
+func defaultName(chip *chips.Chip, kind chips.PackageKind, p *project.Project, coreVersion string) string {
+	if coreVersion == "" {
+		coreVersion = chip.Profile.CoreVersion
+	}
+	if n, ok := chip.Maker.(chips.PackageNamer); ok && kind.Upgrade && p.Name != "" {
+		if name, err := n.PackageName(p.Name, coreVersion, p.Version); err == nil {
+			return strings.TrimSuffix(name, ".bin") + kind.Ext
+		}
+	}
+	name := p.Name
+	if name == "" {
+		name = strings.ToLower(chip.Model.Name)
+	}
+	return name + kind.Ext
+}
