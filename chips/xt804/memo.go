@@ -1,0 +1,136 @@
+package xt804
+
+import (
+	"bytes"
+	"sync"
+
+	"airlift/flash"
+)
+
+// DefaultMemoBytes bounds a zero Memo: input plus output of all entries.
+const DefaultMemoBytes = 256 << 20
+
+// Memo remembers what secboot's inflate made of a package, so that booting the
+// same package again, as a sweep over power cuts does, need not inflate it
+// again. It may be shared between goroutines.
+//
+// Why it changes nothing but the speed: inflate sees its compressed input and
+// nothing else (the window starts zeroed, the buffers have fixed sizes). An
+// entry is used only if the input on flash is byte for byte the remembered
+// one; the checksum that finds the entry is not trusted. The output then goes
+// through the same window-sized flushes into the same sink, so the flash
+// operations are the same in the same order. There is one more thing that
+// inflate could see: input that changes while it is read, when a package
+// unpacks over itself. Such a package is neither remembered nor replayed.
+type Memo struct {
+	// Limit bounds input plus output of all entries in bytes; zero means
+	// DefaultMemoBytes. The oldest entries go first.
+	Limit int64
+
+	mu      sync.Mutex
+	entries map[memoKey]*memoEntry
+	order   []memoKey
+	bytes   int64
+}
+
+type memoKey struct {
+	sum uint32
+	n   uint32
+}
+
+type memoEntry struct {
+	in, out []byte
+	end     inflateEnd
+}
+
+func (m *memoEntry) size() int64 { return int64(len(m.in) + len(m.out)) }
+
+// lookup returns the entry for the package h whose input begins at from.
+func (m *Memo) lookup(b *bootRun, h *Header, from uint32) *memoEntry {
+	m.mu.Lock()
+	e := m.entries[memoKey{h.OrgChecksum, h.ImgLen}]
+	m.mu.Unlock()
+	if e == nil || !sameFlash(b, from, e.in) || overlaps(b, from, h.ImgLen, e.out) {
+		return nil
+	}
+	return e
+}
+
+func sameFlash(b *bootRun, at uint32, want []byte) bool {
+	for len(want) > 0 {
+		p := b.work[:min(len(want), len(b.work))]
+		if b.fls.read(p, at) != nil || !bytes.Equal(p, want[:len(p)]) {
+			return false
+		}
+		at, want = at+uint32(len(p)), want[len(p):]
+	}
+	return true
+}
+
+// overlaps reports whether unpacking out may change the n bytes of input at
+// from.
+func overlaps(b *bootRun, from, n uint32, out []byte) bool {
+	var head [HeaderSize]byte
+	copy(head[:], out)
+	hi := DecodeHeader(head[:])
+	if checkHeader(&hi, b.size) != statusOK {
+		return false
+	}
+	lo, high := Off(from), Off(from)+int64(n)
+	touches := func(addr uint32, n int64) bool {
+		const sector = flash.DefaultSectorSize
+		at := Off(addr) &^ (sector - 1)
+		end := (Off(addr) + n + sector - 1) &^ (sector - 1)
+		return addr <= flashSpaceLast && at < high && end > lo
+	}
+	return touches(hi.ImgHeaderAddr, HeaderSize) || touches(hi.ImgAddr, int64(len(out)))
+}
+
+// store remembers what sink got.
+func (m *Memo) store(b *bootRun, h *Header, from uint32, sink *imageSink, end inflateEnd) {
+	if overlaps(b, from, h.ImgLen, sink.keep) {
+		return
+	}
+	e := &memoEntry{in: make([]byte, h.ImgLen), out: sink.keep, end: end}
+	if b.fls.read(e.in, from) != nil {
+		return
+	}
+	limit := m.Limit
+	if limit == 0 {
+		limit = DefaultMemoBytes
+	}
+	key := memoKey{h.OrgChecksum, h.ImgLen}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.entries == nil {
+		m.entries = make(map[memoKey]*memoEntry)
+	}
+	if m.entries[key] != nil || e.size() > limit {
+		return
+	}
+	for m.bytes+e.size() > limit {
+		m.bytes -= m.entries[m.order[0]].size()
+		delete(m.entries, m.order[0])
+		m.order = m.order[1:]
+	}
+	m.entries[key] = e
+	m.order = append(m.order, key)
+	m.bytes += e.size()
+}
+
+// replay flushes the remembered output as inflate did.
+func (m *memoEntry) replay(sink *imageSink) (inflateEnd, error) {
+	for out := m.out; len(out) > 0; {
+		n := min(len(out), windowSize)
+		window := out
+		if n < HeaderSize {
+			window = make([]byte, HeaderSize)
+			copy(window, out)
+		}
+		if err := sink.flush(out[:n], window, false); err != nil {
+			return m.end, err
+		}
+		out = out[n:]
+	}
+	return m.end, nil
+}
