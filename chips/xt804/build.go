@@ -1,6 +1,7 @@
 package xt804
 
 import (
+	"bytes"
 	"fmt"
 
 	"airlift/chips"
@@ -47,12 +48,12 @@ func (l *Layout) AppImage(code []byte) []byte { return NewImage(l.AppHeader(), c
 
 // NewFlash returns a chip with secboot, core and script as a serial download
 // of a complete image leaves it; kv and file system are erased. In.Script may
-// be nil. The refusals are those of Make("flash").
+// be nil. The refusals are those of Make(KindFlash).
 func NewFlash(c *chips.Chip, in chips.MakeInput) (*flash.Device, error) {
 	if c.Maker == nil || len(c.Model.Flash) != 1 {
 		return nil, fmt.Errorf("%s is no complete XT804 chip", c.Model.Name)
 	}
-	fls, err := c.Maker.Make("fls", in)
+	data, err := c.Maker.Make(KindFlash, in)
 	if err != nil {
 		return nil, err
 	}
@@ -60,15 +61,5 @@ func NewFlash(c *chips.Chip, in chips.MakeInput) (*flash.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := BurnImages(d, fls); err != nil {
-		return nil, err
-	}
-	if in.Script == nil {
-		return d, nil
-	}
-	l, err := LayoutOf(c)
-	if err != nil {
-		return nil, err
-	}
-	return d, BurnScript(d, &l, in.Script)
+	return d, d.LoadDump(bytes.NewReader(data))
 }

@@ -191,16 +191,16 @@ func (p *csvParser) layout() (Layout, error) {
 		}
 	}
 	size := p.meta["flash_size"]
-	for _, check := range []func(int64) error{p.checkOrder, p.checkEnd, p.checkSysparam, p.checkTail, p.checkGrid} {
-		if err := check(size.v); err != nil {
-			return Layout{}, err
-		}
-	}
 	if base := p.meta["flash_base"]; base.v != FlashBase {
 		return Layout{}, base.place.errorf("flash_base", "0x08000000", fmt.Sprintf("0x%08X", base.v))
 	}
 	if size.v < 1<<20 || size.v > 64<<20 || size.v&(size.v-1) != 0 {
 		return Layout{}, size.place.errorf("flash_size", "a power of two from 1024K to 64M", fmt.Sprint(size.v))
+	}
+	for _, check := range []func(int64) error{p.checkOrder, p.checkEnd, p.checkSysparam, p.checkTail, p.checkGrid} {
+		if err := check(size.v); err != nil {
+			return Layout{}, err
+		}
 	}
 	var t flash.Table
 	for _, c := range p.parts {

@@ -41,7 +41,7 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	if err != nil {
 		return nil, fmt.Errorf("flash map of %s %s: %w", m.Name, p.Name, err)
 	}
-	c := &chips.Chip{Model: m, Profile: p, Partitions: []flash.Table{l.Table}}
+	c := &chips.Chip{Model: m, Profile: p, Partitions: []flash.Table{l.Table}, Maker: &maker{model: m, profile: p, layout: l}}
 	return c, nil
 }
 

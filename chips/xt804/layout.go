@@ -101,6 +101,9 @@ func NewLayout(g Generation, flashSize int64, t flash.Table) (Layout, error) {
 			return Layout{}, fmt.Errorf("the layout has no partition %q", name)
 		}
 	}
+	if p := l.Part(PartSecboot); p.Off != 0 || p.Size < secbootSize {
+		return Layout{}, fmt.Errorf("partition secboot at 0x%X, size 0x%X: expected 64 KiB at 0, where ROM looks for it", p.Off, p.Size)
+	}
 	l.Header = Addr(l.Part(PartApp).Off)
 	if g == G1 {
 		l.Header = g1HeaderAddr
