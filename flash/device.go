@@ -121,10 +121,10 @@ func (d *Device) ReadAt(p []byte, off int64) (int, error) {
 // value and p. It works page by page in ascending order; each page touched is
 // one operation. Programming zero bytes does nothing.
 func (d *Device) Program(off int64, p []byte) error {
+	if d.power.lost {
+		return ErrPowerLost // also for no bytes at all
+	}
 	if off < 0 || int64(len(p)) > d.geo.Size-off {
-		if d.power.lost {
-			return ErrPowerLost
-		}
 		return &RangeError{Op: "program", Off: off, Len: int64(len(p)), Size: d.geo.Size}
 	}
 	for len(p) > 0 {
@@ -148,7 +148,7 @@ func (d *Device) Erase(off, length int64) error {
 		return ErrPowerLost
 	case off < 0 || length < 0 || length > d.geo.Size-off:
 		return &RangeError{Op: "erase", Off: off, Len: length, Size: d.geo.Size}
-	case off%d.geo.SectorSize != 0 || length%d.geo.SectorSize != 0:
+	case (off|length)&(d.geo.SectorSize-1) != 0:
 		return &RangeError{Op: "erase", Off: off, Len: length, Sector: d.geo.SectorSize}
 	}
 	for end := off + length; off < end; off += d.geo.SectorSize {
@@ -207,8 +207,13 @@ func (d *Device) Burn(off int64, p []byte) error {
 	}
 	for len(p) > 0 {
 		at := off & (d.geo.SectorSize - 1)
-		n := copy(d.writable(off)[at:], p)
-		off, p = off+int64(n), p[n:]
+		n := min(d.geo.SectorSize-at, int64(len(p)))
+		// A sector that was never touched needs no memory to be erased: dumps
+		// are mostly 0xFF.
+		if d.sectorAt(off) != nil || !isErased(p[:n]) {
+			copy(d.writable(off)[at:], p[:n])
+		}
+		off, p = off+n, p[n:]
 	}
 	return nil
 }

@@ -64,11 +64,13 @@ func (r *Region) Program(off int64, p []byte) error {
 
 // Erase is [Device.Erase] within the region.
 func (r *Region) Erase(off, length int64) error {
-	if off < 0 || length < 0 || length > r.size-off {
-		if r.dev.power.lost {
-			return ErrPowerLost
-		}
+	switch sector := r.dev.geo.SectorSize; {
+	case r.dev.power.lost:
+		return ErrPowerLost
+	case off < 0 || length < 0 || length > r.size-off:
 		return &RangeError{Op: "erase", Off: off, Len: length, Size: r.size}
+	case (off|length)&(sector-1) != 0:
+		return &RangeError{Op: "erase", Off: off, Len: length, Sector: sector}
 	}
 	return r.dev.Erase(r.off+off, length)
 }

@@ -86,8 +86,11 @@ func (d *Device) LoadDump(r io.Reader) error {
 			return err
 		}
 	}
-	if n, _ := io.ReadFull(r, buf[:1]); n != 0 {
+	switch n, err := io.ReadFull(r, buf[:1]); {
+	case n != 0:
 		return fmt.Errorf("flash dump goes on at offset 0x%X: expected 0x%X bytes", d.geo.Size, d.geo.Size)
+	case err != io.EOF:
+		return fmt.Errorf("read flash dump at offset 0x%X: %w", d.geo.Size, err)
 	}
 	return nil
 }

@@ -134,6 +134,18 @@ func fillErased(p []byte) {
 	}
 }
 
+// isErased reports whether p is all 0xFF.
+func isErased(p []byte) bool {
+	for len(p) > 0 {
+		n := min(len(p), len(erasedBlock))
+		if !bytes.Equal(p[:n], erasedBlock[:n]) {
+			return false
+		}
+		p = p[n:]
+	}
+	return true
+}
+
 // contentHash is the SHA-256 of the sector size, the number of sectors and
 // the hashes of all chunks, each the SHA-256 of its sectors' hashes. Only what
 // changed since the last call is hashed again.
