@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"airlift/chips"
+	"airlift/chips/deflate"
 	"airlift/flash"
 )
 
@@ -165,7 +166,7 @@ func (w *world) story() string {
 
 // packOptions bend a package.
 type packOptions struct {
-	level   int           // flate level; 0 means best, storedLevel stored blocks
+	level   int           // of compress/flate; 0 means our own encoder, storedLevel stored blocks
 	typ     uint32        // outer type; 0 means app
 	plain   bool          // the payload is put behind the header uncompressed
 	body    []byte        // what to use instead of the gzip stream
@@ -223,14 +224,15 @@ func gz(t testing.TB, p []byte, o packOptions) []byte {
 		head[3] = 0x08
 		head = append(append(head, o.name...), 0)
 	}
-	level := o.level
-	switch level {
+	var out []byte
+	switch o.level {
 	case 0:
-		level = flate.BestCompression
+		out = deflate.Append(head, p)
 	case storedLevel:
-		level = flate.NoCompression
+		out = append(head, deflated(t, p, flate.NoCompression)...)
+	default:
+		out = append(head, deflated(t, p, o.level)...)
 	}
-	out := append(head, deflated(t, p, level)...)
 	var tail [8]byte
 	if !o.trailer {
 		binary.LittleEndian.PutUint32(tail[:], crc32.ChecksumIEEE(p))
