@@ -54,10 +54,10 @@ func (c regionContent) Truncate(size int64) error {
 }
 
 func (c regionContent) WriteAt(p []byte, off int64) (int, error) {
+	if c.dev.power.lost {
+		return 0, ErrPowerLost
+	}
 	if off > c.size || int64(len(p)) > c.size-off {
-		if c.dev.power.lost {
-			return 0, ErrPowerLost
-		}
 		return 0, fmt.Errorf("0x%X bytes at 0x%X of 0x%X: %w", len(p), off, c.size, ErrFixedSize)
 	}
 	written := 0
