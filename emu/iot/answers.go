@@ -84,7 +84,9 @@ const (
 )
 
 func cloudAnswers() map[Reason]Answer {
-	e := func(code int, msg, log string) Answer { return Answer{Status: 400, Code: code, Msg: msg, Log: log, JSON: true} }
+	e := func(code int, msg, log string) Answer {
+		return Answer{Status: 400, Code: code, Msg: msg, Log: log, JSON: true}
+	}
 	return map[Reason]Answer{
 		Deliver:           {Status: 200, Log: logSuccess},
 		NoIdentity:        e(3, msgInvalidDevice, ""),

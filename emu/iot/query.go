@@ -16,7 +16,7 @@ const Host = "iot.openluat.com"
 
 // Query is what a device asks.
 type Query struct {
-	URL          string // path and query as sent, made valid UTF-8
+	URL          string // path and query as sent, made valid UTF-8, at most 1024 bytes of it
 	Param        string // which parameter gave the identity: imei, mac or uid
 	Identity     string // who asks, as written; empty if nothing usable was sent
 	ProjectKey   string
@@ -35,14 +35,17 @@ type Query struct {
 // known is a bsp name with a 12-byte id in hex.
 const identityBytesMax = 64
 
+// urlBytesMax is how much of a URL is kept for the log.
+const urlBytesMax = 1024
+
 // ParseQuery reads the parameters out of a request's target. Unknown ones are
 // ignored, the first of doubled ones counts, and names are case-sensitive
 // (iot-platform.md 1.2).
 func ParseQuery(target string) Query {
-	path, raw, _ := strings.Cut(target, "?")
+	_, raw, _ := strings.Cut(target, "?")
 	pairs := link.ParseQuery(raw)
 	q := Query{
-		URL:         clean(path + queryMark(target) + raw),
+		URL:         clean(target[:min(len(target), urlBytesMax)]),
 		ProjectKey:  pairs.Get("project_key"),
 		Version:     pairs.Get("version"),
 		CoreVersion: pairs.Get("core_version"),
@@ -63,13 +66,6 @@ func ParseQuery(target string) Query {
 		q.Identity = ""
 	}
 	return q
-}
-
-func queryMark(target string) string {
-	if strings.Contains(target, "?") {
-		return "?"
-	}
-	return ""
 }
 
 var (

@@ -1,0 +1,365 @@
+package iot
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of a Mem store.
+const (
+	DevicesMax    = 1_000_000
+	LogEntriesMax = 10_000 // older rows are dropped
+	recentMax     = 1_024  // deliveries and requests kept for a device
+	textBytesMax  = 255    // names, versions
+	FirmwareMax   = 64 << 20
+)
+
+// Mem is a store in memory. It is deterministic: ids count up from 1 and lists
+// are in the order of creation. It is not safe for concurrent use; [Server]
+// serialises.
+type Mem struct {
+	seed     uint64
+	accounts []Account
+	projects []Project
+	devices  []Device
+	firmware []Firmware
+	contents [][]byte       // of firmware, by id-1; shared by forks
+	byID     map[string]int // IdentityKey to index in devices
+	byKey    map[string]int // project key to index
+	cores    []knownCore
+	jobs     []Job
+	log      []LogEntry
+}
+
+type knownCore struct {
+	name string
+	core Version
+}
+
+var _ interface {
+	Store
+	Forker
+} = (*Mem)(nil)
+
+// NewMem returns an empty store. Project keys are drawn from seed.
+func NewMem(seed uint64) *Mem {
+	return &Mem{seed: seed, byID: map[string]int{}, byKey: map[string]int{}}
+}
+
+// Fork returns an independent copy. File contents are shared, as nobody
+// changes them.
+func (m *Mem) Fork() Store {
+	f := *m
+	f.accounts = slices.Clone(m.accounts)
+	f.projects = slices.Clone(m.projects)
+	f.devices = slices.Clone(m.devices) // their slices are replaced, never changed
+	f.firmware = slices.Clone(m.firmware)
+	f.contents = slices.Clone(m.contents)
+	f.byID = maps.Clone(m.byID)
+	f.byKey = maps.Clone(m.byKey)
+	f.cores = slices.Clone(m.cores)
+	f.jobs = slices.Clone(m.jobs)
+	f.log = slices.Clone(m.log)
+	return &f
+}
+
+// AddAccount adds an account.
+func (m *Mem) AddAccount(name string) (Account, error) {
+	if err := checkText("account name", name); err != nil {
+		return Account{}, err
+	}
+	a := Account{ID: int64(len(m.accounts) + 1), Name: name}
+	m.accounts = append(m.accounts, a)
+	return a, nil
+}
+
+// AddProject adds a project. An empty key is replaced by one drawn from the
+// store's seed.
+func (m *Mem) AddProject(account int64, name, key string, at time.Time) (Project, error) {
+	if _, ok := m.Account(account); !ok {
+		return Project{}, fmt.Errorf("account %d: %w", account, ErrNotFound)
+	}
+	if err := checkText("project name", name); err != nil {
+		return Project{}, err
+	}
+	p := Project{ID: int64(len(m.projects) + 1), Account: account, Name: name, Key: key, Created: at}
+	if p.Key == "" {
+		p.Key = projectKey(m.seed, p.ID)
+	}
+	if err := CheckKey(p.Key); err != nil {
+		return Project{}, err
+	}
+	if _, taken := m.byKey[p.Key]; taken {
+		return Project{}, fmt.Errorf("project key %s is taken", p.Key)
+	}
+	m.byKey[p.Key] = len(m.projects)
+	m.projects = append(m.projects, p)
+	return p, nil
+}
+
+// SetComparator chooses a project's comparator.
+func (m *Mem) SetComparator(project int64, c Comparator) error {
+	if _, ok := m.Project(project); !ok {
+		return fmt.Errorf("project %d: %w", project, ErrNotFound)
+	}
+	if err := c.Check(); err != nil {
+		return err
+	}
+	m.projects[project-1].Comparator = c
+	return nil
+}
+
+// AddDevice registers a device by hand.
+func (m *Mem) AddDevice(project int64, identity string, at time.Time) (Device, error) {
+	if _, ok := m.Project(project); !ok {
+		return Device{}, fmt.Errorf("project %d: %w", project, ErrNotFound)
+	}
+	if identity == "" || !usableIdentity(identity) {
+		return Device{}, fmt.Errorf("device identity %s is no text of 1 to %d bytes", quote(identity), identityBytesMax)
+	}
+	if d, ok := m.Device(identity); ok {
+		return Device{}, fmt.Errorf("device %s belongs to project %d already", quote(identity), d.Project)
+	}
+	if len(m.devices) >= DevicesMax {
+		return Device{}, fmt.Errorf("the store holds %d devices, which is the limit", DevicesMax)
+	}
+	d := Device{ID: int64(len(m.devices) + 1), Project: project, Identity: identity, Created: at}
+	m.byID[IdentityKey(identity)] = len(m.devices)
+	m.devices = append(m.devices, d)
+	return d, nil
+}
+
+// SetForbidden switches a device's upgrade state. Allowing it also releases
+// it from the loop guard, as the device list does (iot-platform.md 3.7).
+func (m *Mem) SetForbidden(identity string, forbidden bool) error {
+	i, ok := m.byID[IdentityKey(identity)]
+	if !ok {
+		return fmt.Errorf("device %s: %w", quote(identity), ErrNotFound)
+	}
+	d := &m.devices[i]
+	d.Forbidden = forbidden
+	if !forbidden {
+		d.Banned, d.Deliveries, d.Requests = false, nil, nil
+	}
+	return nil
+}
+
+// AddFirmware adds a firmware with its file. ID and Size are filled in.
+func (m *Mem) AddFirmware(f Firmware, content []byte) (Firmware, error) {
+	if _, ok := m.Project(f.Project); !ok {
+		return f, fmt.Errorf("project %d: %w", f.Project, ErrNotFound)
+	}
+	if _, err := ParseVersion(f.Version); err != nil {
+		return f, fmt.Errorf("firmware: %w", err)
+	}
+	if f.Core != "" {
+		if _, err := ParseCore(f.Core); err != nil {
+			return f, fmt.Errorf("firmware: %w", err)
+		}
+	}
+	if f.FileName == "" {
+		f.FileName = "output.bin"
+	}
+	err := errors.Join(checkText("firmware name", f.Name), checkText("file name", f.FileName))
+	if err != nil {
+		return f, err
+	}
+	if strings.ContainsAny(f.FileName, `/\"`) {
+		return f, fmt.Errorf("file name %s has a folder or a quotation mark", quote(f.FileName))
+	}
+	if len(content) == 0 || len(content) > FirmwareMax {
+		return f, fmt.Errorf("firmware file has %d bytes; 1 to %d are allowed", len(content), FirmwareMax)
+	}
+	f.ID, f.Size, f.Devices = int64(len(m.firmware)+1), int64(len(content)), slices.Clone(f.Devices)
+	m.firmware = append(m.firmware, f)
+	m.contents = append(m.contents, content)
+	return f, nil
+}
+
+// SetPolicy replaces the switches and the device list of a firmware.
+func (m *Mem) SetPolicy(firmware int64, allow, all bool, devices []string) error {
+	if firmware < 1 || firmware > int64(len(m.firmware)) {
+		return fmt.Errorf("firmware %d: %w", firmware, ErrNotFound)
+	}
+	f := &m.firmware[firmware-1]
+	f.Allow, f.All, f.Devices = allow, all, slices.Clone(devices)
+	return nil
+}
+
+// AddCore makes a core known as a base of difference packages. name is the end
+// of the firmware names it goes with ("LuatOS-Air_RDA8910_BT_TTS_FLOAT"), or
+// empty for all.
+func (m *Mem) AddCore(name string, core Version) {
+	m.cores = append(m.cores, knownCore{name, core})
+}
+
+// Account returns an account.
+func (m *Mem) Account(id int64) (Account, bool) { return at(m.accounts, id) }
+
+// Project returns a project.
+func (m *Mem) Project(id int64) (Project, bool) { return at(m.projects, id) }
+
+func at[T any](list []T, id int64) (v T, ok bool) {
+	if id < 1 || id > int64(len(list)) {
+		return v, false
+	}
+	return list[id-1], true
+}
+
+// ProjectByKey returns the project with exactly this key.
+func (m *Mem) ProjectByKey(key string) (Project, bool) {
+	i, ok := m.byKey[key]
+	if !ok {
+		return Project{}, false
+	}
+	return m.projects[i], true
+}
+
+// Device returns a device by identity.
+func (m *Mem) Device(identity string) (Device, bool) {
+	i, ok := m.byID[IdentityKey(identity)]
+	if !ok {
+		return Device{}, false
+	}
+	return m.devices[i], true
+}
+
+// Firmware returns a project's firmware in the order of creation.
+func (m *Mem) Firmware(project int64) []Firmware {
+	var list []Firmware
+	for _, f := range m.firmware {
+		if f.Project == project {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// Accounts, Projects and Devices list everything in the order of creation.
+func (m *Mem) Accounts() []Account { return slices.Clone(m.accounts) }
+func (m *Mem) Projects() []Project { return slices.Clone(m.projects) }
+func (m *Mem) Devices() []Device   { return slices.Clone(m.devices) }
+
+// Log returns the upgrade log, oldest first.
+func (m *Mem) Log() []LogEntry { return slices.Clone(m.log) }
+
+// KnowsCore reports whether a core was added with AddCore.
+func (m *Mem) KnowsCore(name string, core Version) bool {
+	return slices.ContainsFunc(m.cores, func(k knownCore) bool {
+		return k.core == core && (k.name == "" || name == k.name || strings.HasSuffix(name, "_"+k.name))
+	})
+}
+
+// Job returns a difference job.
+func (m *Mem) Job(core Version, firmware int64) (Job, bool) {
+	for _, j := range m.jobs {
+		if j.Core == core && j.Firmware == firmware {
+			return j, true
+		}
+	}
+	return Job{}, false
+}
+
+// Content returns a firmware's file.
+func (m *Mem) Content(firmware int64) ([]byte, error) {
+	p, ok := at(m.contents, firmware)
+	if !ok {
+		return nil, fmt.Errorf("firmware %d: %w", firmware, ErrNotFound)
+	}
+	return p, nil
+}
+
+// Apply changes the store.
+func (m *Mem) Apply(e Effects) error {
+	if e.Register != 0 {
+		if _, err := m.AddDevice(e.Register, e.Identity, e.At); err != nil {
+			return err
+		}
+	}
+	if i, ok := m.byID[IdentityKey(e.Identity)]; ok {
+		m.devices[i].apply(e)
+	}
+	if e.Job != nil {
+		m.jobs = append(m.jobs, *e.Job)
+	}
+	if e.Log != nil {
+		if len(m.log) == LogEntriesMax {
+			m.log = slices.Clone(m.log[LogEntriesMax/10:]) // drop many at once: dropping costs a copy
+		}
+		m.log = append(m.log, *e.Log)
+	}
+	return nil
+}
+
+// apply changes a device. Slices are replaced, because forks share them.
+func (d *Device) apply(e Effects) {
+	if t := e.Touch; t != nil {
+		d.Version, d.FirmwareName, d.Core, d.LastOnline = t.Version, t.FirmwareName, t.Core, e.At
+	}
+	if e.Request {
+		d.Requests = appendRecent(d.Requests, e.At, func(t time.Time) bool { return t.Before(e.Forget) })
+	}
+	if e.Delivery != nil {
+		d.Deliveries = appendRecent(d.Deliveries, *e.Delivery, func(v Delivery) bool { return v.At.Before(e.Forget) })
+	}
+	d.Banned = d.Banned || e.Ban
+}
+
+// appendRecent returns a new list without what is old, and with v.
+func appendRecent[T any](list []T, v T, old func(T) bool) []T {
+	out := make([]T, 0, len(list)+1)
+	for _, x := range list {
+		if !old(x) {
+			out = append(out, x)
+		}
+	}
+	if len(out) >= recentMax {
+		out = out[len(out)-recentMax+1:]
+	}
+	return append(out, v)
+}
+
+func checkText(what, s string) error {
+	if s == "" || len(s) > textBytesMax || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7F }) {
+		return fmt.Errorf("%s %s is no text of 1 to %d bytes", what, quote(s), textBytesMax)
+	}
+	return nil
+}
+
+const keyLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// projectKey draws the n-th key of a seed: 32 letters and digits, every one
+// equally likely.
+func projectKey(seed uint64, n int64) string {
+	key := make([]byte, 0, 32)
+	for block := uint64(0); ; block++ {
+		var in [24]byte
+		binary.BigEndian.PutUint64(in[0:], seed)
+		binary.BigEndian.PutUint64(in[8:], uint64(n))
+		binary.BigEndian.PutUint64(in[16:], block)
+		for _, c := range sha256.Sum256(in[:]) {
+			if int(c) >= 4*len(keyLetters) {
+				continue
+			}
+			if key = append(key, keyLetters[int(c)%len(keyLetters)]); len(key) == 32 {
+				return string(key)
+			}
+		}
+	}
+}
+
+// CheckKey refuses project keys that are not 1 to 64 letters and digits.
+// Platform keys have 32; demos use 123.
+func CheckKey(key string) error {
+	if key == "" || len(key) > 64 || strings.Trim(key, keyLetters) != "" {
+		return fmt.Errorf("project key %s is not 1 to 64 letters and digits", quote(key))
+	}
+	return nil
+}
