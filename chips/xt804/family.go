@@ -5,16 +5,27 @@ import (
 
 	"airlift/chips"
 	"airlift/flash"
-	"airlift/flash/explain"
 )
 
 const familyName = "xt804"
 
+// memoBytes bounds what secboot remembers of packages that it unpacked.
+const memoBytes = 64 << 20
+
+var (
+	_ chips.Family       = (*Family)(nil)
+	_ chips.Unpacker     = (*Family)(nil)
+	_ chips.PackageNamer = (*maker)(nil)
+)
+
 // Family is the XT804 family. Its zero value is of no use: see [New].
-type Family struct{ models []*chips.Model }
+type Family struct {
+	models []*chips.Model
+	memo   *Memo // shared by all chips of the family
+}
 
 // New returns the family with its models.
-func New() *Family { return &Family{models: buildModels()} }
+func New() *Family { return &Family{models: buildModels(), memo: &Memo{Limit: memoBytes}} }
 
 // Name returns "xt804".
 func (f *Family) Name() string { return familyName }
@@ -41,12 +52,12 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	if err != nil {
 		return nil, fmt.Errorf("flash map of %s %s: %w", m.Name, p.Name, err)
 	}
-	c := &chips.Chip{Model: m, Profile: p, Partitions: []flash.Table{l.Table}, Maker: &maker{model: m, profile: p, layout: l}}
-	return c, nil
+	return &chips.Chip{
+		Model: m, Profile: p, Partitions: []flash.Table{l.Table},
+		Bootloader: &Secboot{Memo: f.memo},
+		Maker:      &maker{model: m, profile: p, layout: l},
+	}, nil
 }
-
-// Inspect explains the family's files: see inspect.go.
-func (f *Family) Inspect(data []byte) (*explain.Field, bool) { return nil, false }
 
 // LayoutOf returns the layout of a chip that this family made.
 func LayoutOf(c *chips.Chip) (Layout, error) {

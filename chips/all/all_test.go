@@ -1,0 +1,49 @@
+package all
+
+import (
+	"testing"
+
+	"airlift/chips"
+)
+
+func TestRegistry(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range Families() {
+		if len(f.Models()) == 0 {
+			t.Errorf("%s has no models", f.Name())
+		}
+		for _, m := range f.Models() {
+			if seen[m.Name] || m.Family != f.Name() {
+				t.Errorf("model %s of family %s, listed under %s", m.Name, m.Family, f.Name())
+			}
+			seen[m.Name] = true
+			if _, err := m.Profile(""); err != nil {
+				t.Error(err)
+			}
+			for _, p := range m.Profiles {
+				c, err := f.Chip(m, p.Name, nil)
+				if err != nil {
+					t.Errorf("%s %s: %v", m.Name, p.Name, err)
+					continue
+				}
+				if len(c.Partitions) != len(m.Flash) || c.Bootloader == nil || c.Core == nil || c.Maker == nil {
+					t.Errorf("%s %s is not complete: %+v", m.Name, p.Name, c)
+				}
+				if len(p.Assumptions) == 0 {
+					t.Errorf("%s %s assumes nothing", m.Name, p.Name)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"Air101", "Air103", "Air601", "Air690", "Air6208"} {
+		if !seen[name] {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}
+
+func TestFindModel(t *testing.T) {
+	if _, m, err := chips.FindModel(Families(), "air6208"); err != nil || m.Name != "Air6208" {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
