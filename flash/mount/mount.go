@@ -188,7 +188,7 @@ func (t *Table) findFolder(name string) (*Mount, string) {
 	m, rest := t.find(name)
 	for i := len(t.mounts) - 1; i >= 0; i-- {
 		p := t.mounts[i].Path
-		if p == "" || p != name+"/" {
+		if name == "" || p != name+"/" {
 			continue
 		}
 		if m != nil {

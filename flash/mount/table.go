@@ -88,9 +88,10 @@ func (t *Table) count(k openKey, by int) {
 // openFile is a file that counts as open until it is closed.
 type openFile struct {
 	afero.File
-	name  string
-	table *Table // nil for a folder and after Close
-	key   openKey
+	name   string
+	table  *Table // nil for a folder
+	key    openKey
+	closed bool
 }
 
 // Name returns the name that the file was opened with.
@@ -98,9 +99,12 @@ func (f *openFile) Name() string { return f.name }
 
 // Close ends the use of the file, whatever the error.
 func (f *openFile) Close() error {
+	if f.closed {
+		return pathError("close", f.name, fs.ErrClosed)
+	}
+	f.closed = true
 	if f.table != nil {
 		f.table.count(f.key, -1)
-		f.table = nil
 	}
 	return f.File.Close()
 }
