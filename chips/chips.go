@@ -285,9 +285,11 @@ type PackageKind struct {
 	Name    string // "fota"
 	Ext     string // ".fota"
 	Summary string
-	// Upgrade marks packages that a server sends. Fits says whether this
-	// profile's firmware can take it, and why not.
+	// Upgrade marks packages that a server sends; Core says that it brings a
+	// core along, not only scripts. Fits says whether this profile's firmware
+	// can take it, and why not.
 	Upgrade bool
+	Core    bool
 	Fits    bool
 	Why     string
 }

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"airlift/emu/link"
 	"airlift/lua"
 )
 
@@ -14,17 +15,9 @@ type Clock struct {
 	limit  time.Duration // Step returns lua.TimeUp there; 0 means none
 	seq    uint64
 	queue  eventQueue
-	source EventSource // real sockets, or nil
-}
-
-// EventSource feeds events of the real world into a clock. While one is
-// pending, time follows the real clock and does not jump.
-type EventSource interface {
-	// Pending reports whether something of the real world may still happen.
-	Pending() bool
-	// Wait blocks until something happened, or for at most max (negative: for
-	// ever), runs its callbacks, and returns how much real time passed.
-	Wait(max time.Duration) time.Duration
+	source link.Source // real sockets, or nil
+	// wall is the real clock; a test may bring its own.
+	wall func() time.Time
 }
 
 type event struct {
@@ -35,7 +28,7 @@ type event struct {
 }
 
 // NewClock returns a clock at 0 that ends at limit (0: never).
-func NewClock(limit time.Duration) *Clock { return &Clock{limit: limit} }
+func NewClock(limit time.Duration) *Clock { return &Clock{limit: limit, wall: time.Now} }
 
 // Now returns the time since the world began.
 func (c *Clock) Now() time.Duration { return c.now }
@@ -43,8 +36,9 @@ func (c *Clock) Now() time.Duration { return c.now }
 // SetLimit moves the end of the run.
 func (c *Clock) SetLimit(limit time.Duration) { c.limit = limit }
 
-// SetSource connects the real world.
-func (c *Clock) SetSource(s EventSource) { c.source = s }
+// SetSource connects the real world: while something of it is pending, time
+// follows the real clock and does not jump.
+func (c *Clock) SetSource(s link.Source) { c.source = s }
 
 // After calls fn, from within Step, when delay has passed. Events due at the
 // same time happen in the order in which they were asked for.
@@ -93,18 +87,24 @@ func (c *Clock) stepReal() lua.StepResult {
 	if c.limit > 0 && c.now >= c.limit {
 		return lua.TimeUp
 	}
-	wait := time.Duration(-1)
+	most := time.Duration(-1)
 	if len(c.queue) > 0 {
-		wait = max(0, c.queue[0].at-c.now)
+		most = max(0, c.queue[0].at-c.now)
 	}
-	if c.limit > 0 && (wait < 0 || wait > c.limit-c.now) {
-		wait = c.limit - c.now
+	if c.limit > 0 && (most < 0 || most > c.limit-c.now) {
+		most = c.limit - c.now
 	}
-	passed := c.source.Wait(wait)
-	c.now += passed
+	from := c.wall()
+	arrived := c.source.Wait(most)
+	passed := max(0, c.wall().Sub(from))
+	if arrived {
+		c.now += passed
+		c.source.Deliver()
+		return lua.Stepped
+	}
+	c.now += max(passed, most) // the wait may end a little early
 	if len(c.queue) > 0 && c.queue[0].at <= c.now {
-		e := heap.Pop(&c.queue).(*event)
-		e.fn()
+		heap.Pop(&c.queue).(*event).fn()
 	}
 	return lua.Stepped
 }

@@ -110,33 +110,42 @@ func TestClockClear(t *testing.T) {
 
 // realSource stands for a socket: something arrives after 3 units.
 type realSource struct {
-	left time.Duration
-	got  bool
+	wall      time.Time
+	left      time.Duration
+	delivered bool
 }
 
-func (s *realSource) Pending() bool { return !s.got }
-func (s *realSource) Wait(most time.Duration) time.Duration {
+func (s *realSource) Pending() bool { return !s.delivered }
+func (s *realSource) Wait(most time.Duration) bool {
 	if most >= 0 && most < s.left {
 		s.left -= most
-		return most
+		s.wall = s.wall.Add(most)
+		return false
 	}
-	passed := s.left
-	s.left, s.got = 0, true
-	return passed
+	s.wall = s.wall.Add(s.left)
+	return true
+}
+func (s *realSource) Deliver() int {
+	s.delivered = true
+	return 1
 }
 
 // While a socket is pending the clock does not jump past it.
 func TestClockFollowsTheRealWorld(t *testing.T) {
 	c := NewClock(0)
-	s := &realSource{left: 3}
+	s := &realSource{wall: time.Unix(0, 0), left: 3}
+	c.wall = func() time.Time { return s.wall }
 	c.SetSource(s)
 	var order []time.Duration
 	for _, at := range []time.Duration{2, 50} {
 		c.After(at, func() { order = append(order, c.Now()) })
 	}
 	for c.Step() != lua.Idle {
+		if s.delivered && c.Now() < 3 {
+			t.Fatalf("delivered at %v, expected 3", c.Now())
+		}
 	}
-	if len(order) != 2 || order[0] != 2 || order[1] != 50 || !s.got {
+	if len(order) != 2 || order[0] != 2 || order[1] != 50 || !s.delivered {
 		t.Fatalf("events ran at %v", order)
 	}
 }

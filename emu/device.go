@@ -31,7 +31,7 @@ type Config struct {
 	Clock *Clock
 	// Net makes the network of a boot; nil for a module without one. A network
 	// lives from one reset to the next.
-	Net func(boot int) (lua.Net, error)
+	Net func(boot int) (Network, error)
 	// Identity is who the module is; empty fields are derived from the seed.
 	Identity lua.Identity
 	// Script are the options of every script machine.
@@ -44,6 +44,13 @@ type Config struct {
 	Trace *trace.Recorder
 	// UnixTime is what the module's clock says at the start, seconds UTC.
 	UnixTime int64
+}
+
+// Network is a module's network from one reset to the next.
+type Network interface {
+	lua.Net
+	// PowerOff ends all connections without another event.
+	PowerOff()
 }
 
 // Device is a module that can be switched on.
@@ -272,6 +279,7 @@ func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (ch
 			return 0, res, err
 		}
 		b.net = n
+		defer n.PowerOff()
 	}
 	m, err := lua.New(b, d.cfg.Script)
 	if err != nil {

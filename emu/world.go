@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"airlift/emu/iot"
 	"airlift/emu/link"
 	"airlift/emu/trace"
 	"airlift/lua"
@@ -21,8 +22,9 @@ type World struct {
 	// on one connection so far. It is for progress bars.
 	Received func(peer string, bytes int64)
 	// Real, if not nil, carries connections to hosts that Network does not
-	// know. The trace then has no hash.
+	// know: see UseRealNet.
 	Real *link.Real
+	boot int
 }
 
 // NewWorld returns a world without servers that ends at limit (0: never).
@@ -31,12 +33,13 @@ func NewWorld(seed uint64, limit time.Duration) *World {
 }
 
 // Net makes the networks of one device, for Config.Net.
-func (w *World) Net(boot int) (lua.Net, error) {
+func (w *World) Net(boot int) (Network, error) {
 	opt := link.Options{
 		Model: w.Link,
 		Rand:  Stream(w.Seed, "link", boot),
 		Trace: func(e link.Event) { w.linkEvent(boot, e) },
 	}
+	w.boot = boot
 	if w.Real != nil {
 		opt.Fallback = w.Real
 	}
@@ -44,10 +47,19 @@ func (w *World) Net(boot int) (lua.Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.Received == nil {
-		return l, nil
+	return &deviceNet{Link: l, world: w}, nil
+}
+
+// UseRealNet lets connections to hosts that Network does not know go out
+// through the host's sockets. Time is real while one is open, and the trace
+// has no hash if that ever happens.
+func (w *World) UseRealNet(opt link.RealOptions) {
+	opt.Trace = func(e link.Event) {
+		w.Trace.NoHash()
+		w.linkEvent(w.boot, e)
 	}
-	return &countingNet{Net: l, received: w.Received}, nil
+	w.Real = link.NewReal(opt)
+	w.Clock.SetSource(w.Real)
 }
 
 func (w *World) linkEvent(boot int, e link.Event) {
@@ -61,19 +73,33 @@ func (w *World) linkEvent(boot int, e link.Event) {
 	w.Trace.Add(&trace.Event{Time: w.Clock.Now(), Boot: boot, Kind: trace.Net, Text: text})
 }
 
-// countingNet tells how many bytes arrive.
-type countingNet struct {
-	lua.Net
-	received func(peer string, bytes int64)
+// deviceNet is a link that tells how many bytes arrive, and that ends real
+// connections with the virtual ones.
+type deviceNet struct {
+	*link.Link
+	world *World
 }
 
-func (n *countingNet) Dial(host string, port int, tls *lua.TLS, ev lua.ConnEvents) lua.Conn {
+func (n *deviceNet) Dial(host string, port int, tls *lua.TLS, ev lua.ConnEvents) lua.Conn {
+	if n.world.Received == nil {
+		return n.Link.Dial(host, port, tls, ev)
+	}
 	var got int64
 	data := ev.Data
 	ev.Data = func(p []byte) {
 		got += int64(len(p))
+		n.world.Received(host, got)
 		data(p)
-		n.received(host, got)
 	}
-	return n.Net.Dial(host, port, tls, ev)
+	return n.Link.Dial(host, port, tls, ev)
 }
+
+func (n *deviceNet) PowerOff() {
+	n.Link.PowerOff()
+	if n.world.Real != nil {
+		n.world.Real.PowerOff()
+	}
+}
+
+// Platform puts a server in the platform's place.
+func (w *World) Platform(h link.Handler) error { return iot.Mount(w.Network, h) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -186,26 +185,11 @@ func loadFlash(file string, chip *chips.Chip) ([]*flash.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	var total int64
-	for _, g := range chip.Model.Flash {
-		total += g.Size
+	flashes, err := emu.LoadFlash(chip, data)
+	if err != nil {
+		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", file, err))
 	}
-	if int64(len(data)) != total {
-		return nil, withCode(exitBadInput, fmt.Errorf("%s: %d bytes, expected a flash dump of %s: %d bytes", file, len(data), chip.Model.Name, total))
-	}
-	var out []*flash.Device
-	for _, g := range chip.Model.Flash {
-		d, err := flash.New(g)
-		if err != nil {
-			return nil, err
-		}
-		if err := d.LoadDump(bytes.NewReader(data[:g.Size])); err != nil {
-			return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", file, err))
-		}
-		data = data[g.Size:]
-		out = append(out, d)
-	}
-	return out, nil
+	return flashes, nil
 }
 
 // saveFlash writes flash chips one behind the other.

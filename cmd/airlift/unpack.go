@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -80,10 +79,10 @@ type writtenPart struct {
 
 // writeParts writes parts below dir under names that are safe on any host.
 func writeParts(dir string, parts []chips.Part) ([]writtenPart, error) {
-	names := mount.NewHostNames()
+	names := hostNames{}
 	written := []writtenPart{}
 	for _, p := range parts {
-		file, err := names.Path(p.Name)
+		file, err := names.path(p.Name)
 		if err != nil {
 			return nil, withCode(exitBadInput, err)
 		}
@@ -94,7 +93,47 @@ func writeParts(dir string, parts []chips.Part) ([]writtenPart, error) {
 		if err := writeBytes(host, p.Data); err != nil {
 			return nil, err
 		}
-		written = append(written, writtenPart{p.Name, path.Clean(file), len(p.Data)})
+		written = append(written, writtenPart{p.Name, file, len(p.Data)})
 	}
 	return written, nil
+}
+
+// hostNames gives device paths safe host paths. It remembers the host name of
+// every folder and, for each folder, what is in it.
+type hostNames map[string]*hostFolder
+
+type hostFolder struct {
+	host string
+	seen map[string]string
+}
+
+// folder returns the folder of a device path.
+func (n hostNames) folder(dir string) (*hostFolder, error) {
+	if f := n[dir]; f != nil {
+		return f, nil
+	}
+	f := &hostFolder{seen: map[string]string{}}
+	if dir != "" {
+		host, err := n.path(dir)
+		if err != nil {
+			return nil, err
+		}
+		f.host = host + "/"
+	}
+	n[dir] = f
+	return f, nil
+}
+
+// path returns the host path, with slashes, of a device path.
+func (n hostNames) path(name string) (string, error) {
+	dir, base := "", name
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		dir, base = name[:i], name[i+1:]
+	}
+	f, err := n.folder(dir)
+	if err != nil {
+		return "", err
+	}
+	host, err := mount.HostName(base, f.seen)
+	return f.host + host, err
 }

@@ -1,0 +1,71 @@
+package all
+
+import (
+	"bytes"
+	"fmt"
+
+	"airlift/chips"
+	"airlift/flash/explain"
+	"airlift/flash/littlefs"
+	"airlift/flash/luadb"
+)
+
+// unknown is the error for a file that no format of ours claims.
+func unknown(data []byte) error {
+	return &explain.FormatError{
+		What: "file format",
+		Want: "a package, image, script image, littlefs volume or flash dump of a known family",
+		Got:  fmt.Sprintf("%d bytes beginning with % X", len(data), data[:min(8, len(data))]),
+	}
+}
+
+// isScript reports whether data begins like a script image.
+func isScript(data []byte) bool {
+	return bytes.HasPrefix(data, []byte{0x01, 0x04, 0x5A, 0xA5, 0x5A, 0xA5})
+}
+
+// Explain explains any file of this world: a family's own formats, script
+// images, littlefs volumes. The error is a *explain.FormatError if the file is
+// of no known format.
+func Explain(data []byte) (*explain.Field, error) {
+	for _, f := range Families() {
+		if tree, ok := f.Inspect(data); ok {
+			return tree, nil
+		}
+	}
+	if isScript(data) {
+		return luadb.Explain(data), nil
+	}
+	if r, ok := volume(data); ok {
+		return littlefs.Inspect(r)
+	}
+	return nil, unknown(data)
+}
+
+// Unpack takes any file of this world apart.
+func Unpack(data []byte) ([]chips.Part, error) {
+	for _, f := range Families() {
+		u, ok := f.(chips.Unpacker)
+		if !ok {
+			continue
+		}
+		if parts, ok, err := u.Unpack(data); ok {
+			return parts, err
+		}
+	}
+	if isScript(data) {
+		img, err := luadb.Parse(data)
+		if err != nil {
+			return nil, err
+		}
+		var parts []chips.Part
+		for _, e := range img.Files {
+			parts = append(parts, chips.Part{Name: e.Name, Data: e.Data})
+		}
+		return parts, nil
+	}
+	if r, ok := volume(data); ok {
+		return volumeParts(r)
+	}
+	return nil, unknown(data)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"airlift/emu"
+	"airlift/emu/demo"
+	"airlift/emu/trace"
+)
+
+// defaultChip is the module of the seed story.
+const defaultChip = "air601"
+
+func (a *app) demoCmd() *cobra.Command {
+	var f chipFlags
+	cfg := demo.Config{}
+	var ops bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch a module upgrade itself over the air",
+		Long: `The whole story in one command: a platform with a new version on it, a module
+with the old one, the request, the download, the reset into upgrade mode, and
+the new version running.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			var err error
+			if cfg.Chip, err = f.chip(); err != nil {
+				return err
+			}
+			return a.demo(cfg, ops)
+		},
+	}
+	f.add(cmd, defaultChip)
+	cmd.Flags().Uint64Var(&cfg.Seed, "seed", 1, "seed of everything random")
+	cmd.Flags().StringVar(&cfg.Answers, "answers", "cloud", "answer set of the platform")
+	cmd.Flags().StringVar(&cfg.Link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
+	cmd.Flags().Int64Var(&cfg.CoreSize, "core-size", 0, "code size of the synthetic cores in `bytes`")
+	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
+	return cmd
+}
+
+// demoReport is the JSON form of a demo.
+type demoReport struct {
+	Chip         string `json:"chip"`
+	Profile      string `json:"profile"`
+	Seed         uint64 `json:"seed"`
+	From         string `json:"from"`
+	To           string `json:"to"`
+	Outcome      string `json:"outcome"`
+	Package      string `json:"package"`
+	PackageKind  string `json:"package_kind"`
+	PackageBytes int    `json:"package_bytes"`
+	Boots        int    `json:"boots"`
+	End          string `json:"end"`
+	VirtualMS    int64  `json:"virtual_ms"`
+	WallMS       int64  `json:"wall_ms"`
+	FlashOps     int    `json:"flash_ops"`
+	Trace        string `json:"trace_sha256"`
+}
+
+func (a *app) demo(cfg demo.Config, ops bool) error {
+	defer a.flush()
+	start := time.Now()
+	story, err := demo.New(cfg)
+	if err != nil {
+		return err
+	}
+	a.note("seed %d", cfg.Seed)
+	printer := &eventPrinter{a: a, flashOps: ops, parts: cfg.Chip.Partitions[0]}
+	if a.format != "json" {
+		story.World.Trace.Sink(printer.event)
+	}
+	if a.text() {
+		a.demoHead(cfg, story)
+		story.World.Received = printer.progress(story)
+	}
+	r, err := story.Run()
+	if err != nil {
+		return err
+	}
+	printer.flush()
+	if r.Outcome != emu.OutcomeNew {
+		a.code = exitFindings
+	}
+	report := demoReport{
+		Chip: cfg.Chip.Model.Name, Profile: cfg.Chip.Profile.Name, Seed: cfg.Seed,
+		From: story.From.Platform, To: story.To.Platform, Outcome: string(r.Outcome),
+		Package: story.Package.FileName, PackageKind: story.Package.Kind.Name, PackageBytes: story.Package.Bytes,
+		Boots: r.End.Boots, End: string(r.End.End), VirtualMS: r.Virtual.Milliseconds(),
+		WallMS: time.Since(start).Milliseconds(), FlashOps: r.FlashOps, Trace: r.Trace,
+	}
+	if !a.text() {
+		return a.json(report)
+	}
+	a.demoTail(report)
+	return nil
+}
+
+func (a *app) demoHead(cfg demo.Config, s *demo.Story) {
+	c := cfg.Chip
+	a.printf("%s %s with firmware profile %s (%s)\n", a.c(bold, "module  "), c.Model.Name, c.Profile.Name, c.Profile.Summary)
+	a.printf("%s runs core %s with scripts %s: version %s to the platform\n", a.c(bold, "now     "), s.From.Core, s.From.Script, s.From.Platform)
+	a.printf("%s offers %s, %d bytes: %s\n", a.c(bold, "platform"), s.Package.FileName, s.Package.Bytes, s.Package.Kind.Summary)
+	a.printf("%s times are virtual: airlift boot and airlift chips show say what is assumed\n\n", a.c(bold, "clock   "))
+}
+
+func (a *app) demoTail(r demoReport) {
+	colour, verdict := green, "upgraded"
+	if r.Outcome != string(emu.OutcomeNew) {
+		colour, verdict = red, "not upgraded"
+	}
+	a.printf("\n%s %s: %s -> %s, outcome %s\n", a.c(bold, r.Chip), a.c(colour, verdict), r.From, r.To, r.Outcome)
+	a.printf("%d boots, %d flash operations, %.3f s of virtual time in %d ms\n", r.Boots, r.FlashOps, float64(r.VirtualMS)/1000, r.WallMS)
+	a.printf("trace sha256 %s\n", r.Trace)
+	a.printf("%s\n", a.c(dim, fmt.Sprintf("again: airlift demo --chip %s --profile %s --seed %d", r.Chip, r.Profile, r.Seed)))
+}
+
+// progress prints the download in steps of a quarter.
+func (p *eventPrinter) progress(s *demo.Story) func(string, int64) {
+	next := int64(1)
+	var last int64
+	return func(peer string, got int64) {
+		if got < last {
+			next = 1
+		}
+		last = got
+		total := int64(s.Package.Bytes)
+		for total > 4096 && next <= 4 && got*4 >= total*next {
+			p.event(&trace.Event{Time: s.World.Clock.Now(), Kind: trace.Net, Text: fmt.Sprintf("download %3d%%  %s", next*25, bar(int(next)*8, 32))})
+			next++
+		}
+	}
+}
+
+func bar(n, width int) string {
+	out := make([]rune, width)
+	for i := range out {
+		out[i] = '░'
+		if i < n {
+			out[i] = '█'
+		}
+	}
+	return string(out)
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"airlift/chips"
+	"airlift/emu"
+	"airlift/emu/link"
+	"airlift/emu/project"
+	"airlift/emu/trace"
+	"airlift/flash"
+	"airlift/lua"
+)
+
+type runFlags struct {
+	limit       time.Duration
+	boots       int
+	seed        uint64
+	libs        string
+	coreVersion string
+	coreSize    int64
+	out         string
+	ops, quiet  bool
+	steps       uint64
+	imei, mac   string
+	link        string
+	realNet     bool
+	servers     serverFlags
+}
+
+func (a *app) runCmd() *cobra.Command {
+	var f chipFlags
+	var r runFlags
+	cmd := &cobra.Command{
+		Use:   "run PROJECT",
+		Short: "Run a project on a module",
+		Long: `Run a project on a module, from power-on through all resets, for a stretch of
+virtual time. PROJECT is a folder with main.lua, a single .lua file, a script
+image, or a dump of the module's whole flash.
+
+The network is inside airlift: --platform puts the IoT platform on it, --site
+and --route put web servers on it. With --real-net everything else goes out
+through this computer's network; time is real then and the trace has no hash.`,
+		Example: `  airlift run hello.lua
+  airlift run myproject --chip air6208 --platform platform.json --for 10m
+  airlift run myproject --route http://ota.example.com/fota=v2.bin`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.run(args[0], f, r) },
+	}
+	f.add(cmd, defaultChip)
+	fl := cmd.Flags()
+	fl.DurationVar(&r.limit, "for", time.Minute, "how much virtual `time` to run, 0 for ever")
+	fl.IntVar(&r.boots, "boots", 100, "stop after so many boots, 0 for never")
+	fl.Uint64Var(&r.seed, "seed", 1, "seed of everything random")
+	fl.StringVar(&r.libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
+	fl.StringVar(&r.coreVersion, "core-version", "", "version of the synthetic core")
+	fl.Int64Var(&r.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
+	fl.StringVar(&r.out, "out", "", "write the flash afterwards to this `file`")
+	fl.BoolVar(&r.ops, "ops", false, "print every flash operation")
+	fl.BoolVar(&r.quiet, "quiet", false, "print only the device's log")
+	fl.Uint64Var(&r.steps, "steps", 0, "bound on the Lua instructions of one boot, 0 for none")
+	fl.StringVar(&r.imei, "imei", "", "IMEI of the module (default: from the seed)")
+	fl.StringVar(&r.mac, "mac", "", "MAC address of the module, 12 hex digits (default: from the seed)")
+	fl.StringVar(&r.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
+	fl.BoolVar(&r.realNet, "real-net", false, "let unknown hosts be reached through this computer's network")
+	r.servers.add(cmd)
+	return cmd
+}
+
+// runReport is the JSON form of a run.
+type runReport struct {
+	Chip      string      `json:"chip"`
+	Profile   string      `json:"profile"`
+	Seed      uint64      `json:"seed"`
+	End       string      `json:"end"`
+	Detail    string      `json:"detail"`
+	Boots     int         `json:"boots"`
+	Core      string      `json:"core,omitempty"`
+	VirtualMS int64       `json:"virtual_ms"`
+	WallMS    int64       `json:"wall_ms"`
+	FlashOps  int         `json:"flash_ops"`
+	Trace     string      `json:"trace_sha256,omitempty"`
+	Events    []jsonEvent `json:"events,omitempty"`
+}
+
+func (a *app) run(name string, f chipFlags, r runFlags) error {
+	defer a.flush()
+	start := time.Now()
+	chip, err := f.chip()
+	if err != nil {
+		return err
+	}
+	flashes, err := runFlash(name, chip, r)
+	if err != nil {
+		return err
+	}
+	w, err := r.world()
+	if err != nil {
+		return err
+	}
+	cfg := emu.Config{
+		Chip: chip, Flash: flashes, Seed: r.seed, Clock: w.Clock, Trace: w.Trace, Net: w.Net, BootsMax: r.boots,
+		UnixTime: link.Epoch.Unix(), Identity: lua.Identity{IMEI: r.imei, MAC: r.mac},
+		Script: lua.Options{Steps: r.steps},
+	}
+	if r.libs != "" {
+		if cfg.Script.Libs, err = lua.LibsFromDir(r.libs); err != nil {
+			return withCode(exitEnv, err)
+		}
+	}
+	report := runReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: r.seed}
+	printer := &eventPrinter{a: a, flashOps: r.ops, parts: chip.Partitions[0]}
+	w.Trace.Sink(func(e *trace.Event) {
+		switch {
+		case a.format == "json":
+			report.Events = append(report.Events, toJSON(e))
+		case !r.quiet || e.Kind == trace.Log:
+			printer.event(e)
+			if e.Kind != trace.Flash {
+				a.flush()
+			}
+		}
+	})
+	dev, err := emu.NewDevice(cfg)
+	if err != nil {
+		return err
+	}
+	a.note("seed %d", r.seed)
+	res, err := dev.Run()
+	if err != nil {
+		return err
+	}
+	printer.flush()
+	if r.out != "" {
+		if err := saveFlash(r.out, flashes); err != nil {
+			return err
+		}
+	}
+	report.End, report.Detail, report.Boots = string(res.End), res.Detail, res.Boots
+	if running := dev.Running(); running != nil {
+		report.Core = running.Identity.Version
+	}
+	report.VirtualMS, report.WallMS = w.Clock.Now().Milliseconds(), time.Since(start).Milliseconds()
+	report.FlashOps, report.Trace = w.Trace.FlashOps(), w.Trace.Sum()
+	a.code = endCode(res.End)
+	if !a.text() {
+		return a.json(report)
+	}
+	if !r.quiet {
+		a.printf("\n%s %s: %s\n", a.c(bold, "end"), report.End, report.Detail)
+		a.printf("%d boots, %d flash operations, %.3f s of virtual time, %s profile %s\n", report.Boots, report.FlashOps, float64(report.VirtualMS)/1000, report.Chip, report.Profile)
+		if report.Trace != "" {
+			a.printf("trace sha256 %s\n", report.Trace)
+		}
+	}
+	return nil
+}
+
+// endCode is the exit code of a run: a module that cannot start, or that
+// resets without end, is a finding.
+func endCode(e emu.End) int {
+	switch e {
+	case emu.EndBoot, emu.EndCore, emu.EndBoots, emu.EndBudget:
+		return exitFindings
+	}
+	return exitFine
+}
+
+// runFlash makes the module's flash from a project, or takes a dump as it is.
+func runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error) {
+	if st, err := os.Stat(name); err == nil && !st.IsDir() && st.Size() == emu.FlashBytes(chip.Model) {
+		return loadFlash(name, chip)
+	}
+	p, err := project.Load(name)
+	if err != nil {
+		return nil, withCode(exitBadInput, err)
+	}
+	script, err := p.Image()
+	if err != nil {
+		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", name, err))
+	}
+	flashes, err := emu.MakeFlash(chip, chips.MakeInput{Script: script, CoreVersion: r.coreVersion, CoreSize: r.coreSize, CoreSeed: r.seed})
+	return flashes, withCode(exitBadInput, err)
+}
+
+// world builds the network that the flags describe.
+func (r *runFlags) world() (*emu.World, error) {
+	if r.limit < 0 || r.limit > math.MaxInt64/2 {
+		return nil, usagef("--for %v: expected a positive time, or 0 for ever", r.limit)
+	}
+	w := emu.NewWorld(r.seed, r.limit)
+	var err error
+	if w.Link, err = link.Preset(r.link); err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	if err := r.servers.mount(w); err != nil {
+		return nil, err
+	}
+	if r.realNet {
+		w.UseRealNet(link.RealOptions{})
+	}
+	return w, nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"airlift": func() { os.Exit(run(os.Args[1:])) }})
+}
+
+// TestScripts runs the sessions in testdata/script: what a user types, and
+// what must come out. The command `exitcode N airlift ...` checks the exact
+// exit code; `lines FILE TEXT...` checks that lines containing the texts
+// follow one another in FILE, with others between them.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("LUATOS_SRC", os.Getenv("LUATOS_SRC"))
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "luatos" {
+				return os.Getenv("LUATOS_SRC") != "", nil
+			}
+			return false, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exitcode": cmdExitCode,
+			"lines":    cmdLines,
+		},
+	})
+}
+
+// cmdExitCode runs a command and compares its exit code. It is a command of
+// its own because `! airlift` takes any failure.
+func cmdExitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exitcode N command...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("%s ended with %s, expected exit code %s", args[1], got, args[0])
+	}
+}
+
+// cmdLines checks the order of lines in a file or in stdout.
+func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: lines FILE text...")
+	}
+	lines := strings.Split(ts.ReadFile(args[0]), "\n")
+	at := 0
+	for _, want := range args[1:] {
+		for at < len(lines) && !strings.Contains(lines[at], want) {
+			at++
+		}
+		if at == len(lines) {
+			ts.Fatalf("%s: no line with %q after those before it", args[0], want)
+		}
+		at++
+	}
+}

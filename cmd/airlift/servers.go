@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"airlift/emu"
+	"airlift/emu/iot"
+	"airlift/emu/link"
+)
+
+// serverFlags describe the servers on a module's network.
+type serverFlags struct {
+	platform, answers string
+	sites, routes     []string
+}
+
+func (s *serverFlags) add(cmd *cobra.Command) {
+	s.addPlatform(cmd)
+	cmd.Flags().StringArrayVar(&s.sites, "site", nil, "`URL=FOLDER`: serve a folder's files below http://host[:port]/prefix/")
+	cmd.Flags().StringArrayVar(&s.routes, "route", nil, "`URL=FILE`: answer http://host[:port]/path with a file, or with a bare status: URL=404")
+}
+
+func (s *serverFlags) addPlatform(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.platform, "platform", "", "JSON `file` that describes the IoT platform: accounts, projects, devices, firmware")
+	cmd.Flags().StringVar(&s.answers, "answers", "cloud", "answer set of the platform: "+strings.Join(iot.AnswerSetNames, ", "))
+}
+
+// server makes the platform, or nil if none is described.
+func (s *serverFlags) server(seed uint64) (*iot.Server, error) {
+	set, err := iot.AnswersByName(s.answers)
+	if err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	if s.platform == "" {
+		return nil, nil
+	}
+	text, err := readFile(s.platform)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(s.platform)
+	store, settings, err := iot.LoadConfig(text, seed, link.Epoch, func(name string) ([]byte, error) {
+		if !filepath.IsLocal(name) && !filepath.IsAbs(name) {
+			return nil, fmt.Errorf("%q leads out of the folder of %s", name, s.platform)
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return readFile(name)
+	})
+	if err != nil {
+		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", s.platform, err))
+	}
+	return iot.NewServer(store, set, settings)
+}
+
+// mount puts the described servers on the network of w.
+func (s *serverFlags) mount(w *emu.World) error {
+	server, err := s.server(w.Seed)
+	if err != nil {
+		return err
+	}
+	if server != nil {
+		if err := w.Platform(server); err != nil {
+			return err
+		}
+	}
+	statics := map[string]*iot.Static{}
+	for _, v := range s.sites {
+		u, folder, err := splitServer("--site", v)
+		if err != nil {
+			return err
+		}
+		root, err := os.OpenRoot(folder)
+		if err != nil {
+			return withCode(exitEnv, err)
+		}
+		st, err := static(w, statics, u)
+		if err != nil {
+			return err
+		}
+		if err := st.AddDir(strings.TrimSuffix(u.EscapedPath(), "/")+"/", root.FS()); err != nil {
+			return withCode(exitUsage, err)
+		}
+	}
+	for _, v := range s.routes {
+		u, what, err := splitServer("--route", v)
+		if err != nil {
+			return err
+		}
+		route := iot.Route{Path: u.EscapedPath()}
+		if route.Path == "" {
+			route.Path = "/"
+		}
+		if n, err := strconv.Atoi(what); err == nil && n >= 100 && n <= 599 {
+			route.Status = n
+		} else if route.Content, err = readFile(what); err != nil {
+			return err
+		}
+		st, err := static(w, statics, u)
+		if err != nil {
+			return err
+		}
+		if err := st.Add(route); err != nil {
+			return withCode(exitUsage, err)
+		}
+	}
+	return nil
+}
+
+// splitServer splits URL=VALUE.
+func splitServer(flag, v string) (*url.URL, string, error) {
+	at := strings.LastIndex(v, "=")
+	if at < 0 {
+		return nil, "", usagef("%s %q: expected URL=FILE", flag, v)
+	}
+	u, err := url.Parse(v[:at])
+	if err != nil || u.Scheme != "http" || u.Host == "" || u.RawQuery != "" {
+		return nil, "", usagef("%s %q: expected http://host[:port]/path before the =", flag, v)
+	}
+	return u, v[at+1:], nil
+}
+
+// static returns the web server of a host and port, made on first use.
+func static(w *emu.World, statics map[string]*iot.Static, u *url.URL) (*iot.Static, error) {
+	port := 80
+	if p := u.Port(); p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil {
+			return nil, usagef("%s: no port %q", u, p)
+		}
+		port = n
+	}
+	key := fmt.Sprintf("%s:%d", u.Hostname(), port)
+	if st := statics[key]; st != nil {
+		return st, nil
+	}
+	st := &iot.Static{}
+	statics[key] = st
+	return st, withCode(exitUsage, w.Network.Handle(u.Hostname(), port, st, link.HostOptions{}))
+}

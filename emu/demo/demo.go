@@ -1,0 +1,311 @@
+// Package demo tells the whole story of an over-the-air upgrade in one run: a
+// platform with a project and a new version on it, a module with the old one,
+// the request, the download, the reset into upgrade mode, and the new version
+// running.
+//
+// Nothing in it is special to the demo: platform, module and packages are the
+// ordinary ones, the project is a folder of scripts like any other.
+package demo
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/afero"
+
+	"airlift/chips"
+	"airlift/emu"
+	"airlift/emu/iot"
+	"airlift/emu/link"
+	"airlift/emu/project"
+	"airlift/flash/luadb"
+	"airlift/lua"
+)
+
+//go:embed project/main.lua
+var mainLua string
+
+// The two versions of the project.
+const (
+	oldVersion = "1.0.0"
+	newVersion = "1.0.1"
+)
+
+// Config chooses what is shown.
+type Config struct {
+	Chip     *chips.Chip
+	Seed     uint64
+	Answers  string        // answer set of the platform, "" for cloud
+	Link     string        // link model, "" for wifi
+	CoreSize int64         // bytes of code in the cores, 0 for the family's default
+	Limit    time.Duration // virtual time after which the run ends, 0 for 10 minutes
+	Script   lua.Options
+}
+
+// Story is a prepared demo: everything is made, nothing has run.
+type Story struct {
+	World   *emu.World
+	Device  *emu.Device
+	Store   *iot.Mem
+	Package Package
+	From    Version
+	To      Version
+	chip    *chips.Chip
+	seed    uint64
+}
+
+// Package is the upgrade on the platform.
+type Package struct {
+	Kind         chips.PackageKind
+	FileName     string // as LuaTools would call it
+	FirmwareName string
+	Bytes        int
+}
+
+// Version is a core with scripts.
+type Version struct {
+	Core     string // "V2001"
+	Script   string // "1.0.0"
+	Platform string // what the module tells the platform: "2001.1.0"
+	files    []luadb.File
+}
+
+// Report is how a story ended.
+type Report struct {
+	Outcome  emu.Outcome
+	End      emu.Result
+	Running  *chips.Running
+	FlashOps int
+	Virtual  time.Duration
+	Trace    string // hash, as hex
+}
+
+// New prepares a story.
+func New(cfg Config) (*Story, error) {
+	if cfg.Limit == 0 {
+		cfg.Limit = 10 * time.Minute
+	}
+	if cfg.Link == "" {
+		cfg.Link = "wifi"
+	}
+	model, err := link.Preset(cfg.Link)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := bestUpgrade(cfg.Chip)
+	if err != nil {
+		return nil, err
+	}
+	s := &Story{World: emu.NewWorld(cfg.Seed, cfg.Limit), chip: cfg.Chip, seed: cfg.Seed}
+	s.World.Link = model
+	s.Package.Kind = kind
+	key, err := s.platform(cfg.Answers)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.versions(key); err != nil {
+		return nil, err
+	}
+	if err := s.upload(cfg); err != nil {
+		return nil, err
+	}
+	return s, s.module(cfg)
+}
+
+// bestUpgrade picks the package that brings most of what the firmware takes.
+func bestUpgrade(c *chips.Chip) (chips.PackageKind, error) {
+	var best chips.PackageKind
+	for _, k := range c.Maker.Kinds() {
+		if k.Upgrade && k.Fits && (best.Name == "" || k.Core && !best.Core) {
+			best = k
+		}
+	}
+	if best.Name == "" {
+		return best, fmt.Errorf("%s with profile %s cannot be upgraded over the air", c.Model.Name, c.Profile.Name)
+	}
+	return best, nil
+}
+
+// platform sets up the server and returns the project's key.
+func (s *Story) platform(answers string) (key string, err error) {
+	set, err := iot.AnswersByName(answers)
+	if err != nil {
+		return "", err
+	}
+	s.Store = iot.NewMem(s.seed)
+	account, err := s.Store.AddAccount("13800000000")
+	if err != nil {
+		return "", err
+	}
+	p, err := s.Store.AddProject(account.ID, "demo", "", link.Epoch)
+	if err != nil {
+		return "", err
+	}
+	server, err := iot.NewServer(s.Store, set, iot.DefaultSettings())
+	if err != nil {
+		return "", err
+	}
+	return p.Key, s.World.Platform(server)
+}
+
+// versions makes the two versions of the project.
+func (s *Story) versions(key string) error {
+	s.From = Version{Core: s.chip.Profile.CoreVersion, Script: oldVersion}
+	s.To = Version{Core: s.From.Core, Script: newVersion}
+	if s.Package.Kind.Core {
+		next, err := nextCore(s.From.Core)
+		if err != nil {
+			return err
+		}
+		s.To.Core = next
+	}
+	for _, v := range []*Version{&s.From, &s.To} {
+		text := strings.Replace(mainLua, `VERSION = "1.0.0"`, `VERSION = "`+v.Script+`"`, 1)
+		text = strings.Replace(text, "airliftDemoProjectKey00000000000", key, 1)
+		v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
+		part := strings.Split(v.Script, ".")
+		v.Platform = strings.TrimPrefix(v.Core, "V") + "." + part[0] + "." + part[2]
+	}
+	return nil
+}
+
+// nextCore counts a core version up: "V2001" to "V2002".
+func nextCore(v string) (string, error) {
+	var n int
+	if _, err := fmt.Sscanf(v, "V%d", &n); err != nil {
+		return "", fmt.Errorf("core version %q: expected V and digits", v)
+	}
+	return fmt.Sprintf("V%04d", n+1), nil
+}
+
+// upload makes the package and puts it on the platform.
+func (s *Story) upload(cfg Config) error {
+	script, err := (&project.Project{Files: s.To.files}).Image()
+	if err != nil {
+		return err
+	}
+	data, err := cfg.Chip.Maker.Make(s.Package.Kind.Name, chips.MakeInput{
+		Script: script, CoreVersion: s.To.Core, CoreSize: cfg.CoreSize, CoreSeed: s.seed + 1, Pad: true,
+	})
+	if err != nil {
+		return fmt.Errorf("make the package: %w", err)
+	}
+	namer, ok := cfg.Chip.Maker.(chips.PackageNamer)
+	if !ok {
+		return fmt.Errorf("%s: packages have no names", cfg.Chip.Model.Family)
+	}
+	if s.Package.FileName, err = namer.PackageName("fotademo", s.To.Core, s.To.Script); err != nil {
+		return err
+	}
+	name, err := iot.RecogniseFileName(s.Package.FileName)
+	if err != nil {
+		return err
+	}
+	s.Package.FirmwareName, s.Package.Bytes = name.Name, len(data)
+	_, err = s.Store.AddFirmware(iot.Firmware{
+		Project: 1, Name: name.Name, Version: name.Version, FileName: s.Package.FileName,
+		Allow: true, All: true, Created: link.Epoch,
+	}, data)
+	return err
+}
+
+// module makes the device with the old version in its flash.
+func (s *Story) module(cfg Config) error {
+	script, err := (&project.Project{Files: s.From.files}).Image()
+	if err != nil {
+		return err
+	}
+	flashes, err := emu.MakeFlash(cfg.Chip, chips.MakeInput{
+		Script: script, CoreVersion: s.From.Core, CoreSize: cfg.CoreSize, CoreSeed: s.seed,
+	})
+	if err != nil {
+		return fmt.Errorf("make the flash: %w", err)
+	}
+	s.Device, err = emu.NewDevice(emu.Config{
+		Chip: cfg.Chip, Flash: flashes, Seed: cfg.Seed, Clock: s.World.Clock, Trace: s.World.Trace,
+		Net: s.World.Net, Script: cfg.Script, BootsMax: 12, UnixTime: link.Epoch.Unix(),
+	})
+	return err
+}
+
+// Run plays the story.
+func (s *Story) Run() (Report, error) {
+	res, err := s.Device.Run()
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{End: res, Running: s.Device.Running(), FlashOps: s.World.Trace.FlashOps(), Virtual: s.World.Clock.Now()}
+	if r.Outcome, err = s.outcome(res); err != nil {
+		return Report{}, err
+	}
+	r.Trace = s.World.Trace.Sum()
+	return r, nil
+}
+
+// outcome reads off the flash what the module runs now.
+func (s *Story) outcome(res emu.Result) (emu.Outcome, error) {
+	switch res.End {
+	case emu.EndBoot, emu.EndCore:
+		return emu.OutcomeBrick, nil
+	case emu.EndBoots:
+		return emu.OutcomeStuck, nil
+	}
+	running := s.Device.Running()
+	core := running.Identity.Version
+	newScript, err := runs(running, s.To.files)
+	if err != nil {
+		return "", err
+	}
+	oldScript, err := runs(running, s.From.files)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case core == s.To.Core && newScript:
+		return emu.OutcomeNew, nil
+	case core == s.From.Core && oldScript:
+		return emu.OutcomeOld, nil
+	}
+	return emu.OutcomeMixed, nil
+}
+
+// runs reports whether the mounted script image holds exactly these files.
+func runs(r *chips.Running, files []luadb.File) (bool, error) {
+	for _, m := range r.Mounts.Mounts() {
+		if m.Type != "luadb" {
+			continue
+		}
+		infos, err := afero.ReadDir(m.Fs, "/")
+		if err != nil {
+			return false, err
+		}
+		found := 0
+		for _, info := range infos {
+			if info.Name() == luadb.TrailerName {
+				continue
+			}
+			found++
+			data, err := afero.ReadFile(m.Fs, "/"+info.Name())
+			if err != nil {
+				return false, err
+			}
+			if !contains(files, info.Name(), data) {
+				return false, nil
+			}
+		}
+		return found == len(files), nil
+	}
+	return false, nil
+}
+
+func contains(files []luadb.File, name string, data []byte) bool {
+	for _, f := range files {
+		if f.Name == name {
+			return bytes.Equal(f.Data, data)
+		}
+	}
+	return false
+}
