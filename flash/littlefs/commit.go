@@ -274,6 +274,9 @@ func (fs *FS) writeCompacted(n *mdir, old gstate, moved bool) error {
 	}
 	n.pair = n.pair.swapped()
 	n.off, n.ptag, n.delta = c.off, c.ptag, delta
+	if k := len(n.log); k > 0 && n.log[k-1].tag.gone() {
+		n.log = n.log[:k-1]
+	}
 	fs.global.debt = gstate{}
 	if !moved {
 		fs.global.written()

@@ -243,6 +243,10 @@ func (fs *FS) writeChanges(m *mdir, changes []record) (n, pred *mdir, what outco
 		}
 	}
 	fs.meta.drop()
+	if k := len(changes); k > 0 && changes[k-1].tag.gone() {
+		// The original drops a removal only when it sees what comes after it.
+		n.log = append(n.log, changes[k-1])
+	}
 	n, what, err = fs.compactOrSplit(n)
 	if err == errNoFit {
 		err = ErrNoSpace
