@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -109,6 +110,10 @@ type Net interface {
 	// that does not resolve is an error of Connected.
 	Dial(host string, port int, tls *TLS, ev ConnEvents) Conn
 }
+
+// ErrResolve is wrapped by the error of ConnEvents.Connected when the name of
+// the host does not resolve.
+var ErrResolve = errors.New("host name does not resolve")
 
 // TLS asks for an encrypted connection.
 type TLS struct {

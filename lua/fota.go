@@ -1,0 +1,103 @@
+package lua
+
+import (
+	"io"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// openFota installs fota.* if the firmware has it (luatos-runtime.md 6.1).
+func (m *Machine) openFota() {
+	f := m.board.Fota()
+	if f == nil || !m.fw.Fota {
+		return
+	}
+	m.lib("fota",
+		fn("init", func(l *glua.LState) int {
+			start := int64(0)
+			if n, ok := l.Get(1).(glua.LNumber); ok {
+				start = int64(n)
+			}
+			r := f.Init(start, m.optInt(l, 2, 0))
+			m.checkPower()
+			return pushBool(l, r == 0)
+		}),
+		fn("wait", func(l *glua.LState) int {
+			ok := f.WaitReady()
+			m.checkPower()
+			return pushBool(l, ok)
+		}),
+		fn("run", m.fotaRun),
+		fn("file", m.fotaFile),
+		fn("isDone", func(l *glua.LState) int {
+			r := f.Done()
+			m.checkPower()
+			l.Push(glua.LBool(r >= 0))
+			l.Push(glua.LBool(r <= 0))
+			return 2
+		}),
+		fn("finish", func(l *glua.LState) int {
+			r := f.End(m.optBool(l, 1, false))
+			m.checkPower()
+			return pushBool(l, r == 0)
+		}),
+		fn("emgsvc", m.refuse("fota.emgsvc")),
+	)
+}
+
+// fotaTriple pushes ok, finished, result: > 0 goes on, 0 is done, < 0 failed.
+func fotaTriple(l *glua.LState, r int) int {
+	l.Push(glua.LBool(r >= 0))
+	l.Push(glua.LBool(r <= 0))
+	l.Push(glua.LNumber(r))
+	return 3
+}
+
+func (m *Machine) fotaRun(l *glua.LState) int {
+	data := []byte(m.str(l, 1))
+	r := m.board.Fota().Write(data)
+	m.checkPower()
+	return fotaTriple(l, r)
+}
+
+// fotaFile feeds a file in blocks of 4096 bytes and commits when the updater
+// says that it has all (luatos-runtime.md 6.1, xt804.md 4.6).
+func (m *Machine) fotaFile(l *glua.LState) int {
+	name := m.str(l, 1)
+	file, err := m.files.Open(name)
+	m.checkPower()
+	if err != nil {
+		m.logf(levelError, "fota", "no such file for FOTA %s", name)
+		l.Push(glua.LFalse)
+		l.Push(glua.LFalse)
+		l.Push(glua.LNumber(0))
+		return 3
+	}
+	defer file.Close()
+	f := m.board.Fota()
+	buf := make([]byte, 4096)
+	r := 0
+	for {
+		n, err := io.ReadFull(file, buf)
+		m.checkPower()
+		if n > 0 {
+			r = f.Write(buf[:n])
+			m.checkPower()
+		}
+		if err != nil || r < 0 {
+			break
+		}
+	}
+	if r == 0 {
+		m.logf(levelInfo, "fota", "fota file write done, call fota.done()")
+		if r = f.Done(); r == 0 {
+			m.checkPower()
+			m.logf(levelInfo, "fota", "fota done success, call fota.end()")
+			r = f.End(true)
+		} else {
+			m.logf(levelError, "fota", "fota done fail %d", r)
+		}
+		m.checkPower()
+	}
+	return fotaTriple(l, r)
+}

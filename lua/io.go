@@ -1,0 +1,450 @@
+package lua
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/spf13/afero"
+	glua "github.com/yuin/gopher-lua"
+)
+
+// openIo installs io.* (luatos-runtime.md 7.2).
+func (m *Machine) openIo() {
+	m.fileMeta = m.l.NewTable()
+	methods := m.l.NewTable()
+	m.fill(methods,
+		fn("read", m.fileRead), fn("write", m.fileWrite), fn("seek", m.fileSeek), fn("close", m.fileClose),
+		fn("flush", func(*glua.LState) int { return 0 }),
+		fn("lines", m.fileLines),
+		fn("fill", m.refuse("file.fill")),
+	)
+	m.fileMeta.RawSetString("__index", methods)
+	m.fileMeta.RawSetString("__name", glua.LString("FILE*"))
+	m.fill(m.fileMeta, fn("__tostring", func(l *glua.LState) int {
+		f := m.file(l, 1, false)
+		if f.f == nil {
+			return pushStr(l, "file (closed)")
+		}
+		return pushStr(l, "file ("+m.address(l.Get(1))+")")
+	}))
+	size := func(l *glua.LState) int {
+		info, err := m.files.Stat(m.str(l, 1))
+		m.checkPower()
+		if err != nil || info.IsDir() {
+			return pushInt(l, 0)
+		}
+		return pushInt(l, info.Size())
+	}
+	t := m.lib("io",
+		fn("open", m.ioOpen),
+		fn("exists", func(l *glua.LState) int {
+			ok := m.files.exists(m.str(l, 1))
+			m.checkPower()
+			return pushBool(l, ok)
+		}),
+		fn("fileSize", size), fn("fsize", size),
+		fn("readFile", m.ioReadFile),
+		fn("writeFile", m.ioWriteFile),
+		fn("lines", m.ioLines),
+		fn("type", func(l *glua.LState) int {
+			ud, ok := l.CheckAny(1).(*glua.LUserData)
+			f, isFile := (*scriptFile)(nil), false
+			if ok {
+				f, isFile = ud.Value.(*scriptFile)
+			}
+			switch {
+			case !isFile:
+				l.Push(glua.LNil)
+				return 1
+			case f.f == nil:
+				return pushStr(l, "closed file")
+			}
+			return pushStr(l, "file")
+		}),
+		fn("mkdir", func(l *glua.LState) int { return m.boolCode(l, m.files.Mkdir(m.str(l, 1), 0o777)) }),
+		fn("rmdir", func(l *glua.LState) int { return m.boolCode(l, m.files.Rmdir(m.str(l, 1))) }),
+		fn("mkfs", m.refuse("io.mkfs")),
+		fn("lsdir", m.ioLsdir),
+		fn("lsmount", func(l *glua.LState) int {
+			list := l.NewTable()
+			for _, mt := range m.files.Mounts() {
+				e := l.NewTable()
+				e.RawSetString("path", glua.LString(mt.Path))
+				e.RawSetString("fs", glua.LString(mt.Type))
+				list.Append(e)
+			}
+			l.Push(list)
+			return 1
+		}),
+		fn("dexist", func(l *glua.LState) int {
+			info, err := m.files.Stat(m.str(l, 1))
+			m.checkPower()
+			return pushBool(l, err == nil && info.IsDir())
+		}),
+		fn("fsstat", func(l *glua.LState) int {
+			u, kind, err := m.files.Usage(m.optStr(l, 1, "/"))
+			m.checkPower()
+			if err != nil {
+				return pushBool(l, false)
+			}
+			l.Push(glua.LTrue)
+			l.Push(glua.LNumber(u.Blocks))
+			l.Push(glua.LNumber(u.Used))
+			l.Push(glua.LNumber(u.BlockSize))
+			l.Push(glua.LString(kind))
+			return 5
+		}),
+	)
+	constants(t, "FILE", 0, "DIR", 1, "SEEK_SET", 0, "SEEK_CUR", 1, "SEEK_END", 2)
+}
+
+// boolCode pushes success and C's 0 or -1.
+func (m *Machine) boolCode(l *glua.LState, err error) int {
+	m.checkPower()
+	l.Push(glua.LBool(err == nil))
+	if err == nil {
+		l.Push(glua.LNumber(0))
+	} else {
+		l.Push(glua.LNumber(-1))
+	}
+	return 2
+}
+
+// scriptFile is a file that a script holds.
+type scriptFile struct {
+	name string
+	f    afero.File // nil when it is closed
+	buf  []byte     // read ahead
+}
+
+// openFlags are those of fopen modes; an unknown mode reads
+// (luatos-runtime.md 7.1).
+func openFlags(mode string) int {
+	switch strings.ReplaceAll(mode, "b", "") {
+	case "r+":
+		return os.O_RDWR
+	case "w":
+		return os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	case "w+":
+		return os.O_RDWR | os.O_CREATE | os.O_TRUNC
+	case "a":
+		return os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	case "a+":
+		return os.O_RDWR | os.O_CREATE | os.O_APPEND
+	}
+	return os.O_RDONLY
+}
+
+// openFile opens a file, never a folder.
+func (m *Machine) openFile(name, mode string) (*scriptFile, error) {
+	f, err := m.files.OpenFile(name, openFlags(mode), 0o666)
+	m.checkPower()
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &scriptFile{name: name, f: f}, nil
+}
+
+// failure pushes nil, message, errno.
+func failure(l *glua.LState, name string, err error) int {
+	text, code := errno(err)
+	l.Push(glua.LNil)
+	l.Push(glua.LString(name + ": " + text))
+	l.Push(glua.LNumber(code))
+	return 3
+}
+
+func (m *Machine) ioOpen(l *glua.LState) int {
+	name := m.str(l, 1)
+	f, err := m.openFile(name, m.optStr(l, 2, "r"))
+	if err != nil {
+		return failure(l, name, err)
+	}
+	ud := l.NewUserData()
+	ud.Value, ud.Metatable = f, m.fileMeta
+	l.Push(ud)
+	return 1
+}
+
+// file is the file argument of a method.
+func (m *Machine) file(l *glua.LState, n int, open bool) *scriptFile {
+	ud, ok := l.Get(n).(*glua.LUserData)
+	if ok {
+		if f, ok := ud.Value.(*scriptFile); ok {
+			if open && f.f == nil {
+				l.RaiseError("attempt to use a closed file")
+			}
+			return f
+		}
+	}
+	m.typeError(l, n, "FILE*")
+	return nil
+}
+
+func (m *Machine) fileClose(l *glua.LState) int {
+	f := m.file(l, 1, true)
+	err := f.f.Close()
+	f.f = nil
+	m.checkPower()
+	if err != nil {
+		return failure(l, f.name, err)
+	}
+	return pushBool(l, true)
+}
+
+func (m *Machine) fileWrite(l *glua.LState) int {
+	f := m.file(l, 1, true)
+	if len(f.buf) > 0 {
+		// What was read ahead has to be given back first.
+		if _, err := f.f.Seek(-int64(len(f.buf)), io.SeekCurrent); err != nil {
+			return failure(l, f.name, err)
+		}
+		f.buf = nil
+	}
+	for i := 2; i <= l.GetTop(); i++ {
+		_, err := f.f.Write([]byte(m.str(l, i)))
+		m.checkPower()
+		if err != nil {
+			return failure(l, f.name, err)
+		}
+	}
+	l.Push(l.Get(1))
+	return 1
+}
+
+func (m *Machine) fileSeek(l *glua.LState) int {
+	f := m.file(l, 1, true)
+	whence, ok := map[string]int{"set": io.SeekStart, "cur": io.SeekCurrent, "end": io.SeekEnd}[m.optStr(l, 2, "cur")]
+	if !ok {
+		l.ArgError(2, "invalid option")
+	}
+	off := m.optInt(l, 3, 0)
+	if whence == io.SeekCurrent {
+		off -= int64(len(f.buf))
+	}
+	f.buf = nil
+	pos, err := f.f.Seek(off, whence)
+	m.checkPower()
+	if err != nil {
+		return failure(l, f.name, err)
+	}
+	return pushInt(l, pos)
+}
+
+const readAhead = 512 // bytes
+
+// more reads ahead; false at the end of the file.
+func (m *Machine) more(f *scriptFile) bool {
+	p := make([]byte, readAhead)
+	n, err := f.f.Read(p)
+	m.checkPower()
+	f.buf = append(f.buf, p[:n]...)
+	return n > 0 && (err == nil || err == io.EOF)
+}
+
+func (m *Machine) readLine(l *glua.LState, f *scriptFile, keep bool) (string, bool) {
+	for from := 0; ; {
+		if i := strings.IndexByte(string(f.buf[from:]), '\n'); i >= 0 {
+			i += from
+			line := string(f.buf[:i+1])
+			f.buf = f.buf[i+1:]
+			if !keep {
+				line = line[:i]
+			}
+			return line, true
+		}
+		from = len(f.buf)
+		m.allocate(l, int64(from))
+		if !m.more(f) {
+			line := string(f.buf)
+			f.buf = nil
+			return line, line != ""
+		}
+	}
+}
+
+func (m *Machine) readBytes(l *glua.LState, f *scriptFile, n int64) (string, bool) {
+	for int64(len(f.buf)) < n {
+		m.allocate(l, min(n, int64(len(f.buf))))
+		if !m.more(f) {
+			break
+		}
+	}
+	n = min(n, int64(len(f.buf)))
+	s := string(f.buf[:n])
+	f.buf = f.buf[n:]
+	if s != "" {
+		return s, true
+	}
+	return "", false
+}
+
+// fileRead knows numbers, l, L and a; not n (luatos-runtime.md 7.2).
+func (m *Machine) fileRead(l *glua.LState) int {
+	return m.readFormats(l, m.file(l, 1, true), 2)
+}
+
+func (m *Machine) readFormats(l *glua.LState, f *scriptFile, first int) int {
+	top := l.GetTop()
+	if top < first {
+		return m.pushRead(l, f, glua.LString("l"))
+	}
+	for i := first; i <= top; i++ {
+		n := m.pushRead(l, f, l.Get(i))
+		if l.Get(-1) == glua.LNil {
+			return i - first + n
+		}
+	}
+	return top - first + 1
+}
+
+func (m *Machine) pushRead(l *glua.LState, f *scriptFile, format glua.LValue) int {
+	var s string
+	var ok bool
+	if n, isNumber := format.(glua.LNumber); isNumber {
+		if n == 0 {
+			ok = len(f.buf) > 0 || m.more(f)
+		} else {
+			s, ok = m.readBytes(l, f, int64(n))
+		}
+	} else {
+		text, _ := m.text(format)
+		switch strings.TrimPrefix(text, "*") {
+		case "l":
+			s, ok = m.readLine(l, f, false)
+		case "L":
+			s, ok = m.readLine(l, f, true)
+		case "a":
+			s, _ = m.readBytes(l, f, 1<<62)
+			ok = true
+		default:
+			l.ArgError(2, "invalid format")
+		}
+	}
+	if !ok {
+		l.Push(glua.LNil)
+		return 1
+	}
+	return pushStr(l, s)
+}
+
+func (m *Machine) linesOf(l *glua.LState, f *scriptFile, formats []glua.LValue, closeAtEnd bool) int {
+	l.Push(l.NewFunction(func(l *glua.LState) int {
+		if f.f == nil {
+			l.RaiseError("file is already closed")
+		}
+		l.SetTop(0)
+		for _, v := range formats {
+			l.Push(v)
+		}
+		n := m.readFormats(l, f, 1)
+		if l.Get(l.GetTop()-n+1) == glua.LNil && closeAtEnd {
+			f.f.Close()
+			f.f = nil
+			m.checkPower()
+		}
+		return n
+	}))
+	return 1
+}
+
+func (m *Machine) args(l *glua.LState, first int) []glua.LValue {
+	var list []glua.LValue
+	for i := first; i <= l.GetTop(); i++ {
+		list = append(list, l.Get(i))
+	}
+	return list
+}
+
+func (m *Machine) fileLines(l *glua.LState) int {
+	return m.linesOf(l, m.file(l, 1, true), m.args(l, 2), false)
+}
+
+func (m *Machine) ioLines(l *glua.LState) int {
+	name := m.str(l, 1)
+	f, err := m.openFile(name, "r")
+	if err != nil {
+		text, _ := errno(err)
+		l.RaiseError("%s", name+": "+text)
+	}
+	return m.linesOf(l, f, m.args(l, 2), true)
+}
+
+func (m *Machine) ioReadFile(l *glua.LState) int {
+	f, err := m.openFile(m.str(l, 1), m.optStr(l, 2, "rb"))
+	if err != nil {
+		return 0
+	}
+	defer f.f.Close()
+	if off := m.optInt(l, 3, 0); off > 0 {
+		if _, err := f.f.Seek(off, io.SeekStart); err != nil {
+			return 0
+		}
+	}
+	s, _ := m.readBytes(l, f, max(0, m.optInt(l, 4, 1<<62)))
+	return pushStr(l, s)
+}
+
+func (m *Machine) ioWriteFile(l *glua.LState) int {
+	data := m.str(l, 2)
+	f, err := m.openFile(m.str(l, 1), m.optStr(l, 3, "wb+"))
+	if err != nil {
+		return 0
+	}
+	_, err = f.f.Write([]byte(data))
+	m.checkPower()
+	if cerr := f.f.Close(); err == nil {
+		err = cerr
+	}
+	m.checkPower()
+	return pushBool(l, err == nil)
+}
+
+// ioLsdir lists a folder: name, type and, of files, size.
+func (m *Machine) ioLsdir(l *glua.LState) int {
+	name := m.str(l, 1)
+	count, offset := m.optInt(l, 2, 10), max(0, m.optInt(l, 3, 0))
+	if count < 0 {
+		count = 10
+	}
+	count = min(count, 100)
+	fail := func() int {
+		l.Push(glua.LFalse)
+		l.Push(glua.LNumber(-1))
+		return 2
+	}
+	dir, err := m.files.Open(name)
+	m.checkPower()
+	if err != nil {
+		return fail()
+	}
+	defer dir.Close()
+	list, err := dir.Readdir(-1)
+	m.checkPower()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fail()
+	}
+	t := l.NewTable()
+	for i := offset; i < int64(len(list)) && i < offset+count; i++ {
+		e := l.NewTable()
+		kind := 0
+		if list[i].IsDir() {
+			kind = 1
+		}
+		e.RawSetString("type", glua.LNumber(kind))
+		e.RawSetString("name", glua.LString(path.Base(list[i].Name())))
+		e.RawSetString("size", glua.LNumber(list[i].Size()))
+		t.Append(e)
+	}
+	l.Push(glua.LTrue)
+	l.Push(t)
+	return 2
+}

@@ -1,0 +1,431 @@
+package lua
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// jsonDepth is how deep values may nest (luatos-runtime.md 9.1).
+const jsonDepth = 1000
+
+// jsonNull is json.null, a light userdata that is NULL.
+var jsonNull = &glua.LUserData{Metatable: glua.LNil}
+
+// openJson installs json.* (luatos-runtime.md 9.1).
+func (m *Machine) openJson() {
+	t := m.lib("json", fn("encode", m.jsonEncode), fn("decode", m.jsonDecode))
+	t.RawSetString("null", jsonNull)
+}
+
+// jsonEncode returns the text, or nil and a message.
+func (m *Machine) jsonEncode(l *glua.LState) int {
+	v := l.Get(1)
+	if v == glua.LNil {
+		return pushStr(l, "")
+	}
+	e := jsonEncoder{m: m, l: l, verb: 'f', prec: 7}
+	if !m.core("2024-01-09") {
+		e.verb = 'g'
+	}
+	if f, ok := m.text(l.Get(2)); ok {
+		e.setFormat(f)
+	}
+	e.value(v, 0)
+	if e.err != nil {
+		l.Push(glua.LNil)
+		l.Push(glua.LString(e.err.Error()))
+		return 2
+	}
+	m.allocate(l, int64(e.b.Len()))
+	return pushStr(l, e.b.String())
+}
+
+type jsonEncoder struct {
+	m    *Machine
+	l    *glua.LState
+	b    strings.Builder
+	verb byte
+	prec int
+	err  error
+}
+
+// setFormat takes "%.7f", "7f" or "12g".
+func (e *jsonEncoder) setFormat(f string) {
+	f = strings.TrimPrefix(strings.TrimPrefix(f, "%"), ".")
+	if len(f) < 2 {
+		return
+	}
+	verb := f[len(f)-1]
+	n, err := strconv.Atoi(f[:len(f)-1])
+	if err == nil && n >= 0 && n <= 20 && (verb == 'f' || verb == 'g') {
+		e.verb, e.prec = verb, n
+	}
+}
+
+func (e *jsonEncoder) fail(format string, args ...any) {
+	if e.err == nil {
+		e.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (e *jsonEncoder) value(v glua.LValue, depth int) {
+	if e.err != nil {
+		return
+	}
+	e.m.charge(1)
+	switch v := v.(type) {
+	case *glua.LNilType:
+		e.b.WriteString("null")
+	case glua.LBool:
+		e.b.WriteString(v.String())
+	case glua.LNumber:
+		e.number(float64(v))
+	case glua.LString:
+		e.text(string(v))
+	case *glua.LTable:
+		if depth >= jsonDepth {
+			e.fail("Cannot serialise, excessive depth (%d)", depth+1)
+			return
+		}
+		e.table(v, depth+1)
+	case *glua.LUserData:
+		if v == jsonNull {
+			e.b.WriteString("null")
+			return
+		}
+		e.fail("Cannot serialise userdata: type not supported")
+	default:
+		e.fail("Cannot serialise %s: type not supported", typeName(v))
+	}
+	if int64(e.b.Len()) > e.m.stringLimit() {
+		e.fail("not enough memory")
+	}
+}
+
+func (e *jsonEncoder) number(f float64) {
+	switch n, whole := toInteger(f); {
+	case math.IsNaN(f) || math.IsInf(f, 0):
+		e.fail("Cannot serialise number: must not be NaN or Inf")
+	case whole:
+		e.b.WriteString(strconv.FormatInt(n, 10))
+	case math.Abs(f) <= 1e-300 || e.m.fw.Bits == 32 && math.Abs(f) <= 1.1920929e-07 || e.m.fw.Bits == 64 && math.Abs(f) <= 2.220446049250313e-16:
+		e.b.WriteString("0")
+	default:
+		e.b.WriteString(cFormat(f, e.verb, e.prec, false))
+	}
+}
+
+func (e *jsonEncoder) text(s string) {
+	e.b.WriteByte('"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '"', '\\', '/':
+			e.b.WriteByte('\\')
+			e.b.WriteByte(c)
+		case '\b':
+			e.b.WriteString(`\b`)
+		case '\f':
+			e.b.WriteString(`\f`)
+		case '\n':
+			e.b.WriteString(`\n`)
+		case '\r':
+			e.b.WriteString(`\r`)
+		case '\t':
+			e.b.WriteString(`\t`)
+		default:
+			if c < 32 || c == 127 {
+				fmt.Fprintf(&e.b, `\u%04x`, c)
+			} else {
+				e.b.WriteByte(c)
+			}
+		}
+	}
+	e.b.WriteByte('"')
+}
+
+// arrayLength returns the largest index if t has only positive integer keys,
+// -1 if it is an object.
+func (e *jsonEncoder) arrayLength(t *glua.LTable) int64 {
+	var most, count int64
+	object := false
+	e.m.eachPair(t, func(k, _ glua.LValue) {
+		f, ok := k.(glua.LNumber)
+		n, whole := toInteger(float64(f))
+		if !ok || !whole || n < 1 {
+			object = true
+			return
+		}
+		most, count = max(most, n), count+1
+	})
+	switch {
+	case object || count == 0:
+		return -1
+	case most > 10 && most > 2*count:
+		e.fail("Cannot serialise table: excessively sparse array")
+	}
+	return most
+}
+
+func (e *jsonEncoder) table(t *glua.LTable, depth int) {
+	if n := e.arrayLength(t); n >= 0 {
+		e.b.WriteByte('[')
+		for i := int64(1); i <= n && e.err == nil; i++ {
+			if i > 1 {
+				e.b.WriteByte(',')
+			}
+			e.value(t.RawGet(glua.LNumber(i)), depth)
+		}
+		e.b.WriteByte(']')
+		return
+	}
+	e.b.WriteByte('{')
+	first := true
+	e.m.eachPair(t, func(k, v glua.LValue) {
+		if e.err != nil {
+			return
+		}
+		if !first {
+			e.b.WriteByte(',')
+		}
+		first = false
+		key, ok := e.m.text(k)
+		if !ok {
+			e.fail("Cannot serialise table: table key must be a number or string")
+			return
+		}
+		e.text(key)
+		e.b.WriteByte(':')
+		e.value(v, depth)
+	})
+	e.b.WriteByte('}')
+}
+
+// jsonDecode returns value and 1, or nil, false (0 in the documentation; the
+// code says false) and a message.
+func (m *Machine) jsonDecode(l *glua.LState) int {
+	d := jsonDecoder{m: m, l: l, s: m.str(l, 1)}
+	v, err := d.document()
+	if err != nil {
+		l.Push(glua.LNil)
+		l.Push(glua.LFalse)
+		l.Push(glua.LString(err.Error()))
+		return 3
+	}
+	l.Push(v)
+	l.Push(glua.LNumber(1))
+	return 2
+}
+
+type jsonDecoder struct {
+	m  *Machine
+	l  *glua.LState
+	s  string
+	at int
+}
+
+func (d *jsonDecoder) wrong(want string) error {
+	got := "the end"
+	if d.at < len(d.s) {
+		got = strconv.QuoteRune(rune(d.s[d.at]))
+	}
+	return fmt.Errorf("Expected %s but found %s at character %d", want, got, d.at+1)
+}
+
+var errJSONDeep = errors.New("Found too many nested data structures (1001)")
+
+func (d *jsonDecoder) document() (glua.LValue, error) {
+	v, err := d.value(0)
+	if err != nil {
+		return nil, err
+	}
+	if d.skip(); d.at < len(d.s) {
+		return nil, d.wrong("the end")
+	}
+	return v, nil
+}
+
+func (d *jsonDecoder) skip() {
+	for d.at < len(d.s) && strings.IndexByte(" \t\r\n", d.s[d.at]) >= 0 {
+		d.at++
+	}
+}
+
+func (d *jsonDecoder) take(c byte) bool {
+	if d.skip(); d.at < len(d.s) && d.s[d.at] == c {
+		d.at++
+		return true
+	}
+	return false
+}
+
+func (d *jsonDecoder) value(depth int) (glua.LValue, error) {
+	d.m.charge(1)
+	if depth > jsonDepth {
+		return nil, errJSONDeep
+	}
+	d.skip()
+	rest := d.s[d.at:]
+	switch {
+	case strings.HasPrefix(rest, "{"):
+		return d.object(depth)
+	case strings.HasPrefix(rest, "["):
+		return d.array(depth)
+	case strings.HasPrefix(rest, `"`):
+		s, err := d.text()
+		return glua.LString(s), err
+	case strings.HasPrefix(rest, "true"):
+		d.at += 4
+		return glua.LTrue, nil
+	case strings.HasPrefix(rest, "false"):
+		d.at += 5
+		return glua.LFalse, nil
+	case strings.HasPrefix(rest, "null"):
+		d.at += 4
+		return jsonNull, nil
+	}
+	return d.number()
+}
+
+func (d *jsonDecoder) number() (glua.LValue, error) {
+	end := d.at
+	for end < len(d.s) && strings.IndexByte("+-.0123456789eE", d.s[end]) >= 0 {
+		end++
+	}
+	if end == d.at {
+		return nil, d.wrong("value")
+	}
+	f, err := strconv.ParseFloat(d.s[d.at:end], 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return nil, d.wrong("value")
+	}
+	d.at = end
+	return glua.LNumber(f), nil
+}
+
+func (d *jsonDecoder) array(depth int) (glua.LValue, error) {
+	d.at++
+	t := d.l.NewTable()
+	if d.take(']') {
+		return t, nil
+	}
+	for i := 1; ; i++ {
+		v, err := d.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		t.RawSetInt(i, v)
+		if d.take(']') {
+			return t, nil
+		}
+		if !d.take(',') {
+			return nil, d.wrong("comma or array end")
+		}
+	}
+}
+
+func (d *jsonDecoder) object(depth int) (glua.LValue, error) {
+	d.at++
+	t := d.l.NewTable()
+	if d.take('}') {
+		return t, nil
+	}
+	for {
+		if d.skip(); d.at >= len(d.s) || d.s[d.at] != '"' {
+			return nil, d.wrong("object key string")
+		}
+		k, err := d.text()
+		if err != nil {
+			return nil, err
+		}
+		if !d.take(':') {
+			return nil, d.wrong("colon")
+		}
+		v, err := d.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		t.RawSetString(k, v)
+		if d.take('}') {
+			return t, nil
+		}
+		if !d.take(',') {
+			return nil, d.wrong("comma or object end")
+		}
+	}
+}
+
+func (d *jsonDecoder) text() (string, error) {
+	d.at++
+	var b strings.Builder
+	for d.at < len(d.s) {
+		c := d.s[d.at]
+		switch {
+		case c == '"':
+			d.at++
+			return b.String(), nil
+		case c < 32:
+			return "", d.wrong("string without control characters")
+		case c == '\\':
+			if err := d.escape(&b); err != nil {
+				return "", err
+			}
+		default:
+			b.WriteByte(c)
+			d.at++
+		}
+	}
+	return "", d.wrong("end of string")
+}
+
+func (d *jsonDecoder) escape(b *strings.Builder) error {
+	d.at++
+	if d.at >= len(d.s) {
+		return d.wrong("escape")
+	}
+	c := d.s[d.at]
+	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 {
+		b.WriteByte("\"\\/\b\f\n\r\t"[i])
+		d.at++
+		return nil
+	}
+	if c != 'u' {
+		return d.wrong("escape")
+	}
+	r, ok := d.hex4(d.at + 1)
+	if !ok {
+		return d.wrong("four hexadecimal digits")
+	}
+	d.at += 5
+	if r >= 0xD800 && r < 0xDC00 && strings.HasPrefix(d.s[d.at:], `\u`) {
+		if low, ok := d.hex4(d.at + 2); ok && low >= 0xDC00 && low < 0xE000 {
+			r = (r-0xD800)<<10 | (low - 0xDC00) + 0x10000
+			d.at += 6
+		}
+	}
+	if r >= 0xD800 && r < 0xE000 {
+		return d.wrong("the other half of a surrogate pair")
+	}
+	b.WriteString(string(utf8.AppendRune(nil, r)))
+	return nil
+}
+
+func (d *jsonDecoder) hex4(at int) (rune, bool) {
+	if at+4 > len(d.s) {
+		return 0, false
+	}
+	var r rune
+	for _, c := range []byte(d.s[at : at+4]) {
+		v, ok := hexDigit(c)
+		if !ok {
+			return 0, false
+		}
+		r = r<<4 | rune(v)
+	}
+	return r, true
+}

@@ -1,0 +1,212 @@
+package lua
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"github.com/spf13/afero"
+	glua "github.com/yuin/gopher-lua"
+)
+
+// ExitKind says how a script machine ended.
+type ExitKind uint8
+
+const (
+	ExitReboot    ExitKind = iota + 1 // the scripts, the VM's end or the watchdog reset the module
+	ExitPowerLost                     // the power was cut
+	ExitIdle                          // everybody waits for something that will never come
+	ExitTimeUp                        // the run's time is over
+	ExitBudget                        // the step budget is used up
+	ExitOff                           // the scripts switched the module off
+)
+
+var exitNames = [...]string{"?", "reboot", "power lost", "idle for ever", "time up", "step budget exhausted", "switched off"}
+
+func (k ExitKind) String() string {
+	if int(k) < len(exitNames) {
+		return exitNames[k]
+	}
+	return fmt.Sprintf("exit kind %d", k)
+}
+
+// Causes of an [ExitReboot].
+const (
+	CauseRtos     = "rtos.reboot"
+	CausePm       = "pm.reboot"
+	CauseVMExit   = "VM exit"
+	CauseWatchdog = "watchdog"
+	CauseSleep    = "deep sleep"
+)
+
+// Exit is how a run of scripts ended.
+type Exit struct {
+	Kind  ExitKind
+	Cause string // of a reboot
+	Code  int    // what the scripts gave rtos.reboot
+	Err   string // the text of the error that ended the VM, if one did
+	Steps uint64 // VM instructions executed
+}
+
+func (e Exit) String() string {
+	s := e.Kind.String()
+	if e.Cause != "" {
+		s += ": " + e.Cause
+	}
+	if e.Code != 0 {
+		s += fmt.Sprintf(" (code %d)", e.Code)
+	}
+	return s
+}
+
+// Options are what a machine is told besides its board.
+type Options struct {
+	// Libs is laid over the built-in libraries under /lua/: files at its root,
+	// "sys.lua". Nil means only the built-in ones. See [LibsFromDir].
+	Libs afero.Fs
+	// Steps bounds the VM instructions of one run; 0 means no bound.
+	Steps uint64
+	// Frame is how the firmware wraps its log lines.
+	Frame LogFrame
+}
+
+// Machine is one life of the script VM, from power-on to the next reset.
+type Machine struct {
+	board Board
+	fw    Firmware
+	opts  Options
+	files *tree // every file system that scripts see, with /lua/
+
+	l       *glua.LState
+	entry   *glua.LFunction // starts every thread, see prelude
+	trace   savedTrace
+	exit    Exit
+	stopped bool
+
+	steps     uint64 // VM instructions so far
+	tickAt    uint64 // when tick has to look
+	depth     int    // nested resumes, pcalls and calls from libraries
+	allocated int64  // bytes that libraries and concatenation made since the last look
+
+	queue  []message // what rtos.receive hands out
+	timers []*timer
+
+	paths                  []string // rtos.setPaths
+	cwaits                 uint64
+	addresses              addressBook
+	rand                   *rand.Rand
+	trng                   *rand.Rand
+	fileMeta               *glua.LTable
+	ipairsNext, tostringFn *glua.LFunction
+	logLevel               int
+	logStyle               int
+	libstate
+}
+
+// libstate is what single libraries keep for the life of a machine.
+type libstate struct {
+	watchdog watchdog
+	gpio     map[int]*pin
+	uart     map[int]*uartPort
+	timezone int // quarter hours
+}
+
+// New prepares a machine. It costs little: nothing runs before [Machine.Run].
+func New(board Board, opts Options) (*Machine, error) {
+	m := &Machine{board: board, fw: board.Firmware(), opts: opts}
+	if m.fw.Bits != 64 {
+		m.fw.Bits = 32
+	}
+	if m.fw.LuaMemory <= 0 {
+		m.fw.LuaMemory = 256 << 10
+	}
+	m.logLevel = levelDebug
+	m.timezone = 32
+	m.tickAt = m.nextTick()
+	libs, err := libraryFiles(opts.Libs)
+	if err != nil {
+		return nil, err
+	}
+	if m.files, err = newTree(board.Files(), libs); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Run runs the boot sequence and the scripts until something ends them
+// (luatos-runtime.md 1). It may be called once.
+//
+// The VM lives on a goroutine of its own that this call waits for, so exactly
+// one of the two ever runs. That goroutine is how a machine is stopped: see
+// [Machine.stop].
+func (m *Machine) Run() Exit {
+	var fault any
+	var trace []byte
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if fault = recover(); fault != nil {
+				trace = make([]byte, 16<<10)
+				trace = trace[:runtime.Stack(trace, false)]
+			}
+		}()
+		m.boot()
+	}()
+	<-done
+	if fault != nil {
+		panic(fmt.Sprintf("script machine: %v\n%s", fault, trace))
+	}
+	m.exit.Steps = m.steps
+	return m.exit
+}
+
+// stop ends the machine. It does not return, and nothing in Lua can catch it:
+// Goexit unwinds the VM's goroutine past every recover in the interpreter, and
+// a recover sees nothing. Everything that ends a run without asking the
+// scripts comes through here.
+func (m *Machine) stop(e Exit) {
+	if !m.stopped {
+		m.exit, m.stopped = e, true
+	}
+	runtime.Goexit()
+}
+
+// checkPower unwinds if the power is gone. Every library function that may
+// have touched the flash or let time pass calls it before it returns.
+func (m *Machine) checkPower() {
+	if m.board.PowerLost() {
+		m.stop(Exit{Kind: ExitPowerLost})
+	}
+}
+
+// step lets the next thing happen.
+func (m *Machine) step() {
+	r := m.board.Step()
+	m.checkPower()
+	switch r {
+	case Idle:
+		m.stop(Exit{Kind: ExitIdle})
+	case TimeUp:
+		m.stop(Exit{Kind: ExitTimeUp})
+	}
+}
+
+// after calls fn in virtual time. Board.After may not be used directly: after
+// fn the power may be gone.
+func (m *Machine) after(d time.Duration, fn func()) (cancel func()) {
+	return m.board.After(d, func() {
+		fn()
+		m.checkPower()
+	})
+}
+
+// wait lets d pass with everything going on but the scripts.
+func (m *Machine) wait(d time.Duration) {
+	over := false
+	m.after(d, func() { over = true })
+	for !over {
+		m.step()
+	}
+}

@@ -1,0 +1,53 @@
+package lua
+
+import (
+	glua "github.com/yuin/gopher-lua"
+)
+
+// refusedLibs are libraries that the firmware has and that are not emulated,
+// with the functions that scripts call. They are there, because scripts branch
+// on "if lcd then", and each function says by name that it is missing.
+var refusedLibs = []struct {
+	name  string
+	funcs []string
+}{
+	{"fskv", []string{"init", "set", "sett", "get", "del", "clear", "iter", "next", "status"}},
+	{"zbuff", []string{"create"}},
+	{"pack", []string{"pack", "unpack"}},
+	{"mqtt", []string{"create"}},
+	{"i2c", []string{"setup", "send", "recv", "close", "createSoft", "writeReg", "readReg", "transfer", "exist"}},
+	{"spi", []string{"setup", "deviceSetup", "close", "send", "recv", "transfer"}},
+	{"pwm", []string{"open", "close", "setup", "start", "stop", "setDuty", "setFreq"}},
+	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
+	{"errDump", []string{"config", "record", "dump"}},
+	{"iotauth", []string{"aliyun", "onenet", "iotda", "qcloud", "tuya", "baidu"}},
+	{"miniz", []string{"compress", "uncompress", "unzip"}},
+	{"fatfs", []string{"mount", "unmount", "getfree"}},
+	{"websocket", []string{"create"}},
+	{"ftp", []string{"login", "command", "pull", "push", "close"}},
+}
+
+// openRefused installs the refusals.
+func (m *Machine) openRefused() {
+	for _, lib := range refusedLibs {
+		var fns []entryFn
+		for _, f := range lib.funcs {
+			fns = append(fns, fn(f, m.refuse(lib.name+"."+f)))
+		}
+		m.lib(lib.name, fns...)
+	}
+}
+
+// refuse is a function that the firmware has and the emulator has not.
+func (m *Machine) refuse(name string) glua.LGFunction {
+	return func(l *glua.LState) int {
+		lib := name
+		for i := range name {
+			if name[i] == '.' {
+				lib = name[:i]
+			}
+		}
+		l.Error(glua.LString(m.where(l, 1)+name+" is not emulated: define your own _G."+lib+" = {...} before the script uses it"), 0)
+		return 0
+	}
+}

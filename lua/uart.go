@@ -1,0 +1,63 @@
+package lua
+
+import glua "github.com/yuin/gopher-lua"
+
+// uartPort is one serial port. Nobody is at the other end: writes are recorded
+// and "sent" is reported, reads are empty.
+type uartPort struct {
+	sent glua.LValue
+	baud int64
+}
+
+// openUart installs uart.* (luatos-runtime.md 9.6).
+func (m *Machine) openUart() {
+	m.uart = map[int]*uartPort{}
+	port := func(l *glua.LState) *uartPort { return m.uart[int(m.integer(l, 1))] }
+	t := m.lib("uart",
+		fn("setup", func(l *glua.LState) int {
+			id := int(m.integer(l, 1))
+			p := m.uart[id]
+			if p == nil {
+				p = &uartPort{sent: glua.LNil}
+				m.uart[id] = p
+			}
+			p.baud = max(1, m.optInt(l, 2, 115200))
+			m.hardware(l, "uart", "setup")
+			return pushInt(l, 0)
+		}),
+		fn("write", func(l *glua.LState) int {
+			data := m.str(l, 2)
+			p := port(l)
+			if p == nil {
+				return pushInt(l, 0)
+			}
+			m.hardware(l, "uart", "write")
+			if cb := p.sent; cb != glua.LNil {
+				id := l.Get(1)
+				m.after(milliseconds(int64(len(data))*10*1000/p.baud+1), func() {
+					m.post(func(l *glua.LState) int { m.call(l, cb, 0, id); return 0 })
+				})
+			}
+			return pushInt(l, int64(len(data)))
+		}),
+		fn("read", func(l *glua.LState) int { return pushStr(l, "") }),
+		fn("rxSize", func(l *glua.LState) int { return pushInt(l, 0) }),
+		fn("rxClear", func(*glua.LState) int { return 0 }),
+		fn("on", func(l *glua.LState) int {
+			if p := port(l); p != nil && m.str(l, 2) == "sent" {
+				p.sent = l.Get(3)
+			}
+			m.hardware(l, "uart", "on")
+			return 0
+		}),
+		fn("close", func(l *glua.LState) int {
+			delete(m.uart, int(m.integer(l, 1)))
+			m.hardware(l, "uart", "close")
+			return 0
+		}),
+		fn("exist", func(l *glua.LState) int { return pushBool(l, m.integer(l, 1) < 3) }),
+		fn("rx", m.refuse("uart.rx")),
+		fn("tx", m.refuse("uart.tx")),
+	)
+	constants(t, "Odd", 1, "ODD", 1, "Even", 2, "EVEN", 2, "None", 0, "NONE", 0, "LSB", 1, "MSB", 2, "VUART_0", 32)
+}
