@@ -55,6 +55,7 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	return &chips.Chip{
 		Model: m, Profile: p, Partitions: []flash.Table{l.Table},
 		Bootloader: &Secboot{Memo: f.memo},
+		Core:       &CoreStage{Model: m, Profile: p, Layout: l},
 		Maker:      &maker{model: m, profile: p, layout: l},
 	}, nil
 }
