@@ -38,6 +38,23 @@ func BenchmarkFork8MiB(b *testing.B) {
 	}
 }
 
+// BenchmarkForkAndProgramPage is what one variant costs at least: a fork, and
+// the copy of the one sector that it changes.
+func BenchmarkForkAndProgramPage(b *testing.B) {
+	d := newChip(b, 8*mib)
+	if err := d.Program(0, filled(8*mib)); err != nil {
+		b.Fatal(err)
+	}
+	page := make([]byte, flash.DefaultPageSize)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		if err := d.Fork().Program(4*mib, page); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 type watcher struct{ pages, sectors int }
 
 func (w *watcher) Before(op *flash.Op) flash.Fate {

@@ -199,6 +199,6 @@ func spanOf(elements []element) int64 {
 
 // printable shows a name without what a terminal would obey.
 func printable(name string) string {
-	q := fmt.Sprintf("%+q", name)
+	q := fmt.Sprintf("%q", name)
 	return q[1 : len(q)-1]
 }
