@@ -12,10 +12,11 @@ import (
 // Bounds of an explanation. Together they keep memory below 4 times (input
 // and flash) and 16 MiB, however a file is made.
 const (
-	maxExplainedScripts = 4    // script images that are shown file by file
-	maxExplainedNames   = 2048 // files in all of them
-	smallFlash          = 2 << 20
-	largeFlash          = 8 << 20
+	maxExplainedScripts  = 4    // script images that are shown file by file
+	maxExplainedNames    = 2048 // files in all of them
+	maxExplainedPackages = 2    // packages that are unpacked
+	smallFlash           = 2 << 20
+	largeFlash           = 8 << 20
 )
 
 // Inspect explains images and rows of them (.img, .fls, .fota, .sota), bare
@@ -44,6 +45,8 @@ func luadbMagic(p []byte) bool { return bytes.HasPrefix(p, []byte{1, 4, 0x5A, 0x
 type inspector struct {
 	scripts, names int
 	flashSize      int64 // bytes of the flash that is explained; 0 for a file
+	unpacked       int   // packages unpacked so far
+	inside         bool  // within the contents of a package
 }
 
 // file explains a row of images that starts with one.
@@ -72,7 +75,7 @@ func (x *inspector) file(data []byte) *explain.Field {
 		off += next
 	}
 	root.Value = strings.Join(types, ", ")
-	root.Meaning = fileMeaning(root.Fields, types)
+	root.Meaning = fileMeaning(types)
 	return root
 }
 
@@ -103,7 +106,7 @@ func typeName(t uint32) string {
 	return fmt.Sprintf("type %d", t)
 }
 
-func fileMeaning(_ []explain.Field, types []string) string {
+func fileMeaning(types []string) string {
 	switch {
 	case len(types) == 0:
 		return "cut off"

@@ -91,6 +91,11 @@ func (x *inspector) core(f *explain.Field, body []byte, off int64) {
 // if there is none. Offsets in the unpacked part count from its start.
 func (x *inspector) gzip(h *Header, body []byte, off int64) explain.Field {
 	f := explain.Field{Off: off, Len: int64(len(body)), Name: "gzip"}
+	if x.inside || x.unpacked == maxExplainedPackages {
+		f.Meaning, f.Verdict = "a package in a package, or one too many: not unpacked", explain.Warn
+		return f
+	}
+	x.unpacked++
 	g, err := readGzip(body, off, x.unpackLimit(h))
 	if g.head > 0 {
 		f.Add(gzipHeaderField(&g, off))
@@ -161,6 +166,8 @@ func (x *inspector) gzipTail(f *explain.Field, g *gzipStream, off int64) {
 // and firmware make of them what was meant (xt804.md 4.5, 4.7).
 func (x *inspector) payload(outer *Header, p []byte) explain.Field {
 	f := explain.Field{Len: int64(len(p)), Name: "contents, unpacked", Value: fmt.Sprintf("%d bytes", len(p)), Meaning: "offsets below count from the start of the contents"}
+	x.inside = true
+	defer func() { x.inside = false }()
 	rest, scripts, count := p, 0, 0
 	var first *Header
 	for off := int64(0); len(rest) > 0 && count < maxImages; rest = p[off:] {

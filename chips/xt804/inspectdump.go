@@ -6,6 +6,7 @@ import (
 
 	"airlift/flash"
 	"airlift/flash/explain"
+	"airlift/flash/luadb"
 )
 
 // isDump recognises the contents of a whole flash by its size and an image
@@ -198,11 +199,30 @@ func (x *inspector) partition(p []byte, part flash.Partition) explain.Field {
 	}
 	switch {
 	case luadbMagic(p):
-		f.Add(x.script(p, part.Off))
+		f.Add(x.script(withoutErased(p), part.Off))
 	case used == 0:
 		f.Meaning, f.Verdict = "no script", explain.Warn
 	default:
 		f.Meaning, f.Verdict = "not a script image: the core logs Bad LuaDB", explain.Bad
 	}
 	return f
+}
+
+// withoutErased cuts the erased sectors behind a script image off: they are no
+// part of it and need no explanation.
+func withoutErased(p []byte) []byte {
+	n := len(p)
+	for n > flash.DefaultSectorSize && allBytes(p[n-flash.DefaultSectorSize:n], 0xFF) {
+		n -= flash.DefaultSectorSize
+	}
+	img, err := luadb.Parse(p[:n])
+	if err != nil {
+		return p[:n]
+	}
+	// Zeros up to 1024 are padding, the rest of the last sector is erased.
+	end := (int(img.End) + ImagePad - 1) / ImagePad * ImagePad
+	if end < n && allBytes(p[end:n], 0xFF) && allBytes(p[img.End:end], 0) {
+		return p[:end]
+	}
+	return p[:n]
 }

@@ -1,129 +1,138 @@
 package xt804
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"airlift/chips"
-	"airlift/flash"
+	"airlift/flash/explain"
 	"airlift/flash/luadb"
 )
 
 var _ chips.Unpacker = (*Family)(nil)
 
-// Unpack takes images and flash dumps apart: the parts of an image file are
-// its headers and bodies, numbered and named by type, with the images inside
-// a zipped body and the files of a script image below them; the parts of a
-// flash dump are its partitions, if the core in it says which there are.
+// Unpack takes images and flash dumps apart. The parts of an image file are
+// its headers and bodies, numbered and named by type, with the images inside a
+// zipped body and the files of a script image below them. The parts of a flash
+// dump are its partitions, if the core's descriptor or its place tells which
+// there are. Parts share memory with data where nothing had to be inflated.
 func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
-	if len(data) >= 4 && binary.LittleEndian.Uint32(data) == Magic {
-		parts, err := unpackImages("", data, true)
-		return parts, true, err
+	u := unpacker{room: largeFlash}
+	var err error
+	switch {
+	case isMagic(data):
+		err = u.images("", data, false)
+	case isDump(data):
+		err = u.dump(data)
+	default:
+		return nil, false, nil
 	}
-	if info, ok := dumpInfo(data); ok {
-		parts, err := unpackDump(data, info)
-		return parts, true, err
-	}
-	return nil, false, nil
+	return u.parts, true, err
 }
 
-var typeNames = map[uint32]string{TypeSecboot: "secboot", TypeApp: "app", TypeScript: "script", TypeCPFT: "factory-test"}
+// maxParts bounds the parts of one file.
+const maxParts = 4096
 
-// unpackImages unpacks a row of images. Inner says that zipped bodies may hold
-// images in their turn; one level is all that exists.
-func unpackImages(dir string, data []byte, inner bool) ([]chips.Part, error) {
+type unpacker struct {
+	parts []chips.Part
+	room  int64 // bytes that may still come out of packages
+}
+
+func (u *unpacker) add(name string, data []byte) error {
+	if len(u.parts) == maxParts {
+		return &explain.FormatError{What: "parts", Want: fmt.Sprintf("at most %d", maxParts), Got: "more"}
+	}
+	u.parts = append(u.parts, chips.Part{Name: name, Data: data})
+	return nil
+}
+
+// images adds the parts of a row of images. Inside says that the row comes out
+// of a package; no package lies in another.
+func (u *unpacker) images(dir string, data []byte, inside bool) error {
 	images, err := ParseImages(data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var parts []chips.Part
 	for i := range images {
-		m := &images[i]
-		name := typeNames[m.Type()]
-		if name == "" {
-			name = fmt.Sprintf("type%d", m.Type())
+		if err := u.image(fmt.Sprintf("%s%d-%s", dir, i, partName(images[i].Type())), &images[i], data, inside); err != nil {
+			return err
 		}
-		name = fmt.Sprintf("%s%d-%s", dir, i, name)
-		parts = append(parts, chips.Part{Name: name + ".header", Data: data[m.Off : m.Off+HeaderSize]})
-		body := m.Body
-		if m.Zipped() {
-			parts = append(parts, chips.Part{Name: name + ".bin.gz", Data: body})
-			g, err := readGzip(body, m.Off+HeaderSize, maxFlash)
-			if err != nil {
-				return nil, err
-			}
-			if sub, err := unpackImages(name+"/", g.payload, false); inner && err == nil {
-				parts = append(parts, sub...)
-				continue
-			}
-			body = g.payload
-		}
-		parts = append(parts, chips.Part{Name: name + ".bin", Data: body})
-		parts = append(parts, scriptParts(name+"/", body)...)
 	}
-	return parts, nil
+	return nil
 }
 
-// scriptParts returns the files of a body that is a script image.
-func scriptParts(dir string, body []byte) []chips.Part {
-	img, err := luadb.Parse(body)
-	if err != nil {
+func partName(t uint32) string {
+	switch t {
+	case TypeSecboot, TypeApp, TypeScript:
+		return typeName(t)
+	case TypeCPFT:
+		return "factory-test"
+	}
+	return fmt.Sprintf("type%d", t)
+}
+
+func (u *unpacker) image(name string, m *Image, data []byte, inside bool) error {
+	if err := u.add(name+".header", data[m.Off:m.Off+HeaderSize]); err != nil {
+		return err
+	}
+	body := m.Body
+	if m.Zipped() {
+		if err := u.add(name+".bin.gz", body); err != nil || inside {
+			return err
+		}
+		g, err := readGzip(body, m.Off+HeaderSize, u.room)
+		if err != nil {
+			return err
+		}
+		u.room -= int64(len(g.payload))
+		if isMagic(g.payload) {
+			return u.images(name+"/", g.payload, true)
+		}
+		body = g.payload
+	}
+	if err := u.add(name+".bin", body); err != nil {
+		return err
+	}
+	return u.script(name+"/", body)
+}
+
+// script adds the files of a body that is a script image.
+func (u *unpacker) script(dir string, body []byte) error {
+	if !luadbMagic(body) {
 		return nil
 	}
-	var parts []chips.Part
+	img, err := luadb.Parse(body)
+	if err != nil {
+		return nil // the body itself is there; inspect says what is wrong with it
+	}
 	for _, e := range img.Files {
-		parts = append(parts, chips.Part{Name: dir + e.Name, Data: e.Data})
+		if err := u.add(dir+e.Name, e.Data); err != nil {
+			return err
+		}
 	}
-	return parts
+	return nil
 }
 
-// maxFlash is the size of the largest flash of the family in bytes.
-const maxFlash = 8 << 20
-
-// dumpInfo finds the descriptor of the core that boot code would start from a
-// flash dump.
-func dumpInfo(data []byte) (CoreInfo, bool) {
-	const secboot = 0x2000
-	switch len(data) {
-	case 1 << 20, 2 << 20, maxFlash:
-	default:
-		return CoreInfo{}, false
+// dump adds each partition, and the files of the script partition.
+func (u *unpacker) dump(data []byte) error {
+	x := inspector{flashSize: int64(len(data)), unpacked: maxExplainedPackages}
+	_, app := x.bootChain(data)
+	table, _ := x.table(data, app)
+	if table == nil {
+		return &explain.FormatError{Off: Off(SecbootHeaderAddr), What: "flash map", Want: "an app in the place of a known map, or with a descriptor", Got: "none"}
 	}
-	h, err := ParseHeader(data[secboot:], secboot)
-	if err != nil {
-		return CoreInfo{}, false
-	}
-	at := Off(h.Next)
-	if at > int64(len(data))-CodeGap-CoreInfoReach {
-		return CoreInfo{}, false
-	}
-	app, err := ParseHeader(data[at:], at)
-	if err != nil {
-		return CoreInfo{}, false
-	}
-	body := Off(app.ImgAddr)
-	if body > int64(len(data))-CoreInfoReach {
-		return CoreInfo{}, false
-	}
-	info, ok, err := FindCoreInfo(data[body : body+CoreInfoReach])
-	return info, ok && err == nil
-}
-
-// unpackDump cuts a flash dump into its partitions.
-func unpackDump(data []byte, info CoreInfo) ([]chips.Part, error) {
-	if err := info.Partitions.Check(flash.NOR(int64(len(data)))); err != nil {
-		return nil, fmt.Errorf("partitions in the core's descriptor: %w", err)
-	}
-	var parts []chips.Part
-	for _, p := range info.Partitions.Sorted() {
+	for _, p := range table.Sorted() {
 		if p.Overlay {
 			continue
 		}
-		part := data[p.Off:p.End()]
-		parts = append(parts, chips.Part{Name: p.Name + ".bin", Data: part})
+		part := data[p.Off:p.End():p.End()]
+		if err := u.add(p.Name+".bin", part); err != nil {
+			return err
+		}
 		if p.Name == PartScript {
-			parts = append(parts, scriptParts(p.Name+"/", part)...)
+			if err := u.script(PartScript+"/", part); err != nil {
+				return err
+			}
 		}
 	}
-	return parts, nil
+	return nil
 }
