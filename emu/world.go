@@ -101,5 +101,17 @@ func (n *deviceNet) PowerOff() {
 	}
 }
 
-// Platform puts a server in the platform's place.
-func (w *World) Platform(h link.Handler) error { return iot.Mount(w.Network, h) }
+// Platform puts a server in the platform's place and records its decisions.
+func (w *World) Platform(s *iot.Server) error {
+	s.OnAccess = func(e iot.Access) {
+		if e.Decision == nil {
+			return
+		}
+		text := fmt.Sprintf("platform: %s, status %d", e.Decision.Reason, e.Status)
+		if e.Result != "" {
+			text += ", log " + e.Result
+		}
+		w.Trace.Add(&trace.Event{Time: w.Clock.Now(), Boot: w.boot, Kind: trace.Server, Text: text})
+	}
+	return iot.Mount(w.Network, s)
+}

@@ -43,6 +43,7 @@ the fraction F of the next operation still takes effect.`,
 	cmd.Flags().StringVar(&b.console, "console", "", "`bytes` that wait at the boot UART, with Go escapes: '\\x1b\\x1b\\x1b'")
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "seed of everything random")
 	cmd.Flags().BoolVar(&b.ops, "ops", false, "print every flash operation")
+	cmd.Flags().BoolVar(&b.debug, "debug", false, "print all debug lines of the log")
 	return cmd
 }
 
@@ -50,7 +51,7 @@ type bootFlags struct {
 	stage, out, console string
 	cut, seed           uint64
 	tear                float64
-	cutSet, ops         bool
+	cutSet, ops, debug  bool
 }
 
 // bootReport is the JSON form of a boot.
@@ -96,7 +97,7 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 		return err
 	}
 	rec := trace.New()
-	printer := &eventPrinter{a: a, flashOps: b.ops, parts: chip.Partitions[0]}
+	printer := &eventPrinter{a: a, flashOps: b.ops, debug: b.debug, parts: chip.Partitions[0]}
 	report := bootReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: b.seed, Stage: b.stage}
 	rec.Sink(func(e *trace.Event) {
 		if a.format == "json" {

@@ -17,7 +17,7 @@ const defaultChip = "air601"
 func (a *app) demoCmd() *cobra.Command {
 	var f chipFlags
 	cfg := demo.Config{}
-	var ops bool
+	var ops, debug bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a module upgrade itself over the air",
@@ -30,7 +30,7 @@ the new version running.`,
 			if cfg.Chip, err = f.chip(); err != nil {
 				return err
 			}
-			return a.demo(cfg, ops)
+			return a.demo(cfg, ops, debug)
 		},
 	}
 	f.add(cmd, defaultChip)
@@ -39,6 +39,7 @@ the new version running.`,
 	cmd.Flags().StringVar(&cfg.Link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
 	cmd.Flags().Int64Var(&cfg.CoreSize, "core-size", 0, "code size of the synthetic cores in `bytes`")
 	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
+	cmd.Flags().BoolVar(&debug, "debug", false, "print all debug lines of the log")
 	return cmd
 }
 
@@ -61,7 +62,7 @@ type demoReport struct {
 	Trace        string `json:"trace_sha256"`
 }
 
-func (a *app) demo(cfg demo.Config, ops bool) error {
+func (a *app) demo(cfg demo.Config, ops, debug bool) error {
 	defer a.flush()
 	start := time.Now()
 	story, err := demo.New(cfg)
@@ -69,7 +70,7 @@ func (a *app) demo(cfg demo.Config, ops bool) error {
 		return err
 	}
 	a.note("seed %d", cfg.Seed)
-	printer := &eventPrinter{a: a, flashOps: ops, parts: cfg.Chip.Partitions[0]}
+	printer := &eventPrinter{a: a, flashOps: ops, debug: debug, parts: cfg.Chip.Partitions[0]}
 	if a.format != "json" {
 		story.World.Trace.Sink(printer.event)
 	}

@@ -19,7 +19,21 @@ type eventPrinter struct {
 	flashOps bool
 	parts    flash.Table
 	run      opRun
+	// debug prints all debug lines; otherwise long runs of them with one tag
+	// are cut short.
+	debug    bool
+	debugRun debugRun
 }
+
+// debugRun is a run of debug lines with one tag.
+type debugRun struct {
+	tag  string
+	n    int
+	last time.Duration
+}
+
+// debugShown is how many lines of such a run are shown.
+const debugShown = 3
 
 // opRun is a run of flash operations within one partition.
 type opRun struct {
@@ -65,7 +79,14 @@ func (p *eventPrinter) event(e *trace.Event) {
 		p.sum(e)
 		return
 	}
-	p.flush()
+	if p.debugLine(e) {
+		if p.debugRun.n > debugShown {
+			return
+		}
+		p.flushOps()
+	} else {
+		p.flush()
+	}
 	switch e.Kind {
 	case trace.Power:
 		p.a.printf("%s\n", p.a.c(bold, fmt.Sprintf("%s ── boot %d ── %s", stamp(e.Time), e.Boot, e.Text)))
@@ -127,8 +148,30 @@ func (p *eventPrinter) sum(e *trace.Event) {
 	r.from, r.to, r.last = min(r.from, e.Off), max(r.to, e.Off+e.Len), e.Time
 }
 
-// flush prints the summed-up run of operations.
+// debugLine reports whether e is a debug line, and counts it.
+func (p *eventPrinter) debugLine(e *trace.Event) bool {
+	tag, _, _ := strings.Cut(e.Text, " ")
+	if e.Kind != trace.Log || !strings.HasPrefix(tag, "D/") || p.debug {
+		return false
+	}
+	if p.debugRun.tag != tag {
+		p.flush()
+	}
+	p.debugRun = debugRun{tag, p.debugRun.n + 1, e.Time}
+	return true
+}
+
+// flush prints what is summed up.
 func (p *eventPrinter) flush() {
+	if d := p.debugRun; d.n > debugShown {
+		p.line(d.last, "log", p.a.c(dim, fmt.Sprintf("%s ... %d more lines: --debug shows them", d.tag, d.n-debugShown)))
+	}
+	p.debugRun = debugRun{}
+	p.flushOps()
+}
+
+// flushOps prints the summed-up run of operations.
+func (p *eventPrinter) flushOps() {
 	r := p.run
 	p.run = opRun{}
 	if r.erases+r.programs == 0 {

@@ -18,19 +18,19 @@ import (
 )
 
 type runFlags struct {
-	limit       time.Duration
-	boots       int
-	seed        uint64
-	libs        string
-	coreVersion string
-	coreSize    int64
-	out         string
-	ops, quiet  bool
-	steps       uint64
-	imei, mac   string
-	link        string
-	realNet     bool
-	servers     serverFlags
+	limit             time.Duration
+	boots             int
+	seed              uint64
+	libs              string
+	coreVersion       string
+	coreSize          int64
+	out               string
+	ops, quiet, debug bool
+	steps             uint64
+	imei, mac         string
+	link              string
+	realNet           bool
+	servers           serverFlags
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -62,6 +62,7 @@ through this computer's network; time is real then and the trace has no hash.`,
 	fl.Int64Var(&r.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
 	fl.StringVar(&r.out, "out", "", "write the flash afterwards to this `file`")
 	fl.BoolVar(&r.ops, "ops", false, "print every flash operation")
+	fl.BoolVar(&r.debug, "debug", true, "print all debug lines of the log")
 	fl.BoolVar(&r.quiet, "quiet", false, "print only the device's log")
 	fl.Uint64Var(&r.steps, "steps", 0, "bound on the Lua instructions of one boot, 0 for none")
 	fl.StringVar(&r.imei, "imei", "", "IMEI of the module (default: from the seed)")
@@ -114,7 +115,7 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 		}
 	}
 	report := runReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: r.seed}
-	printer := &eventPrinter{a: a, flashOps: r.ops, parts: chip.Partitions[0]}
+	printer := &eventPrinter{a: a, flashOps: r.ops, debug: r.debug, parts: chip.Partitions[0]}
 	w.Trace.Sink(func(e *trace.Event) {
 		switch {
 		case a.format == "json":

@@ -95,13 +95,12 @@ func (s *serverFlags) mount(w *emu.World) error {
 		if err != nil {
 			return err
 		}
-		route := iot.Route{Path: u.EscapedPath()}
-		if route.Path == "" {
-			route.Path = "/"
+		path := u.EscapedPath()
+		if path == "" {
+			path = "/"
 		}
-		if n, err := strconv.Atoi(what); err == nil && n >= 100 && n <= 599 {
-			route.Status = n
-		} else if route.Content, err = readFile(what); err != nil {
+		route, err := newRoute(path, what)
+		if err != nil {
 			return err
 		}
 		st, err := static(w, statics, u)
@@ -113,6 +112,15 @@ func (s *serverFlags) mount(w *emu.World) error {
 		}
 	}
 	return nil
+}
+
+// newRoute makes a route that answers with a file or a bare status.
+func newRoute(path, what string) (iot.Route, error) {
+	if n, err := strconv.Atoi(what); err == nil && n >= 100 && n <= 599 {
+		return iot.Route{Path: path, Status: n}, nil
+	}
+	content, err := readFile(what)
+	return iot.Route{Path: path, Content: content}, err
 }
 
 // splitServer splits URL=VALUE.

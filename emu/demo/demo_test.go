@@ -1,0 +1,144 @@
+package demo
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"airlift/chips"
+	"airlift/chips/all"
+	"airlift/emu"
+	"airlift/emu/trace"
+	"airlift/lua"
+)
+
+// chip returns a model with a profile.
+func chip(t testing.TB, model, profile string) *chips.Chip {
+	t.Helper()
+	f, m, err := chips.FindModel(all.Families(), model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Chip(m, profile, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// play runs a story and returns its log lines.
+func play(t testing.TB, cfg Config) (Report, []string) {
+	t.Helper()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	s.World.Trace.Sink(func(e *trace.Event) {
+		if e.Kind == trace.Log {
+			lines = append(lines, e.Text)
+		}
+	})
+	r, err := s.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, lines
+}
+
+// Every model upgrades itself with every profile that can be upgraded; those
+// that cannot are refused with the reason.
+func TestEveryModelUpgrades(t *testing.T) {
+	upgraded := 0
+	for _, f := range all.Families() {
+		for _, m := range f.Models() {
+			for _, p := range m.Profiles {
+				t.Run(m.Name+"-"+p.Name, func(t *testing.T) {
+					c := chip(t, m.Name, p.Name)
+					if _, err := bestUpgrade(c); err != nil {
+						if _, err := New(Config{Chip: c}); err == nil || !strings.Contains(err.Error(), "cannot be upgraded") {
+							t.Fatalf("expected a refusal, got %v", err)
+						}
+						return
+					}
+					size := int64(0)
+					if m.Flash[0].Size == 1<<20 && p.Features.Fota {
+						size = 300 << 10 // the FOTA area of a 1 MiB flash is small
+					}
+					r, lines := play(t, Config{Chip: c, Seed: 5, CoreSize: size})
+					if r.Outcome != emu.OutcomeNew {
+						t.Fatalf("outcome %s, end %s: %s\n%s", r.Outcome, r.End.End, r.End.Detail, strings.Join(lines, "\n"))
+					}
+					upgraded++
+				})
+			}
+		}
+	}
+	if upgraded < 8 {
+		t.Errorf("only %d models and profiles upgraded", upgraded)
+	}
+}
+
+// The same seed gives the same trace; another seed gives another.
+func TestTraceIsDeterministic(t *testing.T) {
+	for _, model := range []string{"Air601", "Air6208"} {
+		c := chip(t, model, "")
+		first, _ := play(t, Config{Chip: c, Seed: 7})
+		again, _ := play(t, Config{Chip: c, Seed: 7})
+		other, _ := play(t, Config{Chip: c, Seed: 8})
+		if first.Trace == "" || first.Trace != again.Trace {
+			t.Errorf("%s: the same seed gave %q and %q", model, first.Trace, again.Trace)
+		}
+		if first.Trace == other.Trace {
+			t.Errorf("%s: two seeds gave the same trace", model)
+		}
+	}
+}
+
+// The original libraries, unmodified, carry the same upgrade through, on both
+// kinds of storage.
+func TestOriginalLibraries(t *testing.T) {
+	src := os.Getenv("LUATOS_SRC")
+	if src == "" {
+		t.Skip("LUATOS_SRC is not set: the original sys.lua, libfota.lua and libfota2.lua were NOT tested")
+	}
+	libs, err := lua.LibsFromDir(filepath.Join(src, "script"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range []string{"Air601", "Air6208"} {
+		t.Run(model, func(t *testing.T) {
+			r, lines := play(t, Config{Chip: chip(t, model, ""), Seed: 3, Script: lua.Options{Libs: libs}})
+			text := strings.Join(lines, "\n")
+			if r.Outcome != emu.OutcomeNew || !strings.Contains(text, "libfota2 version") {
+				t.Fatalf("outcome %s, end %s\n%s", r.Outcome, r.End.Detail, text)
+			}
+		})
+	}
+}
+
+// BenchmarkOTACycle is one complete upgrade over the air, without the making
+// of packages and images.
+func BenchmarkOTACycle(b *testing.B) {
+	for _, model := range []string{"Air6208", "Air601"} {
+		b.Run(model, func(b *testing.B) {
+			c := chip(b, model, "")
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				s, err := New(Config{Chip: c, Seed: 1, CoreSize: 512 << 10})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+				r, err := s.Run()
+				if err != nil || r.Outcome != emu.OutcomeNew {
+					b.Fatal(r.Outcome, err)
+				}
+				b.ReportMetric(float64(s.Package.Bytes), "package-bytes")
+				b.ReportMetric(float64(r.FlashOps), "flash-ops")
+			}
+		})
+	}
+}
