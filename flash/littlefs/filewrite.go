@@ -47,7 +47,7 @@ func (f *File) write(p []byte) error {
 	if int64(f.pos)+int64(len(p)) > int64(f.fs.cfg.FileMax) {
 		return ErrTooBig
 	}
-	if !f.writing && f.pos > size && len(p) > 0 {
+	if !f.writing && f.pos > size { // even if there is nothing to write
 		end := f.pos
 		f.pos = size
 		for f.pos < end {

@@ -3,6 +3,7 @@ package littlefs
 import (
 	"bufio"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand"
@@ -153,7 +154,8 @@ type twins struct {
 	log   []string
 	// apart is set when the two have taken different ways for a known reason;
 	// then only contents are compared.
-	apart bool
+	apart  bool
+	hidden int // how often the original hid an entry: see compareTrees
 }
 
 func newTwins(t *testing.T, c Config) *twins {
@@ -241,9 +243,25 @@ func (tw *twins) compareImages() {
 	}
 }
 
+// compareTrees compares names and contents. One difference is known: while a
+// rename between two pairs is half done, the original does not show the entry
+// that follows the one on the move, until the first write repairs it.
 func (tw *twins) compareTrees() {
 	tw.t.Helper()
 	theirs, ours := tw.o.tree(), treeOf(tw.fs, "/")
+	if tw.fs.global.disk.moving() && len(theirs) < len(ours) {
+		at := 0
+		for at < len(theirs) && theirs[at] == ours[at] {
+			at++
+		}
+		hidden := strings.Fields(ours[at])[1]
+		n := at
+		for n < len(ours) && (strings.Fields(ours[n])[1] == hidden || strings.HasPrefix(strings.Fields(ours[n])[1], hidden+"/")) {
+			n++
+		}
+		ours = append(ours[:at:at], ours[n:]...)
+		tw.hidden++
+	}
 	if a, b := strings.Join(theirs, "\n"), strings.Join(ours, "\n"); a != b {
 		tw.fatalf("trees differ; original:\n%s\nours:\n%s", a, b)
 	}
@@ -302,6 +320,8 @@ func (tw *twins) step(rng *rand.Rand, names, big int) {
 			a, b = "/d"+strconv.Itoa(rng.Intn(3))+"/e", "/d"+strconv.Itoa(rng.Intn(3))+"/e"
 		}
 		tw.both("rename "+a+" "+b, func() error { return tw.fs.Rename(a, b) })
+	case k < 8 && (tw.fs.global.disk.moving() || tw.fs.global.orphans > 0):
+		// The original changes attributes without repairing first, we do not.
 	case k < 7:
 		p, d := name(), make([]byte, rng.Intn(30))
 		typ := rng.Intn(4)
@@ -369,6 +389,9 @@ func (tw *twins) useFile(rng *rand.Rand, h int, f *File, bytesOf func() []byte) 
 		p := make([]byte, rng.Intn(700))
 		theirs := tw.o.ask("read %d %d", h, len(p))
 		n, err := f.Read(p)
+		if errors.Is(err, flash.ErrPowerLost) && theirs == "-5" {
+			return
+		}
 		if err != nil && err != io.EOF {
 			tw.fatalf("read: %v, original %s", err, theirs)
 		}
@@ -421,4 +444,52 @@ func scaled(quick, full int) int {
 func isFailed(f afero.File) bool {
 	file, ok := f.(*File)
 	return ok && file.failed != nil
+}
+
+// TestOriginalCuts is TestOriginalLockstep with power cuts: the same operation
+// torn in the same way leaves the same image, and both come up with the same
+// contents.
+func TestOriginalCuts(t *testing.T) {
+	for _, version := range []uint32{DiskVersion21, DiskVersion20} {
+		for _, blocks := range []uint32{10, 16, 64} {
+			for _, cycles := range []int32{200, 3} {
+				c := LuatOS(int64(blocks) * 4096)
+				c.DiskVersion, c.BlockCycles = version, cycles
+				t.Run(fmt.Sprintf("%x/%d/%d", version, blocks, cycles), func(t *testing.T) {
+					tw := newTwins(t, c)
+					for seed := range scaled(3, 200) {
+						rng := rand.New(rand.NewSource(int64(seed)))
+						tw.start()
+						tw.log = append(tw.log, fmt.Sprintf("seed %d", seed))
+						for range 60 {
+							tw.bootUntilCut(rng)
+						}
+					}
+					t.Logf("the original hid an entry %d times", tw.hidden)
+				})
+			}
+		}
+	}
+}
+
+func (tw *twins) bootUntilCut(rng *rand.Rand) {
+	tw.t.Helper()
+	c := cut{at: uint64(rng.Intn(25)), kind: "bafkr"[rng.Intn(5)], arg: 1 + uint32(rng.Intn(256))}
+	if rng.Intn(4) == 0 {
+		c.arg *= 16
+	}
+	tw.both("cut "+c.String(), func() error { return nil })
+	power := tw.r.Device().Power()
+	power.SetTap(&cutter{cut: c})
+	for range 60 {
+		tw.step(rng, 4+rng.Intn(6), 3000)
+		if power.Lost() {
+			break
+		}
+	}
+	power.Restore()
+	power.SetTap(nil)
+	tw.both("power", func() error { return nil })
+	tw.mount()
+	tw.compareTrees()
 }
