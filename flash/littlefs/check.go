@@ -1,0 +1,4 @@
+package littlefs
+
+// Check is a stub.
+func (fs *FS) Check() []error { return nil }
