@@ -118,7 +118,7 @@ func TestRatio(t *testing.T) {
 
 func FuzzDeflate(f *testing.F) {
 	for _, src := range sources() {
-		f.Add(src[:min(len(src), 3000)])
+		f.Add(src[:min(len(src), 400)])
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		if got := unpack(t, Append(nil, src)); !bytes.Equal(got, src) {

@@ -204,6 +204,9 @@ func checkRanges(t *testing.T, name string, f *explain.Field, size int64) {
 	if f.Off < 0 || f.Len < 0 || f.Off+f.Len > size {
 		t.Errorf("%s: field %s [0x%X+%d] of %d bytes", name, f.Name, f.Off, f.Len, size)
 	}
+	if f.Name == "luadb" {
+		return // files that are cut off are shown as long as they claim to be
+	}
 	for i := range f.Fields {
 		checkRanges(t, name, &f.Fields[i], size)
 	}
