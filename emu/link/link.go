@@ -122,13 +122,17 @@ func (l *Link) SetUp(up bool) {
 }
 
 // PowerOff ends all connections without another event, as a cut or a reset of
-// the device does. The servers are told that their answers did not arrive.
+// the device does, also those of the fallback if it has a PowerOff method. The
+// servers are told that their answers did not arrive.
 func (l *Link) PowerOff() {
 	for _, c := range l.takeConns() {
 		c.dead = true
 		c.stop()
 	}
 	l.up = false
+	if f, ok := l.opt.Fallback.(interface{ PowerOff() }); ok {
+		f.PowerOff()
+	}
 }
 
 // Open returns the number of connections that are not closed.

@@ -177,10 +177,12 @@ func (p *parser) parseHead(head []byte) *BadRequest {
 		}
 		req.Header = append(req.Header, f)
 	}
-	p.head = req
 	n, bad := p.bodyLength(req.Header)
-	p.body = n
-	return bad
+	if bad != nil {
+		return bad
+	}
+	p.head, p.body = req, n
+	return nil
 }
 
 // cutLine returns the line that starts at off and where the next one starts.

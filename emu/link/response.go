@@ -151,6 +151,9 @@ func (s *stream) next(n int) []byte {
 		}
 		out = append(out, s.take(n-len(out))...)
 	}
+	if len(out) == 0 {
+		return nil
+	}
 	return out
 }
 

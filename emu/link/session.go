@@ -46,6 +46,15 @@ func (s *session) add(p []byte) bool {
 	return true
 }
 
+// ready reports whether a complete request, or a bad one, is waiting.
+func (s *session) ready() bool {
+	if s.broken || len(s.buf) == 0 {
+		return false
+	}
+	req, _, err := s.p.parse(s.buf)
+	return req != nil || err != nil
+}
+
 // idle reports whether no part of a request is waiting.
 func (s *session) idle() bool { return len(s.buf) == 0 }
 
