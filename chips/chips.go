@@ -203,9 +203,12 @@ type Core interface {
 }
 
 // Mounter is a Core that can mount the file systems of a flash image without
-// running: for looking into dumps and editing them. It formats nothing.
+// running: for looking into dumps and editing them.
 type Mounter interface {
-	MountFiles(flashes []*flash.Device) (*mount.Table, error)
+	// MountFiles mounts what can be mounted and says what cannot. With mkfs it
+	// first makes a file system where the partition is all erased, as the
+	// firmware does at its first start; it never formats anything else.
+	MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []error)
 }
 
 // Unpacker is a Family that can take its own files apart.

@@ -284,6 +284,11 @@ func (r *coreRun) mountScripts() error {
 		}
 		return err
 	}
+	return r.addScripts(region, img)
+}
+
+// addScripts mounts a script image.
+func (r *coreRun) addScripts(region *flash.Region, img *luadb.Image) error {
 	usage := mount.Usage{BlockSize: luadb.StatBlockSize, Blocks: region.Size() / luadb.StatBlockSize}
 	usage.Used = usage.Blocks // read-only: nothing is free
 	return r.mounts.Add(mount.Mount{

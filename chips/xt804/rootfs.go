@@ -17,11 +17,7 @@ func (r *coreRun) mountRoot(p flash.Partition) error {
 	if err != nil {
 		return err
 	}
-	cfg := littlefs.LuatOS(region.Size())
-	cfg.DiskVersion = littlefs.DiskVersion21
-	if r.before(bspDisk21) {
-		cfg.DiskVersion = littlefs.DiskVersion20
-	}
+	cfg := r.rootConfig(region)
 	fs, err := littlefs.Mount(region, cfg)
 	if err != nil {
 		if errors.Is(err, flash.ErrPowerLost) {
@@ -32,6 +28,16 @@ func (r *coreRun) mountRoot(p flash.Partition) error {
 		}
 	}
 	return r.mounts.Add(mount.Mount{Path: "/", Type: "lfs", Fs: afero.Fs(fs), Usage: fs.Usage})
+}
+
+// rootConfig returns the geometry and disk version of "/" (xt804.md 1.7).
+func (r *coreRun) rootConfig(region *flash.Region) littlefs.Config {
+	cfg := littlefs.LuatOS(region.Size())
+	cfg.DiskVersion = littlefs.DiskVersion21
+	if r.before(bspDisk21) {
+		cfg.DiskVersion = littlefs.DiskVersion20
+	}
+	return cfg
 }
 
 // format makes a new file system because mounting returned code. It returns

@@ -95,16 +95,19 @@ func (a *app) flashMap(chip *chips.Chip, flashes []*flash.Device) error {
 	return a.json(parts)
 }
 
-// mountImage mounts the file systems of a flash image as the core would, but
-// refuses what the core would format.
-func mountImage(chip *chips.Chip, flashes []*flash.Device) (*mount.Table, error) {
+// mountImage mounts the file systems of a flash image. What cannot be mounted
+// is said on stderr.
+func (a *app) mountImage(chip *chips.Chip, flashes []*flash.Device, mkfs bool) (*mount.Table, error) {
 	m, ok := chip.Core.(chips.Mounter)
 	if !ok {
 		return nil, fmt.Errorf("%s: the file systems of flash images are not supported for family %s", chip.Model.Name, chip.Model.Family)
 	}
-	table, err := m.MountFiles(flashes)
-	if err != nil {
-		return nil, withCode(exitBadInput, err)
+	table, problems := m.MountFiles(flashes, mkfs)
+	for _, err := range problems {
+		a.note("not mounted: %v", err)
+	}
+	if len(table.Mounts()) == 0 {
+		return nil, withCode(exitBadInput, errors.New("no file system of the image can be mounted"))
 	}
 	return table, nil
 }
@@ -135,7 +138,7 @@ func (a *app) flashLsCmd() *cobra.Command {
 }
 
 func (a *app) flashLs(chip *chips.Chip, flashes []*flash.Device, root string) error {
-	table, err := mountImage(chip, flashes)
+	table, err := a.mountImage(chip, flashes, false)
 	if err != nil {
 		return err
 	}
@@ -188,7 +191,7 @@ func (a *app) flashCatCmd() *cobra.Command {
 		Args:  cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
-				table, err := mountImage(c, d)
+				table, err := a.mountImage(c, d, false)
 				if err != nil {
 					return err
 				}
@@ -221,6 +224,7 @@ func inImage(image string, err error) error {
 func (a *app) flashPutCmd() *cobra.Command {
 	var f chipFlags
 	var out string
+	var mkfs bool
 	cmd := &cobra.Command{
 		Use:   "put FLASH PATH FILE",
 		Short: "Write a host file into a file system of a flash image",
@@ -238,7 +242,7 @@ func (a *app) flashPutCmd() *cobra.Command {
 				return err
 			}
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
-				table, err := mountImage(c, d)
+				table, err := a.mountImage(c, d, mkfs)
 				if err != nil {
 					return err
 				}
@@ -252,6 +256,7 @@ func (a *app) flashPutCmd() *cobra.Command {
 	}
 	f.add(cmd, "")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "write the changed image to this `file` instead of in place")
+	cmd.Flags().BoolVar(&mkfs, "mkfs", false, "make the file system first if its partition is erased")
 	return cmd
 }
 
