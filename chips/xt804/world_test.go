@@ -141,7 +141,7 @@ func (w *world) boot() chips.BootResult {
 func (w *world) fork() *world {
 	f := *w
 	f.dev = w.dev.Fork()
-	f.steps = nil
+	f.steps, f.slept = nil, 0
 	return &f
 }
 
