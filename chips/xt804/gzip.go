@@ -72,11 +72,8 @@ func readGzip(body []byte, off, limit int64) (gzipStream, error) {
 	if err := g.skipOptional(body, off); err != nil {
 		return g, err
 	}
-	src := bytes.NewReader(body[g.head:])
-	r := flate.NewReader(src)
-	var err error
-	g.payload, err = io.ReadAll(io.LimitReader(r, limit+1))
-	g.data = len(body) - g.head - src.Len()
+	payload, data, err := inflateAll(body[g.head:], limit)
+	g.payload, g.data = payload, data
 	switch {
 	case err != nil:
 		var corrupt flate.CorruptInputError
@@ -84,8 +81,7 @@ func readGzip(body []byte, off, limit int64) (gzipStream, error) {
 			return g, &explain.FormatError{Off: off + int64(g.head) + int64(corrupt), What: "deflate data", Want: "a valid block", Got: "a wrong code"}
 		}
 		return g, &explain.FormatError{Off: off + int64(len(body)), What: "deflate data", Want: "a final block", Got: "the end of the body"}
-	case int64(len(g.payload)) > limit:
-		g.payload = g.payload[:limit]
+	case data < 0:
 		return g, &explain.FormatError{Off: off, What: "gzip stream", Want: fmt.Sprintf("at most %d bytes of contents", limit), Got: "more", Hint: "no flash of this family could hold them"}
 	}
 	tail := body[g.head+g.data:]
@@ -96,6 +92,23 @@ func readGzip(body []byte, off, limit int64) (gzipStream, error) {
 	g.crc, g.size = binary.LittleEndian.Uint32(tail), binary.LittleEndian.Uint32(tail[4:])
 	g.rest = tail[8:]
 	return g, nil
+}
+
+// inflateAll inflates a stream and returns what came out before its end or an
+// error, and how many bytes it has; -1 if more than limit came out. It goes
+// through the stream twice, so as to know how much memory it takes.
+func inflateAll(stream []byte, limit int64) (out []byte, used int, err error) {
+	src := bytes.NewReader(stream)
+	n, err := io.Copy(io.Discard, io.LimitReader(flate.NewReader(src), limit+1))
+	used = len(stream) - src.Len()
+	if n > limit {
+		n, used, err = limit, -1, nil
+	}
+	out = make([]byte, n)
+	if _, again := io.ReadFull(flate.NewReader(bytes.NewReader(stream)), out); again != nil && err == nil {
+		err = again // cannot happen: the first pass got as far
+	}
+	return out, used, err
 }
 
 // skipOptional passes over the optional fields of a gzip header (RFC 1952 2.3).
