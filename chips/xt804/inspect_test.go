@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/flash"
 	"airlift/flash/explain"
+	"airlift/flash/littlefs"
 )
 
 // find returns the field at a path of names, the first of each name.
@@ -291,9 +293,41 @@ func TestInspectDump(t *testing.T) {
 		}
 		checkRanges(t, c.name, f, int64(len(c.data)))
 	}
+	checkVolume(t, good)
 	loop := put(good, 0x2000, (&Header{Attr: TypeScript, ImgAddr: 0x08430000, ImgLen: 64, ImgHeaderAddr: 0x08002000, Next: 0x08002000}).Encode()...)
 	if f := inspect(t, loop); !strings.Contains(dumpField(f, explain.Bad), "no app") {
 		t.Errorf("a chain in a circle: %s", dumpField(f, explain.Bad))
+	}
+}
+
+// checkVolume puts a file system with a file on a flash, and damages it.
+func checkVolume(t *testing.T, dump []byte) {
+	t.Helper()
+	d, err := flash.New(flash.NOR(int64(len(dump))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.LoadDump(bytes.NewReader(dump)); err != nil {
+		t.Fatal(err)
+	}
+	l := testLayout(t, "Air6208", "g3")
+	r, err := d.Partition(l.Part(PartFS))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := littlefs.Format(r, littlefs.LuatOS(r.Size())); err != nil {
+		t.Fatal(err)
+	}
+	f := inspect(t, d.Bytes())
+	if fs := findField(f, "fs", "littlefs"); fs.Off != r.Off() || f.Worst() != explain.OK {
+		t.Errorf("file system: %+v: %s", fs, dumpField(f, explain.Bad))
+	}
+	checkRanges(t, "file system", f, int64(len(dump)))
+	if err := d.Burn(r.Off(), make([]byte, 8192)); err != nil {
+		t.Fatal(err)
+	}
+	if f := inspect(t, d.Bytes()); findField(f, "fs").Verdict != explain.Warn {
+		t.Errorf("damaged file system: %+v", findField(f, "fs"))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"airlift/flash"
 	"airlift/flash/explain"
+	"airlift/flash/littlefs"
 	"airlift/flash/luadb"
 )
 
@@ -194,10 +195,10 @@ func (x *inspector) partition(p []byte, part flash.Partition) explain.Field {
 		}
 	}
 	f.Value = fmt.Sprintf("%d of %d sectors in use", used, part.Size/flash.DefaultSectorSize)
-	if part.Name != PartScript {
-		return f
-	}
 	switch {
+	case part.Name == PartFS || part.Name == PartKV:
+		x.volume(&f, p, used == 0)
+	case part.Name != PartScript:
 	case luadbMagic(p):
 		f.Add(x.script(withoutErased(p), part.Off))
 	case used == 0:
@@ -225,4 +226,37 @@ func withoutErased(p []byte) []byte {
 		return p[:end]
 	}
 	return p[:n]
+}
+
+// volume explains a partition that holds a littlefs volume (xt804.md 1.7).
+func (x *inspector) volume(f *explain.Field, p []byte, erased bool) {
+	note := func(meaning string) {
+		if f.Meaning != "" {
+			meaning = f.Meaning + "; " + meaning
+		}
+		f.Meaning = meaning
+	}
+	if erased {
+		note("erased: formatted when it is first mounted")
+		return
+	}
+	d, err := flash.New(flash.NOR(f.Len))
+	if err != nil || d.Burn(0, p) != nil {
+		return
+	}
+	r, err := d.Region(f.Name, 0, f.Len)
+	if err != nil {
+		return
+	}
+	tree, err := littlefs.Inspect(r)
+	switch {
+	case err == nil:
+		shift(tree, f.Off)
+		f.Add(*tree)
+	case f.Name == PartKV:
+		note("no littlefs volume: older firmware keeps FlashDB here (xt804.md 1.7)")
+	default:
+		note("no littlefs volume: the core formats it, whatever it holds")
+		f.Verdict = explain.Warn
+	}
 }

@@ -56,7 +56,7 @@ type maker struct {
 func (m *maker) Kinds() []chips.PackageKind {
 	kinds := []chips.PackageKind{
 		{Name: KindBin, Ext: ".bin", Summary: "script for the file system (/update.bin)", Upgrade: true},
-		{Name: KindFota, Ext: ".fota", Summary: "core and script for the FOTA area", Upgrade: true},
+		{Name: KindFota, Ext: ".fota", Summary: "core and script for the FOTA area", Upgrade: true, Core: true},
 		{Name: KindSota, Ext: ".sota", Summary: "script alone for the FOTA area", Upgrade: true},
 		{Name: KindScriptImg, Ext: ".script.img", Summary: "script image for serial flashing"},
 		{Name: KindAppImg, Ext: ".app.img", Summary: "core image"},
