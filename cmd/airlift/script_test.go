@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the sessions in testdata/script: what a user types, and
 // what must come out. The command `exitcode N airlift ...` checks the exact
 // exit code; `lines FILE TEXT...` checks that lines containing the texts
-// follow one another in FILE, with others between them.
+// follow one another in FILE, with others between them; `samefield NAME A B`
+// compares a JSON field of two files.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -31,8 +33,9 @@ func TestScripts(t *testing.T) {
 			return false, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exitcode": cmdExitCode,
-			"lines":    cmdLines,
+			"exitcode":  cmdExitCode,
+			"lines":     cmdLines,
+			"samefield": cmdSameField,
 		},
 	})
 }
@@ -68,5 +71,25 @@ func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: no line with %q after those before it", args[0], want)
 		}
 		at++
+	}
+}
+
+// cmdSameField compares one field of two JSON files.
+func cmdSameField(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: samefield NAME A B")
+	}
+	value := func(file string) any {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(ts.ReadFile(file)), &v); err != nil {
+			ts.Fatalf("%s: %v", file, err)
+		}
+		if v[args[0]] == nil {
+			ts.Fatalf("%s has no field %s", file, args[0])
+		}
+		return v[args[0]]
+	}
+	if a, b := value(args[1]), value(args[2]); (a == b) == neg {
+		ts.Fatalf("%s: %v and %v", args[0], a, b)
 	}
 }
