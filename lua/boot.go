@@ -130,6 +130,7 @@ func (m *Machine) vmExit() {
 // openLibs installs everything that scripts find, in the order in which
 // pairs(_G) shows it.
 func (m *Machine) openLibs() {
+	m.openOperators()
 	m.openBase()
 	m.openPackage()
 	m.openCoroutine(m.l)

@@ -94,7 +94,7 @@ type guard struct {
 
 // openCoroutine installs coroutine.*, pcall and xpcall.
 func (m *Machine) openCoroutine(l *glua.LState) {
-	l.Push(l.NewFunctionFromProto(m.builtinProto(preludeName, prelude)))
+	l.Push(m.builtin(l, preludeName, prelude))
 	for _, f := range []glua.LGFunction{
 		m.coHelper, m.rawResume, raw()["coroutine.yield"], coDead, coFailed, coEnter,
 	} {

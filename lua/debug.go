@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/lua/syntax"
 )
 
 // savedTrace is the way to the last error that killed a coroutine: gopher-lua
@@ -31,7 +33,7 @@ func (m *Machine) frames(l *glua.LState, level int) []string {
 			if _, err := th.GetInfo("Sln", dbg, glua.LNil); err != nil {
 				break
 			}
-			if dbg.Source == preludeName {
+			if dbg.Source == preludeName || syntax.IsOpName(dbg.Name) {
 				continue
 			}
 			if level > 0 {

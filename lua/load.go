@@ -8,14 +8,15 @@ import (
 	"sync"
 
 	glua "github.com/yuin/gopher-lua"
-	"github.com/yuin/gopher-lua/parse"
+
+	"airlift/lua/syntax"
 )
 
 // ErrCompiled is the refusal of files that luac has compiled.
 var ErrCompiled = errors.New("compiled Lua file: this version runs source only; pack the project with its .lua files")
 
 // sourceMax bounds one script file. No module has as much script area.
-const sourceMax = 8 << 20
+const sourceMax = 2 << 20
 
 // searchPatterns is where require looks, in this order, behind the patterns
 // of rtos.setPaths (luatos-runtime.md 1.2).
@@ -96,7 +97,7 @@ func (m *Machine) loadFile(l *glua.LState, file string) (f *glua.LFunction, extr
 		return nil, nil, fmt.Errorf("cannot read %s: %w", file, err)
 	}
 	if builtin {
-		return l.NewFunctionFromProto(m.builtinProto(path.Base(file), src)), []glua.LValue{m.hostTable(l)}, nil
+		return m.builtin(l, path.Base(file), src), []glua.LValue{m.hostTable(l)}, nil
 	}
 	f, err = m.compile(l, path.Base(file), src)
 	return f, nil, err
@@ -120,25 +121,44 @@ func chunkName(name string) string {
 
 // compile makes a function from source text.
 func (m *Machine) compile(l *glua.LState, name, src string) (*glua.LFunction, error) {
-	p, err := protos.get(protoKey{name, src, m.fw.Bits})
+	c, err := protos.get(protoKey{name, src, m.fw.Bits})
 	if err != nil {
 		return nil, err
 	}
-	return l.NewFunctionFromProto(p), nil
+	return m.instance(l, c), nil
 }
 
-// builtinProto compiles one of our own files, which cannot be wrong.
-func (m *Machine) builtinProto(name, src string) *glua.FunctionProto {
-	p, err := protos.get(protoKey{name, src, m.fw.Bits})
+// builtin makes a function from one of our own files, which cannot be wrong.
+func (m *Machine) builtin(l *glua.LState, name, src string) *glua.LFunction {
+	f, err := m.compile(l, name, src)
 	if err != nil {
 		panic(fmt.Sprintf("built-in script %s: %v", name, err))
 	}
-	return p
+	return f
+}
+
+// instance makes a function of a compiled chunk: see [syntax.Chunk].
+func (m *Machine) instance(l *glua.LState, c *compiled) *glua.LFunction {
+	f := l.NewFunctionFromProto(c.proto)
+	if len(c.ops) == 0 {
+		return f
+	}
+	args := make([]glua.LValue, len(c.ops))
+	for i, op := range c.ops {
+		args[i] = m.operators[op]
+	}
+	return m.call1(l, f, args...).(*glua.LFunction)
+}
+
+// compiled is a chunk with the operator functions that it wants.
+type compiled struct {
+	proto *glua.FunctionProto
+	ops   []string
 }
 
 // protos keeps compiled functions for the whole process: they are never
 // changed, and a sweep runs the same scripts thousands of times.
-var protos = protoCache{byKey: map[protoKey]*glua.FunctionProto{}}
+var protos = protoCache{byKey: map[protoKey]*compiled{}}
 
 type protoKey struct {
 	name, src string
@@ -147,14 +167,14 @@ type protoKey struct {
 
 type protoCache struct {
 	mu    sync.Mutex
-	byKey map[protoKey]*glua.FunctionProto
+	byKey map[protoKey]*compiled
 	bytes int
 }
 
 // protoCacheMax bounds the source text that the cache keeps, in bytes.
 const protoCacheMax = 16 << 20
 
-func (c *protoCache) get(k protoKey) (*glua.FunctionProto, error) {
+func (c *protoCache) get(k protoKey) (*compiled, error) {
 	c.mu.Lock()
 	p := c.byKey[k]
 	c.mu.Unlock()
@@ -176,19 +196,23 @@ func (c *protoCache) get(k protoKey) (*glua.FunctionProto, error) {
 	return p, nil
 }
 
-// compileSource is the only place that knows the language core's parser.
-func compileSource(k protoKey) (*glua.FunctionProto, error) {
-	src := strings.TrimPrefix(k.src, "\xEF\xBB\xBF")
-	if strings.HasPrefix(src, "\x1bLua") {
+// compileSource is the only place that knows the language core's compiler.
+func compileSource(k protoKey) (c *compiled, err error) {
+	if strings.HasPrefix(k.src, "\x1bLua") {
 		return nil, fmt.Errorf("%s: %w", k.name, ErrCompiled)
 	}
-	if strings.HasPrefix(src, "#") {
-		_, rest, _ := strings.Cut(src, "\n")
-		src = "\n" + rest
+	chunk, err := syntax.Parse(k.name, k.src, k.bits)
+	if err != nil {
+		return nil, err
 	}
-	chunk, err := parse.Parse(strings.NewReader(src), k.name)
+	defer func() {
+		if r := recover(); r != nil {
+			c, err = nil, fmt.Errorf("%s: the compiler cannot take this file: %v", k.name, r)
+		}
+	}()
+	proto, err := glua.Compile(chunk.Stmts, k.name)
 	if err != nil {
 		return nil, fmt.Errorf("%s", strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n", " ")))
 	}
-	return glua.Compile(chunk, k.name)
+	return &compiled{proto, chunk.Ops}, nil
 }

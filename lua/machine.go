@@ -78,11 +78,12 @@ type Machine struct {
 	opts  Options
 	files *tree // every file system that scripts see, with /lua/
 
-	l       *glua.LState
-	entry   *glua.LFunction // starts every thread, see prelude
-	trace   savedTrace
-	exit    Exit
-	stopped bool
+	l         *glua.LState
+	entry     *glua.LFunction        // starts every thread, see prelude
+	operators map[string]glua.LValue // what the syntax package turns into calls
+	trace     savedTrace
+	exit      Exit
+	stopped   bool
 
 	steps     uint64 // VM instructions so far
 	tickAt    uint64 // when tick has to look
