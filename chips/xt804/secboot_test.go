@@ -457,26 +457,62 @@ func FuzzBoot(f *testing.F) {
 	f.Add(uint64(2), uint8(1), uint16(40))
 	f.Add(uint64(3), uint8(2), uint16(0))
 	f.Add(uint64(4), uint8(3), uint16(900))
-	base := make([]*world, 4)
-	for i, o := range []packOptions{{}, {level: storedLevel}, {plain: true}, {typ: TypeScript, level: 1}} {
-		w := newWorld(f, g2Layout(f))
-		w.setFlag(area(w, newPackage(w, o)))
-		base[i] = w
+	f.Add(uint64(5), uint8(4), uint16(9))
+	base := make([]*module, 5)
+	for i, o := range []packOptions{{}, {level: storedLevel}, {plain: true}, {typ: TypeScript, level: 1}, {}} {
+		m := newModule(f, "Air101", "g2-fota")
+		payload := m.fullPayload()
+		if i == 4 {
+			m = newModule(f, "Air6208", "g3")
+			payload = append(m.app(newCode()), m.script(TypeScript, newScript)...)
+		}
+		m.setFlag(area(m.world, m.pack(payload, o)))
+		base[i] = m
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, kind uint8, edits uint16) {
-		w := base[kind%4].fork()
-		w.t = t
-		mutate(w, seed, int(edits%2000))
+		m := base[int(kind)%len(base)].fork()
+		m.t = t
+		mutate(m.world, seed, int(edits%2000))
 		for range 2 {
-			r, err := new(Secboot).Boot(w.env())
+			r, err := new(Secboot).Boot(m.env())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Outcome == chips.BootCore && r.Image < -1 {
-				t.Fatalf("%+v", r)
+			if r.Outcome != chips.BootCore {
+				continue
+			}
+			var broken *chips.CoreError
+			run, err := m.core.Start(m.env(), r)
+			if err != nil && !errors.As(err, &broken) && !errors.Is(err, ErrUnpackBound) {
+				t.Fatal(err)
+			}
+			if err == nil && run.Updater != nil {
+				useUpdater(t, m, run.Updater, seed)
 			}
 		}
 	})
+}
+
+// useUpdater downloads something, whatever the area is.
+func useUpdater(t *testing.T, m *module, u chips.Updater, seed uint64) {
+	env := m.env()
+	_, err := u.Init(env, 0, 0)
+	p := plainPackage(m, nil)
+	r := newRand(seed)
+	for len(p) > 0 && err == nil {
+		n := 1 + r.IntN(len(p))
+		_, err = u.Write(env, p[:n])
+		p = p[n:]
+	}
+	if err == nil {
+		_, err = u.Done(env)
+	}
+	if err == nil {
+		_, err = u.End(env, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // mutate changes headers field by field with right CRCs, and other bytes at

@@ -336,6 +336,56 @@ func (s *sweepModule) reachesScript(in []byte) bool {
 	return n > app/2
 }
 
+// TestSecbootCuts cuts secboot's own work at every operation, and the repair
+// after some of the cuts once more: the new app runs in the end. A plain copy
+// may leave the flag set, which does no harm (xt804.md 3.7).
+func TestSecbootCuts(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		base := newModule(t, "Air101", "g2-fota")
+		body := newCode()
+		o := packOptions{plain: plain}
+		payload := base.app(body)
+		if plain {
+			payload = padTo(body, ImagePad)
+		}
+		org := area(base.world, base.pack(payload, o))
+		base.setFlag(org)
+		total := base.countOps(func(m *module) { m.boot() })
+		cut := func(m *module, at uint64, how flash.FateKind) {
+			m.dev.Power().SetTap(&cutTap{at: at, how: how})
+			if _, err := new(Secboot).Boot(m.env()); err != nil && !errors.Is(err, flash.ErrPowerLost) {
+				t.Fatal(err)
+			}
+			m.dev.Power().SetTap(nil)
+			m.dev.Power().Restore()
+		}
+		kept := 0
+		r := newRand(1)
+		for at := range total {
+			for _, how := range []flash.FateKind{flash.FateCutBefore, flash.FateCutAfter} {
+				m := base.fork()
+				cut(m, at, how)
+				twice := m.fork()
+				cut(twice, uint64(r.Int64N(int64(total))), how)
+				for _, m := range []*module{m, twice} {
+					for boot := range 2 {
+						if got := outcome(m.world, m.boot()); got != "new" {
+							t.Fatalf("plain %v, cut at %d of %d, boot %d: %s\n%s", plain, at, total, boot, got, m.story())
+						}
+					}
+					if m.flag() != erasedFlag {
+						kept++
+					}
+				}
+			}
+		}
+		if plain != (kept > 0) {
+			t.Errorf("plain %v: the flag stays after %d cuts", plain, kept)
+		}
+		t.Logf("plain %v: %d operations, the flag stays after %d of %d cuts", plain, total, kept, 4*total)
+	}
+}
+
 // cutReport counts outcomes by stage and kind of cut.
 type cutReport struct {
 	count map[string]int
