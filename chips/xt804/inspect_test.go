@@ -227,6 +227,17 @@ func TestInspectFls(t *testing.T) {
 	if d := findField(&f.Fields[1], "core", "descriptor"); d.Value != "Air601 V1025" || d.Off != f.Fields[1].Off+64+CoreInfoOffset {
 		t.Errorf("descriptor %+v", d)
 	}
+	d := findField(&f.Fields[1], "core", "descriptor")
+	at := d.Off
+	for _, g := range d.Fields {
+		if g.Off != at {
+			t.Errorf("%s at 0x%X, want 0x%X", g.Name, g.Off, at)
+		}
+		at += g.Len
+	}
+	if at != d.Off+d.Len {
+		t.Errorf("the descriptor's fields end at 0x%X, itself at 0x%X", at, d.Off+d.Len)
+	}
 	if n := findField(&f.Fields[0], "header", "next"); !strings.Contains(n.Meaning, "Air601 g2") {
 		t.Errorf("next: %+v", n)
 	}

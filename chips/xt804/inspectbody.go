@@ -68,21 +68,25 @@ func (x *inspector) core(f *explain.Field, body []byte, off int64) {
 	}
 	f.Meaning = "synthetic core made by airlift"
 	n := int64(len(info.Encode()))
-	d := explain.Field{Off: off + CoreInfoOffset, Len: n, Name: "descriptor", Value: fmt.Sprintf("%s %s", info.Model, info.Version), Verdict: explain.OK}
-	add := func(name, value string) {
-		d.Add(explain.Field{Off: d.Off, Len: n, Name: name, Value: value})
+	d := explain.Field{Off: off + CoreInfoOffset, Len: n, Name: "descriptor", Value: fmt.Sprintf("%s %s", printable(info.Model), printable(info.Version)), Verdict: explain.OK}
+	at := d.Off
+	add := func(name string, length int, value string) {
+		d.Add(explain.Field{Off: at, Len: int64(length), Name: name, Value: value})
+		at += int64(length)
 	}
-	add("model", fmt.Sprintf("%+q", info.Model))
-	add("bsp", fmt.Sprintf("%+q", info.BSP))
-	add("profile", fmt.Sprintf("%+q", info.Profile))
-	add("version", fmt.Sprintf("%+q", info.Version))
-	add("base", fmt.Sprintf("%+q", info.Base))
-	add("build", fmt.Sprintf("%+q", info.BuildDate+" "+info.BuildTime))
-	add("flash size", fmt.Sprint(info.FlashSize))
-	add("Lua numbers", fmt.Sprintf("%d bits", info.Bits))
-	add("features", fmt.Sprintf("fota %v, file OTA %v, mobile %v, wlan %v", info.Features.Fota, info.Features.FileOTA, info.Features.Mobile, info.Features.Wlan))
+	add("magic", len(coreMagic), fmt.Sprintf("%+q", coreMagic))
+	add("length", 4, fmt.Sprint(n-coreInfoHead))
+	add("CRC", 4, fmt.Sprintf("0x%08X", JAMCRC(body[CoreInfoOffset+coreInfoHead:][:n-coreInfoHead])))
+	for i, name := range [coreStrings]string{"model", "bsp", "profile", "version", "base", "build date", "build time"} {
+		v := *info.strings()[i]
+		add(name, 1+len(v), printable(v))
+	}
+	add("flash size", 8, fmt.Sprint(info.FlashSize))
+	add("Lua numbers", 1, fmt.Sprintf("%d bits", info.Bits))
+	add("features", 1, fmt.Sprintf("fota %v, file OTA %v, mobile %v, wlan %v", info.Features.Fota, info.Features.FileOTA, info.Features.Mobile, info.Features.Wlan))
+	add("partitions", 1, fmt.Sprint(len(info.Partitions)))
 	for _, p := range info.Partitions {
-		add("partition", fmt.Sprintf("%+q at 0x%06X, %d bytes", p.Name, p.Off, p.Size))
+		add("partition", 19+len(p.Name)+len(p.Kind), fmt.Sprintf("%s at 0x%06X, %d bytes", printable(p.Name), p.Off, p.Size))
 	}
 	f.Add(d)
 }
@@ -260,4 +264,10 @@ func (x *inspector) judgePayload(f *explain.Field, outer, first *Header, size in
 	default:
 		note(explain.Warn, "fits the FOTA area of no released firmware (P4, P9)")
 	}
+}
+
+// printable shows a string without what a terminal would obey.
+func printable(s string) string {
+	q := fmt.Sprintf("%+q", s)
+	return q[1 : len(q)-1]
 }

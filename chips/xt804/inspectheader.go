@@ -35,7 +35,7 @@ func (x *inspector) header(h *Header, off int64, body []byte, missing string) ex
 	f.Add(explain.Field{Off: off + 0x20, Len: 16, Name: "ver", Value: fmt.Sprintf("%+q", h.Version()), Meaning: "nobody reads it"})
 	word(0x30, "_reserved0", h.Reserved0, "", zeroOrWarn(h.Reserved0))
 	word(0x34, "_reserved1", h.Reserved1, "", zeroOrWarn(h.Reserved1))
-	m, v = nextMeaning(h)
+	m, v = x.nextMeaning(h)
 	word(0x38, "next", h.Next, m, v)
 	crc := explain.OK
 	if h.HdChecksum != h.ComputedChecksum() {
@@ -168,7 +168,7 @@ func checksumMeaning(h *Header, body []byte) (string, explain.Verdict) {
 	return "CRC of the body", explain.OK
 }
 
-func nextMeaning(h *Header) (string, explain.Verdict) {
+func (x *inspector) nextMeaning(h *Header) (string, explain.Verdict) {
 	switch {
 	case h.Next == 0 && h.Type() == TypeSecboot:
 		return "secboot must name the app's header", explain.Bad
@@ -177,5 +177,5 @@ func nextMeaning(h *Header) (string, explain.Verdict) {
 	case h.Next < FlashBase || h.Next > flashSpaceLast:
 		return "not in flash", explain.Warn
 	}
-	return "next header in the boot chain" + layoutsWith(func(l *Layout) uint32 { return l.Header }, h.Next, 0), explain.OK
+	return "next header in the boot chain" + layoutsWith(func(l *Layout) uint32 { return l.Header }, h.Next, x.flashSize), explain.OK
 }
