@@ -90,7 +90,19 @@ func NewDevice(cfg Config) (*Device, error) {
 	}
 	d.power.SetTap((*deviceTap)(d))
 	d.fillIdentity()
+	d.mixStart()
 	return d, nil
+}
+
+// mixStart makes the trace's hash depend on everything that the run starts
+// from.
+func (d *Device) mixStart() {
+	d.trace.Mix("chip", []byte(d.cfg.Chip.Model.Name+" "+d.cfg.Chip.Profile.Name))
+	d.trace.Mix("seed", binary.LittleEndian.AppendUint64(nil, d.cfg.Seed))
+	for _, f := range d.cfg.Flash {
+		sum := f.Hash()
+		d.trace.Mix("flash", sum[:])
+	}
 }
 
 // Power returns the supply of the flash chips.

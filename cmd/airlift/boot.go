@@ -162,7 +162,7 @@ func (a *app) bootSummary(r *bootReport) {
 		outcome = "power lost at " + r.Cut
 	case r.CoreError != "":
 		outcome = r.CoreError
-	case r.Status != "":
+	case r.Outcome != string(chips.BootCore) && r.Status != "":
 		outcome += ", status " + r.Status
 	case r.Reboot:
 		outcome += ": " + r.Core + " started and resets the chip"

@@ -38,6 +38,16 @@ func withCode(code int, err error) error {
 	return &exitError{code, err}
 }
 
+// badInput tags an error about a file's contents; a file that cannot be read
+// stays a matter of the host.
+func badInput(err error) error {
+	var path *os.PathError
+	if err == nil || errors.As(err, &path) {
+		return err
+	}
+	return withCode(exitBadInput, err)
+}
+
 func usagef(format string, args ...any) error {
 	return withCode(exitUsage, fmt.Errorf(format, args...))
 }

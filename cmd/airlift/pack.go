@@ -60,7 +60,7 @@ func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	proj := &project.Project{}
 	if len(args) == 1 {
 		if proj, err = project.Load(args[0]); err != nil {
-			return withCode(exitBadInput, err)
+			return badInput(err)
 		}
 		if in.Script, err = proj.Image(); err != nil {
 			return withCode(exitBadInput, fmt.Errorf("%s: %w", args[0], err))

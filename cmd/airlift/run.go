@@ -179,7 +179,7 @@ func runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error
 	}
 	p, err := project.Load(name)
 	if err != nil {
-		return nil, withCode(exitBadInput, err)
+		return nil, badInput(err)
 	}
 	script, err := p.Image()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) {
 // what must come out. The command `exitcode N airlift ...` checks the exact
 // exit code; `lines FILE TEXT...` checks that lines containing the texts
 // follow one another in FILE, with others between them; `samefield NAME A B`
-// compares a JSON field of two files.
+// compares a JSON field of two files; `flip FILE OFFSET` inverts a byte.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -35,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode":  cmdExitCode,
 			"lines":     cmdLines,
+			"flip":      cmdFlip,
 			"samefield": cmdSameField,
 		},
 	})
@@ -92,4 +94,18 @@ func cmdSameField(ts *testscript.TestScript, neg bool, args []string) {
 	if a, b := value(args[1]), value(args[2]); (a == b) == neg {
 		ts.Fatalf("%s: %v and %v", args[0], a, b)
 	}
+}
+
+// cmdFlip inverts one byte of a file.
+func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE OFFSET")
+	}
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	name := ts.MkAbs(args[0])
+	data, err := os.ReadFile(name)
+	ts.Check(err)
+	data[at] ^= 0xFF
+	ts.Check(os.WriteFile(name, data, 0o644))
 }

@@ -94,7 +94,10 @@ func (s *serveFlags) prepare(a *app) (*iot.Server, error) {
 			return nil, err
 		}
 	}
-	st := &iot.Static{}
+	if server.Static == nil {
+		server.Static = &iot.Static{}
+	}
+	st := server.Static
 	for _, v := range s.sites {
 		prefix, folder, ok := strings.Cut(v, "=")
 		if !ok {
@@ -121,27 +124,18 @@ func (s *serveFlags) prepare(a *app) (*iot.Server, error) {
 			return nil, withCode(exitUsage, err)
 		}
 	}
-	server.Static = st
 	return server, nil
 }
 
 // plain is the platform without a description: one account, one project.
 func (s *serveFlags) plain(a *app) (*iot.Server, error) {
-	set, err := iot.AnswersByName(s.answers)
-	if err != nil {
-		return nil, withCode(exitUsage, err)
+	server, store, err := s.build(&iot.Config{Accounts: []iot.AccountConfig{{
+		Name: "13800000000", Projects: []iot.ProjectConfig{{Name: "default"}},
+	}}}, s.seed)
+	if err == nil {
+		a.note("project key %s", store.Projects()[0].Key)
 	}
-	store := iot.NewMem(s.seed)
-	account, err := store.AddAccount("13800000000")
-	if err != nil {
-		return nil, err
-	}
-	p, err := store.AddProject(account.ID, "default", "", link.Epoch)
-	if err != nil {
-		return nil, err
-	}
-	a.note("project key %s", p.Key)
-	return iot.NewServer(store, set, iot.DefaultSettings())
+	return server, err
 }
 
 // addFirmware uploads a package to the first project.

@@ -13,6 +13,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/iot"
 	"airlift/emu/link"
+	"airlift/flash/explain"
 )
 
 // serverFlags describe the servers on a module's network.
@@ -29,13 +30,12 @@ func (s *serverFlags) add(cmd *cobra.Command) {
 
 func (s *serverFlags) addPlatform(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.platform, "platform", "", "JSON `file` that describes the IoT platform: accounts, projects, devices, firmware")
-	cmd.Flags().StringVar(&s.answers, "answers", "cloud", "answer set of the platform: "+strings.Join(iot.AnswerSetNames, ", "))
+	cmd.Flags().StringVar(&s.answers, "answers", "", "answer set of the platform: "+strings.Join(iot.AnswerSetNames, ", ")+" (default cloud)")
 }
 
 // server makes the platform, or nil if none is described.
 func (s *serverFlags) server(seed uint64) (*iot.Server, error) {
-	set, err := iot.AnswersByName(s.answers)
-	if err != nil {
+	if _, err := iot.AnswersByName(s.answers); err != nil {
 		return nil, withCode(exitUsage, err)
 	}
 	if s.platform == "" {
@@ -45,20 +45,29 @@ func (s *serverFlags) server(seed uint64) (*iot.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Dir(s.platform)
-	store, settings, err := iot.LoadConfig(text, seed, link.Epoch, func(name string) ([]byte, error) {
-		if !filepath.IsLocal(name) && !filepath.IsAbs(name) {
-			return nil, fmt.Errorf("%q leads out of the folder of %s", name, s.platform)
-		}
+	cfg, err := iot.LoadConfig(text)
+	if err != nil {
+		return nil, withCode(exitBadInput, explain.InFile(err, s.platform))
+	}
+	server, _, err := s.build(cfg, seed)
+	return server, err
+}
+
+// build makes the platform of a description. Files are looked for beside it.
+func (s *serverFlags) build(cfg *iot.Config, seed uint64) (*iot.Server, *iot.Mem, error) {
+	if s.answers != "" {
+		cfg.Answers = s.answers
+	}
+	server, store, err := cfg.Build(seed, func(name string) ([]byte, error) {
 		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
+			name = filepath.Join(filepath.Dir(s.platform), name)
 		}
 		return readFile(name)
 	})
-	if err != nil {
-		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", s.platform, err))
+	if err != nil && s.platform != "" {
+		err = fmt.Errorf("%s: %w", s.platform, err)
 	}
-	return iot.NewServer(store, set, settings)
+	return server, store, withCode(exitBadInput, err)
 }
 
 // mount puts the described servers on the network of w.

@@ -69,6 +69,14 @@ func (r *Recorder) NoHash() { r.unhashed = true }
 // Add records e.
 func (r *Recorder) Add(e *Event) { r.add(e, nil) }
 
+// Mix makes p part of the hash without being an event: what a run started
+// from, for example.
+func (r *Recorder) Mix(label string, p []byte) {
+	r.hash.Write(binary.AppendUvarint(binary.AppendUvarint(nil, uint64(len(label))), uint64(len(p))))
+	r.hash.Write([]byte(label))
+	r.hash.Write(p)
+}
+
 // FlashOp records op at time t.
 func (r *Recorder) FlashOp(t time.Duration, boot int, op *flash.Op) {
 	r.flashOps++
