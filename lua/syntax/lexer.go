@@ -154,7 +154,7 @@ func (x *lexer) long(what string) (string, bool) {
 	body := x.src[x.at+level+2:]
 	end := strings.Index(body, "]"+strings.Repeat("=", level)+"]")
 	if end < 0 {
-		x.fail(x.line+strings.Count(body, "\n"), off, "unfinished long %s (starting at line %d) near '<eof>'", what, line)
+		x.fail(x.line+strings.Count(body, "\n"), off, "unfinished long %s (starting at line %d) near <eof>", what, line)
 	}
 	x.at += end + 2*(level+2)
 	x.line += strings.Count(body[:end], "\n")
@@ -189,8 +189,8 @@ func (x *lexer) number() (float64, string) {
 			if n := x.peek(1); n == '+' || n == '-' {
 				x.at++
 			}
-		} else if !isDigit(c) && !isLetter(c) && c != '.' {
-			break
+		} else if _, digit := hexValue(c); !digit && c != '.' {
+			break // "0then" is a number and a keyword
 		}
 		x.at++
 	}
@@ -237,7 +237,7 @@ func (x *lexer) quoted(quote byte) string {
 	var b strings.Builder
 	for x.at++; ; {
 		if x.at >= len(x.src) {
-			x.fail(x.line, start, "unfinished string near '<eof>'")
+			x.fail(x.line, start, "unfinished string near <eof>")
 		}
 		c := x.src[x.at]
 		switch {

@@ -161,10 +161,19 @@ func (p *parser) near() string {
 }
 
 func (p *parser) wrong(format string, args ...any) {
-	p.fail(p.tok.line, p.tok.off, "%s near '%s'", fmt.Sprintf(format, args...), p.near())
+	near := "<eof>"
+	if p.tok.kind != tokenEnd {
+		near = "'" + p.near() + "'"
+	}
+	p.fail(p.tok.line, p.tok.off, "%s near %s", fmt.Sprintf(format, args...), near)
 }
 
-func (p *parser) expected(what string) { p.wrong("'%s' expected", what) }
+func (p *parser) expected(what string) {
+	if what[0] != '<' || len(what) < 3 {
+		what = "'" + what + "'"
+	}
+	p.wrong("%s expected", what)
+}
 
 func (p *parser) check(k kind) bool { return p.tok.kind == k }
 
@@ -178,9 +187,6 @@ func (p *parser) accept(k kind) bool {
 
 func (p *parser) want(k kind) token {
 	if p.tok.kind != k {
-		if k == tokenName {
-			p.wrong("<name> expected")
-		}
 		p.expected(string(k))
 	}
 	return p.advance()
