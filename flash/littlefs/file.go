@@ -7,8 +7,8 @@ import (
 
 // File is an open file. What is written to it belongs to the file from the
 // next Sync or Close on, all at once; a power loss before leaves the file as
-// it was. If the file is removed meanwhile, the handle goes on and what it
-// writes is lost with it.
+// it was. If the file is removed or renamed meanwhile, the handle goes on, but
+// what it writes is lost, as in the original.
 type File struct {
 	cursor
 	fs                 *FS

@@ -258,6 +258,10 @@ func regionOf(t testing.TB, d *flash.Device) *flash.Region {
 	return r
 }
 
+func flashOf(c Config) (*flash.Device, error) {
+	return flash.New(flash.NOR(int64(c.BlockCount) * int64(c.BlockSize)))
+}
+
 // newVolume returns a formatted and mounted volume.
 func newVolume(t testing.TB, c Config) *FS {
 	t.Helper()
