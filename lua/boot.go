@@ -19,7 +19,6 @@ func (m *Machine) libs(date string) bool { return m.fw.LibDate >= date }
 // boot is luat_main (luatos-runtime.md 1.1).
 func (m *Machine) boot() {
 	m.checkPower()
-	m.banner()
 	m.openState()
 	m.logf(levelDebug, "main", "loadlibs luavm %d %d %d", m.fw.LuaMemory, luaMemoryUsed, luaMemoryUsed)
 	m.logf(levelDebug, "main", "loadlibs sys   %d %d %d", m.fw.SysMemory, sysMemoryUsed, sysMemoryMax)
@@ -31,15 +30,6 @@ func (m *Machine) boot() {
 	m.vmExit()
 }
 
-func (m *Machine) banner() {
-	model := m.fw.Model
-	if model == "" {
-		model = m.fw.BSP
-	}
-	m.logf(levelInfo, "main", "LuatOS@%s base %s bsp %s %dbit", model, m.fw.Base, m.fw.Version, m.fw.Bits)
-	m.logf(levelInfo, "main", "ROM Build: %s %s", m.fw.BuildDate, m.fw.BuildTime)
-}
-
 // openState makes the VM and its libraries.
 func (m *Machine) openState() {
 	setArrayLimit()
@@ -48,7 +38,7 @@ func (m *Machine) openState() {
 		RegistrySize:        512,
 		RegistryGrowStep:    512,
 		RegistryMaxSize:     200_000,
-		CallStackSize:       200,
+		CallStackSize:       16_000,
 		MinimizeStackMemory: true,
 	})
 	m.l.SetContext(gauge{m})

@@ -175,13 +175,31 @@ func (m *Machine) coHelper(l *glua.LState) int {
 	if g.handler == glua.LNil {
 		g.handler = nil
 	}
-	th := m.newThread(l, l.Get(1), g)
+	f := l.Get(1)
+	if msg, ok := notCallable(l, f); ok {
+		f = l.NewFunction(func(l *glua.LState) int {
+			l.Error(glua.LString(msg), 0)
+			return 0
+		})
+	}
+	th := m.newThread(l, f, g)
 	markHelper(th)
 	ud := l.NewUserData()
 	ud.Value = g
 	l.Push(th)
 	l.Push(ud)
 	return 2
+}
+
+// notCallable returns the error of calling v, if it cannot be called.
+func notCallable(l *glua.LState, v glua.LValue) (string, bool) {
+	if _, ok := v.(*glua.LFunction); ok {
+		return "", false
+	}
+	if mt, ok := metatable(l, v); ok && mt.RawGetString("__call") != glua.LNil {
+		return "", false
+	}
+	return "attempt to call a " + typeName(v) + " value", true
 }
 
 // coEnter is the first thing that happens on every thread.
@@ -233,7 +251,11 @@ func (m *Machine) wrapped(l *glua.LState, th *glua.LState) int {
 	n := m.rawResume(l)
 	first := l.GetTop() - n + 1
 	if l.Get(first) == glua.LFalse {
-		l.Error(l.Get(-1), 0)
+		err := l.Get(-1)
+		if text, ok := err.(glua.LString); ok {
+			err = glua.LString(m.where(l, 1)) + text // as luaB_auxwrap does
+		}
+		l.Error(err, 0)
 	}
 	l.Remove(first)
 	return n - 1

@@ -21,30 +21,67 @@ func (m *Machine) noteTrace(l *glua.LState) {
 	m.trace = savedTrace{of: l, lines: m.frames(l, 0)}
 }
 
-// frames lists the calls on l, innermost first, in Lua 5.3's form.
-func (m *Machine) frames(l *glua.LState, level int) []string {
-	var lines []string
+// calls lists the frames of th, innermost first. gopher-lua answers a level
+// that a tail call has eaten with the thread's first frame; those are left
+// out.
+func calls(th *glua.LState) []*glua.Debug {
+	var list []*glua.Debug
+	for i := 0; i < framesMax; i++ {
+		dbg, ok := th.GetStack(i)
+		if !ok {
+			break
+		}
+		list = append(list, dbg)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	first := *list[len(list)-1]
+	kept := list[:0]
+	for _, dbg := range list {
+		if *dbg != first {
+			kept = append(kept, dbg)
+		}
+	}
+	return append(kept, &first)
+}
+
+// framesMax bounds how much of a deep recursion is looked at.
+const framesMax = 20_000
+
+// stack lists the frames that scripts are to see on l: those of its thread
+// and, behind a pcall, of the threads around it. A pcall is a frame without
+// source.
+func (m *Machine) stack(l *glua.LState) []glua.Debug {
+	var list []glua.Debug
 	for th := l; th != nil; th = th.Parent {
-		for i := 0; i < 250; i++ {
-			dbg, ok := th.GetStack(i)
-			if !ok {
-				break
-			}
+		for i, dbg := range calls(th) {
 			if _, err := th.GetInfo("Sln", dbg, glua.LNil); err != nil {
 				break
 			}
-			if dbg.Source == preludeName || syntax.IsOpName(dbg.Name) {
+			inner := th != l && i == 0 // the resume that drives a pcall
+			if dbg.Source == preludeName || syntax.IsOpName(dbg.Name) || inner || dbg.Source == "" && dbg.What == "main" {
 				continue
 			}
-			if level > 0 {
-				level--
-				continue
-			}
-			lines = append(lines, frameLine(dbg))
+			list = append(list, *dbg)
 		}
 		if !isHelper(th) {
 			break
 		}
+		list = append(list, glua.Debug{What: "G", Name: "pcall"})
+	}
+	return list
+}
+
+// frames lists the calls on l, innermost first, in Lua 5.3's form.
+func (m *Machine) frames(l *glua.LState, level int) []string {
+	var lines []string
+	for _, dbg := range m.stack(l) {
+		if level > 0 {
+			level--
+			continue
+		}
+		lines = append(lines, frameLine(&dbg))
 	}
 	if len(lines) > 22 {
 		short := append([]string{}, lines[:10]...)
@@ -55,6 +92,9 @@ func (m *Machine) frames(l *glua.LState, level int) []string {
 
 func frameLine(dbg *glua.Debug) string {
 	if dbg.What == "G" {
+		if dbg.Name == "" || dbg.Name[0] == '(' {
+			return "[C]: in ?"
+		}
 		return fmt.Sprintf("[C]: in function '%s'", dbg.Name)
 	}
 	where := dbg.Source
@@ -94,27 +134,12 @@ func tracebackText(lines []string, msg string, hasMsg bool) string {
 // where is the position that error() puts in front of a message: the call at
 // level (1: the function that called the running one).
 func (m *Machine) where(l *glua.LState, level int) string {
-	for th := l; th != nil; th = th.Parent {
-		for i := 0; i < 250; i++ {
-			dbg, ok := th.GetStack(i)
-			if !ok {
-				break
-			}
-			th.GetInfo("Sl", dbg, glua.LNil)
-			if dbg.Source == preludeName {
-				continue
-			}
-			if level == 0 {
-				if dbg.What == "G" || dbg.CurrentLine <= 0 {
-					return ""
-				}
-				return fmt.Sprintf("%s:%d: ", dbg.Source, dbg.CurrentLine)
-			}
-			level--
-		}
-		if !isHelper(th) {
-			break
-		}
+	list := m.stack(l)
+	if level >= len(list) {
+		return ""
+	}
+	if dbg := list[level]; dbg.What != "G" && dbg.CurrentLine > 0 {
+		return fmt.Sprintf("%s:%d: ", dbg.Source, dbg.CurrentLine)
 	}
 	return ""
 }
@@ -137,6 +162,12 @@ func cleanError(v glua.LValue) glua.LValue {
 		return v
 	}
 	t := string(s)
+	if strings.HasPrefix(t, preludeName+":") {
+		// Called by pcall itself: a C function, which has no position and does
+		// not know the name of what it calls.
+		_, t, _ = strings.Cut(t, " ")
+		t = strings.Replace(t, " to f (", " to '?' (", 1)
+	}
 	switch {
 	case strings.Contains(t, "non-table object"):
 		t = badIndex.ReplaceAllString(t, "attempt to index a $1 value (field '$2')")
@@ -146,6 +177,15 @@ func cleanError(v glua.LValue) glua.LValue {
 		t = badArith.ReplaceAllStringFunc(t, arithError)
 	case strings.Contains(t, "bad argument"):
 		t = badArg.ReplaceAllString(t, "bad argument #$1 to '$2' (")
+	case strings.Contains(t, "attempt to compare"):
+		t = badCompare.ReplaceAllStringFunc(t, func(s string) string {
+			if p := badCompare.FindStringSubmatch(s); p[1] == p[2] {
+				return "attempt to compare two " + p[1] + " values"
+			}
+			return s
+		})
+	case strings.HasSuffix(t, "lua callstack overflow"), strings.HasSuffix(t, "registry overflow"):
+		t = strings.TrimSuffix(strings.TrimSuffix(t, "lua callstack overflow"), "registry overflow") + "stack overflow"
 	case strings.Contains(t, "for statement"):
 		t = badFor.ReplaceAllString(t, "'for' $1 must be a number")
 	case strings.HasPrefix(t, "runtime error: "):
@@ -186,9 +226,6 @@ func (m *Machine) openDebug() {
 				level = 1
 			}
 			level = l.OptInt(arg+1, level)
-			if th == l && level > 0 {
-				// the traceback function itself is frame 0
-			}
 			msg, isText := m.text(l.Get(arg))
 			if !isText && l.Get(arg) != glua.LNil {
 				l.Push(l.Get(arg))

@@ -392,10 +392,11 @@ func (c *httpClient) bodyComplete() {
 	c.finishComplete()
 }
 
-// finishComplete ends the transaction. Cores before 2026-03-10 wait for the
-// server to close (luatos-runtime.md 5.6).
+// finishComplete ends the transaction. Cores from 2025-12-02 on waited for the
+// server to close, until 2026-03-10 (upstream 867e0efb7 and 568d257e0;
+// luatos-runtime.md 5.6 names only the end of that time).
 func (c *httpClient) finishComplete() {
-	if c.m.core("2026-03-10") {
+	if !c.m.core("2025-12-02") || c.m.core("2026-03-10") {
 		c.finish()
 	}
 }

@@ -114,18 +114,15 @@ func (m *Machine) logger(level int) glua.LGFunction {
 
 // caller is <file>:<line> of the script line that logs.
 func (m *Machine) caller(l *glua.LState) string {
-	dbg, ok := l.GetStack(1)
-	if !ok {
+	list := m.stack(l)
+	if len(list) < 2 || list[1].What == "G" {
 		return "?:0"
 	}
-	if _, err := l.GetInfo("Sl", dbg, glua.LNil); err != nil || dbg.Source == "" {
-		return "?:0"
-	}
-	line := dbg.CurrentLine
+	line := list[1].CurrentLine
 	if line > 65536 {
 		line = 0
 	}
-	return fmt.Sprintf("%s:%d", dbg.Source, line)
+	return fmt.Sprintf("%s:%d", list[1].Source, line)
 }
 
 func (m *Machine) logSetLevel(l *glua.LState) int {

@@ -64,8 +64,6 @@ func TestBootLines(t *testing.T) {
 	b.Limit = 0
 	exit := run(t, b)
 	want := []string{
-		"I/main LuatOS@Air601 base 24.01 bsp V1025 32bit",
-		"I/main ROM Build: Apr 20 2024 12:00:00",
 		"D/main loadlibs luavm 180224 15176 15176",
 		"D/main loadlibs sys   65536 54072 66784",
 		"hello\t1\tnil\ttrue",

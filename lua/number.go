@@ -13,12 +13,13 @@ import (
 // string.format and the libraries all come to these functions.
 
 // numberText writes a number as the firmware's printf does: integers as they
-// are, fractions with %.7g on 32-bit and %.14g on 64-bit VMs
+// are, everything else with %.7g on 32-bit and %.14g on 64-bit VMs
 // (luatos-runtime.md 4.1, 11.3). The language core has one kind of number, so
-// a whole float prints like an integer.
+// a whole float that could be an integer prints like one.
 func (m *Machine) numberText(n glua.LNumber) string {
 	f := float64(n)
-	if f == math.Trunc(f) && math.Abs(f) < 1<<63 {
+	limit := math.Ldexp(1, m.fw.Bits-1)
+	if f == math.Trunc(f) && f >= -limit && f < limit {
 		return strconv.FormatInt(int64(f), 10)
 	}
 	if m.fw.Bits == 64 {
