@@ -9,8 +9,9 @@ import (
 // Decision is the answer to a query, and how it came about.
 type Decision struct {
 	Reason   Reason
-	Step     int    // number of the rule that decided, 1 to 13
-	Steps    []Step // the rules that were tried, in order
+	Step     int      // number of the rule that decided, 1 to 13
+	Steps    []Step   // the rules that were tried, in order
+	Notes    []string // what is odd about the query
 	Project  *Project
 	Device   *Device // as it was before the request; nil if unknown
 	Firmware *Firmware
@@ -36,6 +37,7 @@ func Decide(q Query, v View, s Settings, now time.Time) Decision {
 	r := &run{q: q, v: v, s: s, now: now}
 	r.d.Effects = Effects{Identity: q.Identity, At: now, Forget: now.Add(-s.Loop.Window)}
 	r.d.Delivered = r.d.Effects
+	r.d.Notes = q.Notes
 	for i, step := range []func(*run) bool{
 		(*run).identity, (*run).project, (*run).ownership, (*run).touch, (*run).allowed, (*run).named, (*run).policy,
 		(*run).switched, (*run).newest, (*run).baseline, (*run).difference, (*run).loopGuard, (*run).deliver,

@@ -243,7 +243,8 @@ func (r *run) deliver() bool {
 
 // finish fills in the effects that depend on how it ended.
 func (r *run) finish() {
-	r.d.Effects.Request = r.d.Step > 4 && r.d.Reason != BuildingDiff
+	counted := r.s.Loop.Counts == CountRequests && r.s.Loop.Count > 0
+	r.d.Effects.Request = counted && r.d.Step > 4 && r.d.Reason != BuildingDiff
 	if r.d.Reason != Deliver {
 		r.d.Delivered = Effects{}
 	}

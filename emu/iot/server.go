@@ -131,7 +131,7 @@ func (s *Server) firmware(req *link.Request, a *Access) *link.Response {
 	d := Decide(q, s.store, s.settings, req.Time)
 	resp, err := s.render(req, &d)
 	if err != nil {
-		d = Decision{Reason: ServerError, Steps: d.Steps, Effects: Effects{Identity: q.Identity, At: req.Time, Log: d.Effects.Log}}
+		d = Decision{Reason: ServerError, Steps: d.Steps, Notes: d.Notes, Effects: Effects{Identity: q.Identity, At: req.Time, Log: d.Effects.Log}}
 		resp = s.failure(req, ServerError)
 	}
 	answer := s.answers.For(d.Reason)

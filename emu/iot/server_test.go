@@ -420,3 +420,18 @@ func TestConfigErrors(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkFirmwareRequest(b *testing.B) {
+	w := newWorld(b)
+	w.s.Loop.Count = 0
+	w.add(Firmware{Name: "f", Version: "1.0.1", Allow: true, All: true})
+	w.serve("/")
+	w.server.OnAccess = nil
+	req := &link.Request{Method: "GET", Target: Path + "?" + q(imei, keyA1, "f", "1.0.1"), Proto: "HTTP/1.1", Time: noon}
+	b.ReportAllocs()
+	for b.Loop() {
+		if resp := w.server.Serve(req); resp.Status != 400 {
+			b.Fatal(resp.Status)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type conn struct {
 	// From the device to the server.
 	early    []byte   // sent before the connection was there
 	sent     []packet // on the way, in order
+	flying   int      // bytes in early and sent
 	lastUp   time.Duration
 	cancelUp func()
 
@@ -76,10 +77,22 @@ func (c *conn) connected() {
 	c.ev.Connected(nil)
 }
 
-// Send puts bytes on the way to the server.
+// flyingBytesMax bounds what a script can send without waiting. Real modules
+// have room for a few kilobytes.
+const flyingBytesMax = 4 << 20
+
+// Send puts bytes on the way to the server. A script that sends much faster
+// than the link loses the connection.
 func (c *conn) Send(p []byte) {
+	if c.dead || c.broken || len(p) == 0 {
+		return
+	}
+	if len(p) > flyingBytesMax-c.flying {
+		c.breakOff(ErrReset)
+		return
+	}
+	c.flying += len(p)
 	switch {
-	case c.dead || c.broken || len(p) == 0:
 	case !c.isOpen:
 		c.early = append(c.early, p...)
 	default:
@@ -111,6 +124,7 @@ func (c *conn) arrive() {
 	c.cancelUp = nil
 	pkt := c.sent[0]
 	c.sent = c.sent[1:]
+	c.flying -= len(pkt.data)
 	if pkt.lost {
 		c.breakOff(ErrTimeout)
 		return
@@ -218,7 +232,7 @@ func (c *conn) Close() {
 	c.event("closed", 0, "by the device")
 }
 
-// breakOff reports a broken connection from within Step.
+// breakOff makes the connection broken; Step reports it.
 func (c *conn) breakOff(err error) {
 	c.broken = true
 	c.stop()

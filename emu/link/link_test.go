@@ -358,6 +358,31 @@ func TestCloseInsideConnected(t *testing.T) {
 	}
 }
 
+func TestSendingTooMuch(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		clock := new(testClock)
+		n := NewNetwork()
+		n.Handle("srv", 80, serveBlob(nil), HostOptions{})
+		l, _ := New(clock, n, Options{Model: Model{BandwidthBps: 9600}})
+		r := &recorder{clock: clock}
+		c := l.Dial("srv", 80, nil, r.events())
+		flood := func() {
+			for range 100 {
+				c.Send(make([]byte, 1<<20))
+			}
+		}
+		if early {
+			flood()
+		} else {
+			r.onConnect = flood
+		}
+		clock.run()
+		if !errors.Is(r.closedErr, ErrReset) && !errors.Is(r.connErr, ErrReset) || l.Open() != 0 {
+			t.Errorf("early %v: %v", early, r.lines)
+		}
+	}
+}
+
 func TestSmallBodyStaysWhole(t *testing.T) {
 	for pad := range 60 {
 		h := HandlerFunc(func(*Request) *Response {

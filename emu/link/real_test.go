@@ -120,6 +120,40 @@ func TestServeTimesOut(t *testing.T) {
 	}
 }
 
+func TestServeLimitsConnections(t *testing.T) {
+	var mu sync.Mutex
+	order := []string{}
+	addr, _ := listen(t, HandlerFunc(func(r *Request) *Response {
+		mu.Lock()
+		defer mu.Unlock()
+		order = append(order, r.Target)
+		return Text(200, "ok")
+	}), ServeOptions{Conns: 1})
+	first, second := dialTCP(t, addr), dialTCP(t, addr)
+	io.WriteString(second, strings.Replace(getClose, "/f", "/second", 1))
+	io.WriteString(first, strings.Replace(getClose, "/f", "/first", 1))
+	readAll(t, first)
+	first.Close()
+	readAll(t, second)
+	if strings.Join(order, " ") != "/first /second" {
+		t.Errorf("served %v: the second connection did not wait", order)
+	}
+}
+
+func TestServeGrace(t *testing.T) {
+	begun := make(chan bool)
+	addr, stop := listen(t, HandlerFunc(func(*Request) *Response {
+		close(begun)
+		return &Response{Status: 200, Body: blob(64 << 20)} // nobody reads that much
+	}), ServeOptions{Grace: 20 * time.Millisecond})
+	c := dialTCP(t, addr)
+	io.WriteString(c, getClose)
+	<-begun
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServeRefusesBadRequests(t *testing.T) {
 	errs := make(chan error, 1)
 	addr, _ := listen(t, serveBlob(nil), ServeOptions{Error: func(_ string, err error) { errs <- err }})

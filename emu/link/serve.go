@@ -38,7 +38,7 @@ func (o ServeOptions) withDefaults() ServeOptions {
 	set(&o.Write, 30*time.Second)
 	set(&o.Grace, 5*time.Second)
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = func() time.Time { return time.Now().UTC() }
 	}
 	if o.Error == nil {
 		o.Error = func(string, error) {}
