@@ -108,6 +108,9 @@ func (w *World) Platform(s *iot.Server) error {
 			return
 		}
 		text := fmt.Sprintf("platform: %s, status %d", e.Decision.Reason, e.Status)
+		if a := s.Answers().For(e.Decision.Reason); a.JSON && e.Status >= 300 {
+			text += ", body " + string(a.Body())
+		}
 		if e.Result != "" {
 			text += ", log " + e.Result
 		}

@@ -65,8 +65,9 @@ func (m *Machine) rtosTimerStart(l *glua.LState) int {
 }
 
 func (m *Machine) rtosVersion(l *glua.LState) int {
+	whole := m.optBool(l, 1, false) // before a Push: results lie above the arguments
 	l.Push(glua.LString(m.fw.Version))
-	if !m.optBool(l, 1, false) {
+	if !whole {
 		return 1
 	}
 	l.Push(glua.LNumber(0))
