@@ -29,7 +29,7 @@ func (m *Machine) openBase() {
 		fn("rawlen", m.baseRawlen),
 		fn("rawset", r["rawset"]),
 		fn("select", r["select"]),
-		fn("setmetatable", baseSetMetatable),
+		fn("setmetatable", m.baseSetMetatable),
 		fn("tonumber", m.baseToNumber),
 		fn("tostring", func(l *glua.LState) int { return pushStr(l, m.tostring(l, l.CheckAny(1))) }),
 		fn("type", func(l *glua.LState) int { return pushStr(l, typeName(l.CheckAny(1))) }),
@@ -91,14 +91,14 @@ func baseGetMetatable(l *glua.LState) int {
 	return 1
 }
 
-func baseSetMetatable(l *glua.LState) int {
+func (m *Machine) baseSetMetatable(l *glua.LState) int {
 	t := l.CheckTable(1)
 	mt := l.Get(2)
 	if mt != glua.LNil {
 		l.CheckTable(2)
 	}
 	if old, ok := t.Metatable.(*glua.LTable); ok && old.RawGetString("__metatable") != glua.LNil {
-		l.RaiseError("cannot change a protected metatable")
+		m.raise(l, "cannot change a protected metatable")
 	}
 	t.Metatable = mt
 	l.SetTop(1)
@@ -257,7 +257,7 @@ func (m *Machine) basePrint(l *glua.LState) int {
 		if f, ok := tostring.(*glua.LFunction); ok && f != m.tostringFn {
 			t, ok := m.text(m.call1(l, f, l.Get(i)))
 			if !ok {
-				l.RaiseError("'tostring' must return a string to 'print'")
+				m.raise(l, "'tostring' must return a string to 'print'")
 			}
 			s = t
 		} else {

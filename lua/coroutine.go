@@ -118,7 +118,7 @@ func (m *Machine) openCoroutine(l *glua.LState) {
 			}
 			return m.rawResume(l)
 		}),
-		fn("yield", coYield),
+		fn("yield", m.coYield),
 		fn("wrap", func(l *glua.LState) int {
 			th := m.newThread(l, l.CheckFunction(1), &guard{m: m})
 			l.Push(l.NewFunction(func(l *glua.LState) int { return m.wrapped(l, th) }))
@@ -224,12 +224,12 @@ func coFailed(l *glua.LState) int {
 	return 2
 }
 
-func coYield(l *glua.LState) int {
+func (m *Machine) coYield(l *glua.LState) int {
 	if logical(l).Parent == nil {
-		l.RaiseError("attempt to yield from outside a coroutine")
+		m.raise(l, "attempt to yield from outside a coroutine")
 	}
 	if nested() {
-		l.RaiseError("attempt to yield across a C-call boundary")
+		m.raise(l, "attempt to yield across a C-call boundary")
 	}
 	return -1
 }
@@ -245,7 +245,7 @@ func cannotResume(status string) string {
 // error again.
 func (m *Machine) wrapped(l *glua.LState, th *glua.LState) int {
 	if s := status(l, th); s != "suspended" {
-		l.RaiseError("%s", cannotResume(s))
+		m.raise(l, "%s", cannotResume(s))
 	}
 	l.Insert(th, 1)
 	n := m.rawResume(l)

@@ -162,6 +162,9 @@ func cleanError(v glua.LValue) glua.LValue {
 		return v
 	}
 	t := string(s)
+	if strings.HasPrefix(t, " bad argument") || strings.HasPrefix(t, " attempt to") {
+		t = t[1:] // the interpreter's form of "no position"
+	}
 	if strings.HasPrefix(t, preludeName+":") {
 		// Called by pcall itself: a C function, which has no position and does
 		// not know the name of what it calls.
@@ -212,6 +215,18 @@ func arithError(s string) string {
 	return "attempt to perform arithmetic on a " + bad + " value"
 }
 
+// raise raises an error of a library with the position of its caller, as
+// luaL_error does.
+func (m *Machine) raise(l *glua.LState, format string, args ...any) {
+	level := 1
+	if dbg := calls(l); len(dbg) > 0 {
+		if _, err := l.GetInfo("n", dbg[0], glua.LNil); err == nil && syntax.IsOpName(dbg[0].Name) {
+			level = 0 // an operator is no frame of its own
+		}
+	}
+	l.Error(glua.LString(m.where(l, level)+fmt.Sprintf(format, args...)), 0)
+}
+
 // openDebug installs debug.traceback and debug.getinfo, the parts that
 // scripts use.
 func (m *Machine) openDebug() {
@@ -254,7 +269,7 @@ func (m *Machine) getinfo(l *glua.LState) int {
 		f, _ = l.GetInfo("f", dbg, glua.LNil)
 	}
 	if _, err := l.GetInfo(what, dbg, f); err != nil {
-		l.RaiseError("%s", err.Error())
+		m.raise(l, "%s", err.Error())
 	}
 	src := dbg.Source
 	if src == "" {

@@ -180,7 +180,7 @@ func (m *Machine) file(l *glua.LState, n int, open bool) *scriptFile {
 	if ok {
 		if f, ok := ud.Value.(*scriptFile); ok {
 			if open && f.f == nil {
-				l.RaiseError("attempt to use a closed file")
+				m.raise(l, "attempt to use a closed file")
 			}
 			return f
 		}
@@ -339,7 +339,7 @@ func (m *Machine) pushRead(l *glua.LState, f *scriptFile, format glua.LValue) in
 func (m *Machine) linesOf(l *glua.LState, f *scriptFile, formats []glua.LValue, closeAtEnd bool) int {
 	l.Push(l.NewFunction(func(l *glua.LState) int {
 		if f.f == nil {
-			l.RaiseError("file is already closed")
+			m.raise(l, "file is already closed")
 		}
 		l.SetTop(0)
 		for _, v := range formats {
@@ -373,7 +373,7 @@ func (m *Machine) ioLines(l *glua.LState) int {
 	f, err := m.openFile(name, "r")
 	if err != nil {
 		text, _ := errno(err)
-		l.RaiseError("%s", name+": "+text)
+		m.raise(l, "%s", name+": "+text)
 	}
 	return m.linesOf(l, f, m.args(l, 2), true)
 }

@@ -45,7 +45,7 @@ func (m *Machine) openPackage() {
 func (m *Machine) require(l *glua.LState) int {
 	name := m.str(l, 1)
 	if len(name) < 1 || len(name) > 48 {
-		l.RaiseError("module name '%s' len %d is invalid", name, len(name))
+		m.raise(l, "module name '%s' len %d is invalid", name, len(name))
 	}
 	loaded := m.loaded()
 	if v := loaded.RawGetString(name); v != glua.LNil {
@@ -54,7 +54,7 @@ func (m *Machine) require(l *glua.LState) int {
 	}
 	file, ok := m.find(name)
 	if !ok {
-		l.RaiseError("module '%s' not found", name)
+		m.raise(l, "module '%s' not found", name)
 	}
 	f, extra, err := m.loadFile(l, file)
 	if err != nil {

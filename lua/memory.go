@@ -18,7 +18,7 @@ func (m *Machine) stringLimit() int64 { return max(m.fw.LuaMemory, 1<<20) }
 // allocate is called before a library makes a string of n bytes.
 func (m *Machine) allocate(l *glua.LState, n int64) {
 	if n > m.stringLimit() {
-		l.RaiseError("not enough memory")
+		m.raise(l, "not enough memory")
 	}
 	m.allocated += n
 	if n > 256 {

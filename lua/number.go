@@ -107,7 +107,7 @@ func (m *Machine) tostring(l *glua.LState, v glua.LValue) string {
 			r := m.call1(l, f, v)
 			s, ok := m.text(r)
 			if !ok {
-				l.RaiseError("'__tostring' must return a string")
+				m.raise(l, "'__tostring' must return a string")
 			}
 			return s
 		}
@@ -170,7 +170,7 @@ const nestingMax = 190
 
 func (m *Machine) deeper(l *glua.LState) {
 	if m.depth >= nestingMax {
-		l.RaiseError("C stack overflow")
+		m.raise(l, "C stack overflow")
 	}
 	m.depth++
 }

@@ -65,9 +65,9 @@ func (m *Machine) metaOperator(l *glua.LState, event string, a, b glua.LValue, v
 		bad = b
 	}
 	if _, ok := toNumber(bad); ok {
-		l.RaiseError("number has no integer representation")
+		m.raise(l, "number has no integer representation")
 	}
-	l.RaiseError("attempt to %s a %s value", verb, typeName(bad))
+	m.raise(l, "attempt to %s a %s value", verb, typeName(bad))
 	return 0
 }
 
@@ -85,7 +85,7 @@ func (m *Machine) opIdiv(l *glua.LState) int {
 		return 1
 	}
 	if j == 0 {
-		l.RaiseError("attempt to perform 'n//0'")
+		m.raise(l, "attempt to perform 'n//0'")
 	}
 	if j == -1 {
 		l.Push(glua.LNumber(-x))
@@ -154,6 +154,6 @@ func (m *Machine) concatTwo(l *glua.LState, a, b glua.LValue) glua.LValue {
 	if ok1 {
 		bad = b
 	}
-	l.RaiseError("attempt to concatenate a %s value", typeName(bad))
+	m.raise(l, "attempt to concatenate a %s value", typeName(bad))
 	return nil
 }

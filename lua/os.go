@@ -59,7 +59,7 @@ func (m *Machine) tableTime(l *glua.LState, t *glua.LTable) int64 {
 			}
 		}
 		if def < 0 {
-			l.RaiseError("field '%s' missing in date table", names[0])
+			m.raise(l, "field '%s' missing in date table", names[0])
 		}
 		return def
 	}

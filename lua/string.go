@@ -80,7 +80,7 @@ func (m *Machine) stringByte(l *glua.LState) int {
 	first := m.optInt(l, 2, 1)
 	i, j := span(len(s), first, m.optInt(l, 3, first))
 	if j-i > 10000 {
-		l.RaiseError("string slice too long")
+		m.raise(l, "string slice too long")
 	}
 	for _, c := range []byte(s[i:j]) {
 		l.Push(glua.LNumber(c))
@@ -107,7 +107,7 @@ func (m *Machine) stringRep(l *glua.LState) int {
 	}
 	unit := int64(len(s) + len(sep))
 	if unit > 0 && n > m.stringLimit()/unit+1 {
-		l.RaiseError("resulting string too large")
+		m.raise(l, "resulting string too large")
 	}
 	m.allocate(l, n*unit)
 	if sep == "" {
@@ -177,7 +177,7 @@ func (m *Machine) stringFind(l *glua.LState, find bool) int {
 
 func (m *Machine) patternError(l *glua.LState, x *matcher) {
 	if x.err != nil {
-		l.RaiseError("%s", x.err.Error())
+		m.raise(l, "%s", x.err.Error())
 	}
 }
 
@@ -201,11 +201,11 @@ func (m *Machine) captureValue(l *glua.LState, x *matcher, i, s, e int) glua.LVa
 		if i == 0 {
 			return glua.LString(x.src[s:e])
 		}
-		l.RaiseError("invalid capture index %%%d", i+1)
+		m.raise(l, "invalid capture index %%%d", i+1)
 	}
 	switch c := x.caps[i]; c.length {
 	case captureOpen:
-		l.RaiseError("%s", errPatternOpen.Error())
+		m.raise(l, "%s", errPatternOpen.Error())
 		return glua.LNil
 	case capturePosition:
 		return glua.LNumber(c.start + 1)
@@ -268,7 +268,7 @@ func (m *Machine) stringGsub(l *glua.LState) int {
 			break
 		}
 		if int64(b.Len()) > m.stringLimit() {
-			l.RaiseError("not enough memory")
+			m.raise(l, "not enough memory")
 		}
 		if anchored {
 			break
@@ -307,7 +307,7 @@ func (m *Machine) replace(l *glua.LState, b *strings.Builder, x *matcher, repl g
 	}
 	text, ok := m.text(v)
 	if !ok {
-		l.RaiseError("invalid replacement value (a %s)", typeName(v))
+		m.raise(l, "invalid replacement value (a %s)", typeName(v))
 	}
 	b.WriteString(text)
 }
@@ -329,7 +329,7 @@ func (m *Machine) expand(l *glua.LState, b *strings.Builder, x *matcher, text st
 			t, _ := m.text(m.captureValue(l, x, int(text[i]-'1'), s, e))
 			b.WriteString(t)
 		default:
-			l.RaiseError("invalid use of '%%' in replacement string")
+			m.raise(l, "invalid use of '%%' in replacement string")
 		}
 	}
 }
@@ -350,7 +350,7 @@ func (m *Machine) stringFormat(l *glua.LState) int {
 		}
 		spec, n := parseSpec(f[i:])
 		if n == 0 {
-			l.RaiseError("invalid conversion '%%%s' to 'format'", short40(f[i:]))
+			m.raise(l, "invalid conversion '%%%s' to 'format'", short40(f[i:]))
 		}
 		i += n - 1
 		if arg++; arg > l.GetTop() {
@@ -358,7 +358,7 @@ func (m *Machine) stringFormat(l *glua.LState) int {
 		}
 		b.WriteString(m.formatOne(l, spec, arg))
 		if int64(b.Len()) > m.stringLimit() {
-			l.RaiseError("not enough memory")
+			m.raise(l, "not enough memory")
 		}
 	}
 	m.allocate(l, int64(b.Len()))

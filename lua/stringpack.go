@@ -68,11 +68,11 @@ func (p *packReader) next(total int) (packItem, bool) {
 		case 'c':
 			n := p.number(-1)
 			if n < 0 {
-				p.l.RaiseError("missing size for format option 'c'")
+				p.m.raise(p.l, "missing size for format option 'c'")
 			}
 			it = packItem{verb: 'c', size: n}
 		default:
-			p.l.RaiseError("invalid format option '%s'", string([]byte{c}))
+			p.m.raise(p.l, "invalid format option '%s'", string([]byte{c}))
 		}
 		if it.verb == 'f' && it.size == 8 {
 			it.verb = 'd'
@@ -97,7 +97,7 @@ func (p *packReader) number(def int) int {
 		n = n*10 + int(p.format[0]-'0')
 		p.format = p.format[1:]
 		if n > packSizeMax {
-			p.l.RaiseError("format result too large")
+			p.m.raise(p.l, "format result too large")
 		}
 	}
 	return n
@@ -105,7 +105,7 @@ func (p *packReader) number(def int) int {
 
 func (p *packReader) limit(n int) int {
 	if n < 1 || n > 16 {
-		p.l.RaiseError("integral size (%d) out of limits [1,16]", n)
+		p.m.raise(p.l, "integral size (%d) out of limits [1,16]", n)
 	}
 	return n
 }
@@ -180,7 +180,7 @@ func (m *Machine) stringPack(l *glua.LState) int {
 			out = append(out, 0)
 		}
 		if int64(len(out)) > m.stringLimit() {
-			l.RaiseError("not enough memory")
+			m.raise(l, "not enough memory")
 		}
 	}
 	m.allocate(l, int64(len(out)))

@@ -49,7 +49,7 @@ func (m *Machine) tableConcat(l *glua.LState) int {
 		v := t.RawGet(glua.LNumber(i))
 		s, ok := m.text(v)
 		if !ok {
-			l.RaiseError("invalid value (at index %d) in table for 'concat'", i)
+			m.raise(l, "invalid value (at index %d) in table for 'concat'", i)
 		}
 		if i > first {
 			b.WriteString(sep)
@@ -78,7 +78,7 @@ func (m *Machine) tableInsert(l *glua.LState) int {
 		}
 		t.RawSetInt(int(pos), l.Get(3))
 	default:
-		l.RaiseError("wrong number of arguments to 'insert'")
+		m.raise(l, "wrong number of arguments to 'insert'")
 	}
 	return 0
 }
@@ -125,7 +125,7 @@ func (m *Machine) unpack(l *glua.LState) int {
 		return 0
 	}
 	if last-first >= 10000 || last-first < 0 {
-		l.RaiseError("too many results to unpack")
+		m.raise(l, "too many results to unpack")
 	}
 	for i := first; i <= last; i++ {
 		l.Push(l.GetTable(t, glua.LNumber(i)))
@@ -196,9 +196,9 @@ func (m *Machine) lessThan(l *glua.LState, a, b glua.LValue) bool {
 	}
 	ta, tb := typeName(a), typeName(b)
 	if ta == tb {
-		l.RaiseError("attempt to compare two %s values", ta)
+		m.raise(l, "attempt to compare two %s values", ta)
 	}
-	l.RaiseError("attempt to compare %s with %s", ta, tb)
+	m.raise(l, "attempt to compare %s with %s", ta, tb)
 	return false
 }
 
