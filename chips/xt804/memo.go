@@ -45,6 +45,13 @@ type memoEntry struct {
 
 func (m *memoEntry) size() int64 { return int64(len(m.in) + len(m.out)) }
 
+func (m *Memo) limit() int64 {
+	if m.Limit == 0 {
+		return DefaultMemoBytes
+	}
+	return m.Limit
+}
+
 // lookup returns the entry for the package h whose input begins at from.
 func (m *Memo) lookup(b *bootRun, h *Header, from uint32) *memoEntry {
 	m.mu.Lock()
@@ -95,10 +102,7 @@ func (m *Memo) store(b *bootRun, h *Header, from uint32, sink *imageSink, end in
 	if b.fls.read(e.in, from) != nil {
 		return
 	}
-	limit := m.Limit
-	if limit == 0 {
-		limit = DefaultMemoBytes
-	}
+	limit := m.limit()
 	key := memoKey{h.OrgChecksum, h.ImgLen}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,8 +1,6 @@
 package xt804
 
 import (
-	"errors"
-
 	"airlift/chips"
 	"airlift/flash"
 )
@@ -143,7 +141,7 @@ func (b *bootRun) unpack(h *Header, from uint32, sink *imageSink) (inflateEnd, e
 		if m := b.memo.lookup(b, h, from); m != nil {
 			return m.replay(sink)
 		}
-		sink.keep = make([]byte, 0, 3*int(h.ImgLen))
+		sink.keep, sink.keepMax = make([]byte, 0, 2*int(h.ImgLen)), b.memo.limit()
 	}
 	z := new(inflater)
 	z.start(func(p []byte, off int64) error { return b.fls.read(p, from+uint32(off)) }, 0, int64(h.ImgLen), sink)
@@ -152,7 +150,7 @@ func (b *bootRun) unpack(h *Header, from uint32, sink *imageSink) (inflateEnd, e
 		return end, err
 	}
 	end, err = z.run()
-	if known && err == nil && (end == inflateDone || end == inflateError) {
+	if sink.keep != nil && err == nil && (end == inflateDone || end == inflateError) {
 		b.memo.store(b, h, from, sink, end)
 	}
 	return end, err
@@ -183,16 +181,22 @@ type imageSink struct {
 	total int64  // bytes of output so far
 	keep  []byte // copy of the output for the memo, if not nil
 
+	keepMax int64 // longest output that the memo takes, in bytes
+
 	cached bool // sector and base are in use
 	base   int64
 	sector [flash.DefaultSectorSize]byte
 }
 
 func (s *imageSink) flush(p, window []byte, endless bool) error {
-	if s.keep != nil {
+	s.total += int64(len(p))
+	switch {
+	case s.keep == nil:
+	case s.total > s.keepMax:
+		s.keep = nil
+	default:
 		s.keep = append(s.keep, p...)
 	}
-	s.total += int64(len(p))
 	if s.state == sinkFresh {
 		if err := s.first(window); err != nil {
 			return err
@@ -237,6 +241,14 @@ func (s *imageSink) write(p []byte) error {
 	for len(p) > 0 {
 		off := Off(s.addr)
 		base := off &^ (flash.DefaultSectorSize - 1)
+		if !s.cached && off == base && len(p) >= len(s.sector) && base < s.b.size {
+			// A whole sector: through the cache it would do the same.
+			if err := s.b.fls.rewrite(base, p[:len(s.sector)]); err != nil {
+				return err
+			}
+			s.addr, p = s.addr+uint32(len(s.sector)), p[len(s.sector):]
+			continue
+		}
 		if !s.cached || s.base != base {
 			if err := s.close(); err != nil {
 				return err
@@ -269,6 +281,3 @@ func (s *imageSink) close() error {
 	}
 	return s.b.fls.rewrite(s.base, s.sector[:])
 }
-
-// isPowerLost is short for what every caller asks about an error.
-func isPowerLost(err error) bool { return errors.Is(err, flash.ErrPowerLost) }
