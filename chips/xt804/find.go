@@ -90,9 +90,13 @@ func (b *bootRun) find(name string, start uint32, mode findMode) (image, error) 
 			if mode == findArea {
 				at = a + HeaderSize
 			}
-			img.status, err = b.checkBody(&h, at)
+			if mode == findArea && b.recall(&h, at) {
+				img.status = statusOK
+			} else if img.status, err = b.checkBody(&h, at); err != nil {
+				return image{}, err
+			}
 			b.read("%s: header at 0x%08X valid, %s of %d bytes at 0x%08X, CRC %s", name, a, bodyKind(&h), h.ImgLen, at, crcWord(img.status))
-			return img, err
+			return img, nil
 		}
 		next := h.Next
 		if mode == findArea {

@@ -17,7 +17,8 @@ const DefaultMemoBytes = 256 << 20
 // Why it changes nothing but the speed: inflate sees its compressed input and
 // nothing else (the window starts zeroed, the buffers have fixed sizes). An
 // entry is used only if the input on flash is byte for byte the remembered
-// one; the checksum that finds the entry is not trusted. The output then goes
+// one; the checksum that finds the entry is not trusted. (Bytes that are equal
+// have the same CRC too, so that needs no computing.) The output then goes
 // through the same window-sized flushes into the same sink, so the flash
 // operations are the same in the same order. There is one more thing that
 // inflate could see: input that changes while it is read, when a package
@@ -52,15 +53,24 @@ func (m *Memo) limit() int64 {
 	return m.Limit
 }
 
-// lookup returns the entry for the package h whose input begins at from.
-func (m *Memo) lookup(b *bootRun, h *Header, from uint32) *memoEntry {
+// recall reports that the body of the package h at address at is one that the
+// memo knows, which also says that its CRC is right. It notes the entry if
+// that is the body which an upgrade would unpack.
+func (b *bootRun) recall(h *Header, at uint32) bool {
+	if b.memo == nil || !h.Zipped() || !b.fls.onFlash(at, int64(h.ImgLen)) {
+		return false
+	}
+	m := b.memo
 	m.mu.Lock()
 	e := m.entries[memoKey{h.OrgChecksum, h.ImgLen}]
 	m.mu.Unlock()
-	if e == nil || !sameFlash(b, from, e.in) || overlaps(b, from, h.ImgLen, e.out) {
-		return nil
+	if e == nil || !sameFlash(b, at, e.in) {
+		return false
 	}
-	return e
+	if at == UpgradeAddr+HeaderSize {
+		b.hit = e
+	}
+	return true
 }
 
 func sameFlash(b *bootRun, at uint32, want []byte) bool {
@@ -99,8 +109,8 @@ func (m *Memo) store(b *bootRun, h *Header, from uint32, sink *imageSink, end in
 		return
 	}
 	e := &memoEntry{in: make([]byte, h.ImgLen), out: sink.keep, end: end}
-	if b.fls.read(e.in, from) != nil {
-		return
+	if b.fls.read(e.in, from) != nil || JAMCRC(e.in) != h.OrgChecksum {
+		return // or it is not the body that the header is about: pitfall P28
 	}
 	limit := m.limit()
 	key := memoKey{h.OrgChecksum, h.ImgLen}

@@ -46,7 +46,8 @@ type bootRun struct {
 	size int64  // of the flash, bytes
 	flag uint32 // OTA flag as read at the start
 	memo *Memo
-	ram  []byte // RAM from 0x20000000, once something was copied there
+	hit  *memoEntry // what the memo knows of the package at UpgradeAddr
+	ram  []byte     // RAM from 0x20000000, once something was copied there
 	work [crcChunk]byte
 }
 

@@ -135,10 +135,8 @@ func endlessReason(end inflateEnd, s *imageSink) string {
 
 // unpack inflates the package into sink, or takes the output from the memo.
 func (b *bootRun) unpack(h *Header, from uint32, sink *imageSink) (inflateEnd, error) {
-	// What is known of the input was checked at UpgradeAddr.
-	known := b.memo != nil && h.UpgradeImgAddr == UpgradeAddr && b.fls.onFlash(from, int64(h.ImgLen))
-	if known {
-		if m := b.memo.lookup(b, h, from); m != nil {
+	if b.memo != nil && h.UpgradeImgAddr == UpgradeAddr && b.fls.onFlash(from, int64(h.ImgLen)) {
+		if m := b.hit; m != nil && !overlaps(b, from, h.ImgLen, m.out) {
 			return m.replay(sink)
 		}
 		sink.keep, sink.keepMax = make([]byte, 0, 2*int(h.ImgLen)), b.memo.limit()
