@@ -273,6 +273,7 @@ func TestReleaseFromBan(t *testing.T) {
 	if _, d := w.ask(q(imei, keyA1, "f", "1109.1.0")); d.Reason != LoopBan || d.Step != 5 {
 		t.Errorf("a ban must stay: %s", d.Reason)
 	}
+	w.now = noon // the deliveries are recent, and must be forgotten
 	if err := w.mem.SetForbidden(imei, false); err != nil {
 		t.Fatal(err)
 	}
@@ -294,6 +295,7 @@ func TestResumedDownloadsDoNotCount(t *testing.T) {
 
 func TestDifferenceJob(t *testing.T) {
 	w := newWorld(t)
+	w.s.Loop.Counts = CountRequests // 43 must not count
 	w.mem.AddCore("LuatOS-Air_RDA8910_BT_TTS_FLOAT", Version{2: 3103})
 	const name = "GPIO_SINGLE_LuatOS-Air_RDA8910_BT_TTS_FLOAT"
 	w.add(Firmware{Name: name, Version: "2.0.0", Core: "3103", Allow: true, All: true})
@@ -325,7 +327,7 @@ func TestPure(t *testing.T) {
 	w := newWorld(t)
 	w.add(Firmware{Name: "f", Version: "1110.1.2", Allow: true, All: true})
 	w.ask(q(imei, keyA1, "f", "1109.1.0"))
-	before := *w.mem.Fork().(*Mem)
+	before := fmt.Sprintf("%+v", w.mem)
 	for _, query := range []string{q(imei, keyA1, "f", "1109.1.0"), q("new", keyA1, "f", "1109.1.0"), q(imei, keyB1, "f", "1"), ""} {
 		a := Decide(ParseQuery(Path+"?"+query), w.mem, w.s, w.now)
 		b := Decide(ParseQuery(Path+"?"+query), w.mem, w.s, w.now)
@@ -334,7 +336,7 @@ func TestPure(t *testing.T) {
 		}
 		w.server.Explain(Path+"?"+query, w.now)
 	}
-	if !reflect.DeepEqual(before, *w.mem.Fork().(*Mem)) {
+	if fmt.Sprintf("%+v", w.mem) != before {
 		t.Error("deciding changed the store")
 	}
 }
@@ -344,13 +346,13 @@ func TestForkIsIndependent(t *testing.T) {
 	w.add(Firmware{Name: "f", Version: "1110.1.2", Allow: true, All: true})
 	w.ask(q(imei, keyA1, "f", "1109.1.0"))
 	fork := must[*Server](t)(w.server.Fork())
-	before := *w.mem.Fork().(*Mem)
+	before := fmt.Sprintf("%+v", w.mem)
 	for i := range 9 {
 		fork.Serve(&link.Request{Method: "GET", Target: Path + "?" + q(imei, keyA1, "f", "1109.1.0"), Time: noon})
 		fork.Serve(&link.Request{Method: "GET", Target: Path + "?" + q(fmt.Sprint(i), keyA1, "f", "1109.1.0"), Time: noon})
 	}
-	if !reflect.DeepEqual(before, *w.mem.Fork().(*Mem)) {
-		t.Error("the fork changed its parent")
+	if after := fmt.Sprintf("%+v", w.mem); after != before {
+		t.Errorf("the fork changed its parent from\n%s\nto\n%s", before, after)
 	}
 	fork.Store(func(s Store) {
 		if d, _ := s.Device(imei); !d.Banned {

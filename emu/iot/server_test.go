@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -282,6 +283,26 @@ func TestStatic(t *testing.T) {
 		if s.Add(bad) == nil {
 			t.Errorf("%+v was accepted", bad)
 		}
+	}
+}
+
+// trustingFS opens whatever it is asked for.
+type trustingFS struct{ opened []string }
+
+func (f *trustingFS) Open(name string) (fs.File, error) {
+	f.opened = append(f.opened, name)
+	return nil, fs.ErrNotExist
+}
+
+func TestStaticNamesAreCheckedFirst(t *testing.T) {
+	var s Static
+	files := new(trustingFS)
+	s.AddDir("/", files)
+	for _, target := range []string{"/../a", "/a/../../b", "/%2e%2e%2fa", "//a", "/a/", "/./a", "/a%00", "/a%5c..%5cb", "/c:/a", "/ok"} {
+		s.Serve(&link.Request{Method: "GET", Target: target})
+	}
+	if len(files.opened) != 1 || files.opened[0] != "ok" {
+		t.Errorf("opened %q", files.opened)
 	}
 }
 

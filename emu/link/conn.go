@@ -36,8 +36,7 @@ type conn struct {
 
 	// From the server to the device.
 	base       time.Duration // when the first byte of x can be here
-	lastDown   time.Duration
-	piece      []byte // the segment on its way
+	piece      []byte        // the segment on its way
 	pumpFn     func()
 	cancelDown func()
 }
@@ -66,8 +65,6 @@ func (c *conn) fail(err error) {
 func (c *conn) connected() {
 	c.cancelDown = nil
 	c.isOpen = true
-	now := c.link.clock.Now()
-	c.lastUp, c.lastDown = now, now
 	c.watchIdle()
 	c.event("connected", 0, "")
 	if early := c.early; early != nil {
@@ -175,8 +172,9 @@ func (c *conn) book() {
 	}
 	ready := max(c.base+m.Latency, l.downFree)
 	l.downFree = ready + time.Duration(sends)*m.serialise(len(c.piece)+overheadBytes)
-	c.lastDown = max(c.lastDown, l.downFree+d-m.Latency)
-	c.cancelDown = l.clock.After(max(0, c.lastDown-l.clock.Now()), c.pumpFn)
+	// The segment before is here already, so nothing overtakes it.
+	at := l.downFree + d - m.Latency
+	c.cancelDown = l.clock.After(max(0, at-l.clock.Now()), c.pumpFn)
 }
 
 // pump hands the device what has arrived.

@@ -358,6 +358,68 @@ func TestCloseInsideConnected(t *testing.T) {
 	}
 }
 
+func post(n int) string {
+	return fmt.Sprintf("POST /f HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", n, make([]byte, n))
+}
+
+func TestUploadTakesTime(t *testing.T) {
+	m := Model{BandwidthBps: 100_000}
+	request := post(50_000)
+	whole := fetch(t, m, 1, serveBlob(nil), request)
+	clock := new(testClock)
+	n := NewNetwork()
+	n.Handle("srv", 80, serveBlob(nil), HostOptions{})
+	l, _ := New(clock, n, Options{Model: m})
+	r := &recorder{clock: clock}
+	c := l.Dial("srv", 80, nil, r.events())
+	r.onConnect = func() { // the same bytes in full segments, one Send each
+		for rest := request; rest != ""; rest = rest[min(len(rest), mssDefault):] {
+			c.Send([]byte(rest[:min(len(rest), mssDefault)]))
+		}
+	}
+	clock.run()
+	if r.closedAt != whole.closedAt || r.closedAt < m.serialise(50_000) {
+		t.Errorf("one Send took %v, many took %v, the link needs %v", whole.closedAt, r.closedAt, m.serialise(50_000))
+	}
+}
+
+// TestLostSegmentDelaysUpload loses some segment of every upload, usually not
+// the last one.
+func TestLostSegmentDelaysUpload(t *testing.T) {
+	clean := fetch(t, Model{}, 1, serveBlob(nil), post(150_000))
+	for seed := range uint64(10) {
+		lossy := fetch(t, Model{LossPermille: 100}, seed, serveBlob(nil), post(150_000))
+		if lossy.connected && lossy.closedErr == nil && lossy.closedAt < clean.closedAt+rtoLater {
+			t.Errorf("seed %d: 100 segments with 10 %% loss took %v, without loss %v", seed, lossy.closedAt, clean.closedAt)
+		}
+	}
+}
+
+func TestRetransmissionsBackOff(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	d, sends, lost := Model{Latency: time.Millisecond, LossPermille: 1000}.transit(r, rtoFirst)
+	if want := (1+2+4+8+16+32+60+60)*time.Second + time.Millisecond; d != want || sends != sendsMax || !lost {
+		t.Errorf("%v after %d sends, want %v", d, sends, want)
+	}
+}
+
+func TestLongAnswerIsNotIdle(t *testing.T) {
+	clock := new(testClock)
+	n := NewNetwork()
+	n.Handle("srv", 80, serveBlob(blob(100_000)), HostOptions{KeepAlive: time.Second})
+	l, _ := New(clock, n, Options{Model: Model{BandwidthBps: 100_000}})
+	r := &recorder{clock: clock}
+	c := l.Dial("srv", 80, nil, r.events())
+	r.onConnect = func() { c.Send([]byte("GET / HTTP/1.1\r\n\r\n")) }
+	clock.run()
+	if len(body(t, r.data)) != 100_000 {
+		t.Errorf("%d bytes arrived before the end at %v", len(r.data), r.closedAt)
+	}
+	if last := r.dataAt[len(r.dataAt)-1]; r.closedAt != last+time.Second {
+		t.Errorf("closed at %v, the last byte came at %v", r.closedAt, last)
+	}
+}
+
 func TestSendingTooMuch(t *testing.T) {
 	for _, early := range []bool{false, true} {
 		clock := new(testClock)
