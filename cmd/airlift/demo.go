@@ -9,6 +9,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/demo"
 	"airlift/emu/trace"
+	"airlift/lua"
 )
 
 // defaultChip is the module of the seed story.
@@ -18,6 +19,7 @@ func (a *app) demoCmd() *cobra.Command {
 	var f chipFlags
 	cfg := demo.Config{}
 	var ops, debug bool
+	var libs string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a module upgrade itself over the air",
@@ -30,6 +32,11 @@ the new version running.`,
 			if cfg.Chip, err = f.chip(); err != nil {
 				return err
 			}
+			if libs != "" {
+				if cfg.Script.Libs, err = lua.LibsFromDir(libs); err != nil {
+					return withCode(exitEnv, err)
+				}
+			}
 			return a.demo(cfg, ops, debug)
 		},
 	}
@@ -37,6 +44,8 @@ the new version running.`,
 	cmd.Flags().Uint64Var(&cfg.Seed, "seed", 1, "seed of everything random")
 	cmd.Flags().StringVar(&cfg.Answers, "answers", "cloud", "answer set of the platform")
 	cmd.Flags().StringVar(&cfg.Link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
+	cmd.Flags().StringVar(&cfg.Library, "library", "libfota2", "Lua library that asks for the upgrade: libfota or libfota2")
+	cmd.Flags().StringVar(&libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
 	cmd.Flags().Int64Var(&cfg.CoreSize, "core-size", 0, "code size of the synthetic cores in `bytes`")
 	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
 	cmd.Flags().BoolVar(&debug, "debug", false, "print all debug lines of the log")

@@ -40,6 +40,7 @@ type Config struct {
 	Seed     uint64
 	Answers  string        // answer set of the platform, "" for cloud
 	Link     string        // link model, "" for wifi
+	Library  string        // that the project uses: libfota or libfota2, "" for the latter
 	CoreSize int64         // bytes of code in the cores, 0 for the family's default
 	Limit    time.Duration // virtual time after which the run ends, 0 for 10 minutes
 	Script   lua.Options
@@ -106,7 +107,11 @@ func New(cfg Config) (*Story, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.versions(key); err != nil {
+	text, err := script(cfg.Library, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.versions(text); err != nil {
 		return nil, err
 	}
 	if err := s.upload(cfg); err != nil {
@@ -151,8 +156,21 @@ func (s *Story) platform(answers string) (key string, err error) {
 	return p.Key, s.World.Platform(server)
 }
 
+// script returns the project's main.lua for a library and a project key.
+func script(library, key string) (string, error) {
+	text := strings.Replace(mainLua, "airliftDemoProjectKey00000000000", key, 1)
+	switch library {
+	case "", "libfota2":
+		return text, nil
+	case "libfota": // takes no options
+		text = strings.Replace(text, `require("libfota2")`, `require("libfota")`, 1)
+		return strings.Replace(text, "request(done, {imei = identity()})", "request(done)", 1), nil
+	}
+	return "", fmt.Errorf("the demo has no project for library %q: expected libfota or libfota2", library)
+}
+
 // versions makes the two versions of the project.
-func (s *Story) versions(key string) error {
+func (s *Story) versions(mainLua string) error {
 	s.From = Version{Core: s.chip.Profile.CoreVersion, Script: oldVersion}
 	s.To = Version{Core: s.From.Core, Script: newVersion}
 	if s.Package.Kind.Core {
@@ -164,7 +182,6 @@ func (s *Story) versions(key string) error {
 	}
 	for _, v := range []*Version{&s.From, &s.To} {
 		text := strings.Replace(mainLua, `VERSION = "1.0.0"`, `VERSION = "`+v.Script+`"`, 1)
-		text = strings.Replace(text, "airliftDemoProjectKey00000000000", key, 1)
 		v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
 		part := strings.Split(v.Script, ".")
 		v.Platform = strings.TrimPrefix(v.Core, "V") + "." + part[0] + "." + part[2]

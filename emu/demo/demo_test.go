@@ -107,14 +107,31 @@ func TestOriginalLibraries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, model := range []string{"Air601", "Air6208"} {
-		t.Run(model, func(t *testing.T) {
-			r, lines := play(t, Config{Chip: chip(t, model, ""), Seed: 3, Script: lua.Options{Libs: libs}})
-			text := strings.Join(lines, "\n")
-			if r.Outcome != emu.OutcomeNew || !strings.Contains(text, "version -> 20") {
-				t.Fatalf("outcome %s, end %s\n%s", r.Outcome, r.End.Detail, text)
+	for _, library := range []string{"libfota", "libfota2"} {
+		for _, model := range []string{"Air601", "Air6208"} {
+			t.Run(library+"-"+model, func(t *testing.T) {
+				r, lines := play(t, Config{Chip: chip(t, model, ""), Seed: 3, Library: library, Script: lua.Options{Libs: libs}})
+				text := strings.Join(lines, "\n")
+				// Only the original prints this line on cores of these dates.
+				if r.Outcome != emu.OutcomeNew || !strings.Contains(text, "version -> 20") {
+					t.Fatalf("outcome %s, end %s\n%s", r.Outcome, r.End.Detail, text)
+				}
+			})
+		}
+	}
+}
+
+// Our own libraries, both of them.
+func TestLibraries(t *testing.T) {
+	for _, library := range []string{"libfota", "libfota2"} {
+		for _, model := range []string{"Air601", "Air6208"} {
+			if r, lines := play(t, Config{Chip: chip(t, model, ""), Seed: 3, Library: library}); r.Outcome != emu.OutcomeNew {
+				t.Errorf("%s on %s: outcome %s\n%s", library, model, r.Outcome, strings.Join(lines, "\n"))
 			}
-		})
+		}
+	}
+	if _, err := New(Config{Chip: chip(t, "Air601", ""), Library: "libfota9"}); err == nil {
+		t.Error("an unknown library was accepted")
 	}
 }
 

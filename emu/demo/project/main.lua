@@ -5,7 +5,7 @@ VERSION = "1.0.0"
 PRODUCT_KEY = "airliftDemoProjectKey00000000000"
 
 sys = require("sys")
-libfota2 = require("libfota2")
+updater = require("libfota2")
 
 log.info("main", PROJECT, VERSION, "on core", rtos.version(), rtos.bsp())
 
@@ -37,7 +37,7 @@ sys.taskInit(function()
         wlan.connect("airlift", "12345678")
     end
     sys.waitUntil("IP_READY", 30000)
-    libfota2.request(done, {imei = identity()})
+    updater.request(done, {imei = identity()})
 end)
 
 sys.run()
