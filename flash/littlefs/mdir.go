@@ -1,6 +1,7 @@
 package littlefs
 
 import (
+	"bytes"
 	"encoding/binary"
 )
 
@@ -161,8 +162,7 @@ func (fs *FS) fetch(p pair) (*mdir, error) {
 		if err := fs.readBlock(p[at], 0, block); err != nil {
 			return nil, err
 		}
-		if m := fs.decode(block); m != nil {
-			m.pair = pair{p[at], p[at^1]}
+		if m := fs.decode(pair{p[at], p[at^1]}, block); m != nil {
 			return m, nil
 		}
 	}
@@ -170,9 +170,35 @@ func (fs *FS) fetch(p pair) (*mdir, error) {
 		"none in blocks %d and %d", p[0], p[1])
 }
 
-// decode reads the log in block and returns the state after its last whole
-// commit, or nil if there is none. The block's contents are copied.
-func (fs *FS) decode(block []byte) *mdir {
+// decoded remembers what a block said, for as long as it holds the same bytes.
+// The flash stays the truth: fetch reads the block every time and compares.
+type decoded struct {
+	content []byte
+	m       *mdir
+}
+
+// decode reads the log in block, the first of pair p, and returns the state
+// after its last whole commit, or nil if there is none.
+func (fs *FS) decode(p pair, block []byte) *mdir {
+	known := &fs.known[p[0]%uint32(len(fs.known))]
+	if known.m == nil || !bytes.Equal(known.content, block) {
+		content := append([]byte(nil), block...)
+		m := fs.decodeLog(content)
+		if m == nil {
+			return nil
+		}
+		*known = decoded{content, m}
+	}
+	if known.m.pair != p {
+		m := *known.m
+		m.pair = p
+		known.m = &m
+	}
+	return known.m
+}
+
+// decodeLog is decode without memory. It keeps block.
+func (fs *FS) decodeLog(block []byte) *mdir {
 	s := scanLog(block, fs.tags[:0])
 	fs.tags = s.tags
 	if s.off == 0 {
@@ -185,10 +211,10 @@ func (fs *FS) decode(block []byte) *mdir {
 	}
 	m := &mdir{rev: binary.LittleEndian.Uint32(block), off: s.off, ptag: s.ptag, tail: nullPair}
 	m.erased = fs.appendable(block, &s)
-	data := append([]byte(nil), block[:s.off]...)
 	m.log = make([]record, 0, min(len(s.tags), 64))
 	for _, at := range s.tags {
-		r := record{at.tag, data[at.off : at.off+at.tag.dataLen()]}
+		end := at.off + at.tag.dataLen()
+		r := record{at.tag, block[at.off:end:end]}
 		switch {
 		case r.tag.kind() == kindTail:
 			m.tail, m.split = decodePair(r.data), r.tag.typ()&1 != 0

@@ -38,18 +38,21 @@ type writer struct {
 }
 
 func newWriter(size uint32, check bool) writer {
-	w := writer{buf: make([]byte, size), check: check}
+	w := writer{block: nullBlock, n: size, buf: make([]byte, size), check: check}
 	w.drop()
 	return w
 }
 
 // drop forgets what is pending.
 func (w *writer) drop() {
-	w.block, w.n = nullBlock, 0
-	for i := range w.buf {
-		w.buf[i] = 0xFF
+	for p := w.buf[:w.n]; len(p) > 0; {
+		p = p[copy(p, blank[:]):]
 	}
+	w.block, w.n = nullBlock, 0
 }
+
+// blank is what erased flash looks like.
+var blank = [256]byte(bytes.Repeat([]byte{0xFF}, 256))
 
 // write appends p at off of block. Whatever was pending elsewhere must have
 // been flushed.

@@ -70,6 +70,7 @@ type FS struct {
 	meta    writer // commits, and blocks of files while they move
 	scratch []byte // a block; only valid until the next call
 	tags    []tagAt
+	known   [16]decoded // by block number modulo its length
 }
 
 // newFS returns an unmounted volume.
@@ -117,7 +118,9 @@ func Format(r *flash.Region, c Config) error {
 		return err
 	}
 	// Write the other block as well, so that no older volume shines through.
-	root.m.erased = false
+	again := *root.m
+	again.erased = false
+	root.m = &again
 	if err := fs.commit(root); err != nil {
 		return err
 	}

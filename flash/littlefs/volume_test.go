@@ -509,6 +509,7 @@ func TestRevisionWraps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fs = mounted(t, fs.region, c) // for a state that nobody shares
 	root.rev, root.erased = 0x7FFFFFFE, false
 	for i := range 6 {
 		cur := &cursor{m: root}
