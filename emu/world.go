@@ -73,8 +73,7 @@ func (w *World) linkEvent(boot int, e link.Event) {
 	w.Trace.Add(&trace.Event{Time: w.Clock.Now(), Boot: boot, Kind: trace.Net, Text: text})
 }
 
-// deviceNet is a link that tells how many bytes arrive, and that ends real
-// connections with the virtual ones.
+// deviceNet is a link that tells how many bytes arrive.
 type deviceNet struct {
 	*link.Link
 	world *World
@@ -92,13 +91,6 @@ func (n *deviceNet) Dial(host string, port int, tls *lua.TLS, ev lua.ConnEvents)
 		data(p)
 	}
 	return n.Link.Dial(host, port, tls, ev)
-}
-
-func (n *deviceNet) PowerOff() {
-	n.Link.PowerOff()
-	if n.world.Real != nil {
-		n.world.Real.PowerOff()
-	}
 }
 
 // Platform puts a server in the platform's place and records its decisions.
