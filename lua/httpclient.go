@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -557,6 +556,3 @@ func (c *httpClient) end(code int, body httpBody) {
 	c.closeConn()
 	c.req.done(code, c.head, body)
 }
-
-// isIP reports whether host needs no name server.
-func isIP(host string) bool { return net.ParseIP(strings.Trim(host, "[]")) != nil }

@@ -65,11 +65,6 @@ var errHeadTooLong = fmt.Errorf("response head is longer than the buffer")
 // complete reports whether the whole response was seen.
 func (p *responseParser) complete() bool { return p.state == parsed }
 
-// headDone reports whether the headers are complete.
-func (p *responseParser) headDone() bool {
-	return p.state >= inBody && p.state != failed || p.state == failed && p.resp.Status != 0 && p.left >= 0 && p.headLen < 0
-}
-
 // feed takes the next bytes. The error is final: errHeadTooLong or an
 // *explain.FormatError whose offset counts from the start of the response.
 func (p *responseParser) feed(b []byte) error {
