@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -65,6 +66,44 @@ func (a *app) json(v any) error {
 		enc.SetIndent("", "  ")
 	}
 	return enc.Encode(v)
+}
+
+// list writes values: one array for json, one line each for jsonl.
+func list[T any](a *app, values []T) error {
+	if a.format == "json" {
+		return a.json(values)
+	}
+	for _, v := range values {
+		if err := a.json(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plural is n with the name of what is counted.
+func plural[N int | int64](n N, one string) string {
+	if n != 1 {
+		one += "s"
+	}
+	return fmt.Sprintf("%d %s", n, one)
+}
+
+// wrap breaks text into lines of at most width characters.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
 }
 
 // Colours, as SGR codes.

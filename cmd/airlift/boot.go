@@ -26,7 +26,7 @@ flash as it is afterwards.
 
 --cut N lets N flash operations happen and then fails the power; with --tear F
 the fraction F of the next operation still takes effect.`,
-		Args: cobra.ExactArgs(1),
+		Args: operands("FLASH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.cutSet = cmd.Flags().Changed("cut")
 			if cmd.Flags().Changed("tear") && !b.cutSet {
@@ -43,7 +43,7 @@ the fraction F of the next operation still takes effect.`,
 	cmd.Flags().StringVar(&b.console, "console", "", "`bytes` that wait at the boot UART, with Go escapes: '\\x1b\\x1b\\x1b'")
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "seed of everything random")
 	cmd.Flags().BoolVar(&b.ops, "ops", false, "print every flash operation")
-	cmd.Flags().BoolVar(&b.debug, "debug", false, "print all debug lines of the log")
+	cmd.Flags().BoolVar(&b.debug, "debug", false, "print every debug line of the firmware's log")
 	return cmd
 }
 
@@ -175,7 +175,7 @@ func (a *app) bootSummary(r *bootReport) {
 	if len(r.Params) > 0 {
 		a.printf("boot parameters %v\n", r.Params)
 	}
-	a.printf("%d flash operations, %d ms of virtual time, %s profile %s\n", r.FlashOps, r.VirtualMS, r.Chip, r.Profile)
+	a.printf("%s, %d ms of virtual time, %s profile %s\n", plural(r.FlashOps, "flash operation"), r.VirtualMS, r.Chip, r.Profile)
 	a.printf("trace sha256 %s\n", r.Trace)
 }
 

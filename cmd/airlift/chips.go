@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,10 @@ type chipFlags struct {
 
 func (f *chipFlags) add(cmd *cobra.Command, model string) {
 	cmd.Flags().StringVar(&f.model, "chip", model, "`model` of the module: see airlift chips")
+	f.addProfile(cmd)
+}
+
+func (f *chipFlags) addProfile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.profile, "profile", "", "firmware generation of the model (default: the model's own)")
 	cmd.Flags().StringVar(&f.layout, "layout", "", "partition `file` in the family's own form, instead of the profile's")
 }
@@ -52,14 +57,14 @@ func (a *app) chipsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chips",
 		Short: "List the models that are emulated",
-		Args:  cobra.NoArgs,
+		Args:  operands(),
 		RunE:  func(*cobra.Command, []string) error { return a.listChips() },
 	}
 	var f chipFlags
 	show := &cobra.Command{
 		Use:   "show MODEL",
 		Short: "Show a model's layout, profiles, packages and what is assumed about it",
-		Args:  cobra.ExactArgs(1),
+		Args:  operands("MODEL"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			f.model = args[0]
 			c, err := f.chip()
@@ -69,8 +74,7 @@ func (a *app) chipsCmd() *cobra.Command {
 			return a.showChip(c)
 		},
 	}
-	f.add(show, "")
-	show.Flags().MarkHidden("chip")
+	f.addProfile(show)
 	cmd.AddCommand(show)
 	return cmd
 }
@@ -99,18 +103,10 @@ func (a *app) listChips() error {
 			rows = append(rows, r)
 		}
 	}
-	switch a.format {
-	case "json":
-		return a.json(rows)
-	case "jsonl":
-		for _, r := range rows {
-			if err := a.json(r); err != nil {
-				return err
-			}
-		}
-		return nil
+	if !a.text() {
+		return list(a, rows)
 	}
-	a.printf("%s\n", a.c(bold, fmt.Sprintf("%-9s %-7s %-8s %9s  %-22s %s", "MODEL", "FAMILY", "BSP", "FLASH", "PROFILES (* default)", "")))
+	a.printf("%s\n", a.c(bold, fmt.Sprintf("%-9s %-7s %-8s %9s  %-22s %s", "MODEL", "FAMILY", "BSP", "FLASH", "PROFILES (* default)", "SUMMARY")))
 	for _, r := range rows {
 		var names []string
 		for _, p := range r.Profiles {
@@ -187,33 +183,52 @@ func (a *app) showChip(c *chips.Chip) error {
 			others = append(others, fmt.Sprintf("%s (%s)", q.Name, q.Summary))
 		}
 	}
-	if len(others) > 0 {
-		a.printf("  other profiles: %s\n", strings.Join(others, "; "))
+	for i, other := range others {
+		label := "other profiles:"
+		if i > 0 {
+			label = ""
+		}
+		a.printf("  %-15s %s\n", label, other)
 	}
 	for i, t := range c.Partitions {
 		a.printf("\n%s\n", a.c(bold, fmt.Sprintf("flash %d: %d KiB", i, m.Flash[i].Size/1024)))
 		a.drawMap(t, m.Flash[i].Size, nil)
 	}
-	a.printf("\n%s\n", a.c(bold, "packages and images: airlift pack --kind ..."))
-	for _, k := range s.Packages {
-		verdict := ""
-		if k.Upgrade {
-			verdict = a.c(green, "fits")
-			if !k.Fits {
-				verdict = a.c(yellow, "does not fit: "+k.Why)
-			}
-		}
-		a.printf("  %-11s %-9s %s  %s\n", k.Name, k.Ext, k.Summary, verdict)
-	}
-	a.printf("\n%s\n", a.c(bold, "assumptions"))
-	for _, as := range p.Assumptions {
-		src := ""
-		if as.Source != "" {
-			src = a.c(dim, " ["+as.Source+"]")
-		}
-		a.printf("  %-20s %s%s\n", as.Name, as.Text, src)
-	}
+	a.showKinds(s.Packages)
+	a.showAssumptions(p.Assumptions)
 	return nil
+}
+
+// showKinds lists what airlift pack makes for a chip: packages first, then
+// the images, which need no verdict.
+func (a *app) showKinds(kinds []chips.PackageKind) {
+	a.printf("\n%s\n", a.c(bold, "packages and images: airlift pack --kind ..."))
+	for _, k := range kinds {
+		a.printf("  %-11s %-12s %s\n", k.Name, k.Ext, k.Summary)
+		if !k.Upgrade {
+			continue
+		}
+		verdict := a.c(green, "fits")
+		if !k.Fits {
+			verdict = a.c(yellow, "does not fit: "+k.Why)
+		}
+		a.printf("  %24s %s\n", "", verdict)
+	}
+}
+
+// showAssumptions lists what the sources do not settle.
+func (a *app) showAssumptions(list []chips.Assumption) {
+	a.printf("\n%s\n", a.c(bold, "assumptions"))
+	for _, as := range list {
+		a.printf("  %s", as.Name)
+		if as.Source != "" {
+			a.printf("%s", a.c(dim, " ["+as.Source+"]"))
+		}
+		a.printf("\n")
+		for _, line := range wrap(as.Text, 92) {
+			a.printf("      %s\n", line)
+		}
+	}
 }
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
@@ -237,27 +252,45 @@ var partColours = map[string]string{
 }
 
 // drawMap draws a partition table to scale: one line a partition, with a bar
-// as long as its share of the chip. Used, when not nil, tells how much of a
+// as long as its share of the chip, and the overlays, which share sectors with
+// others, in a group of their own. Used, when not nil, tells how much of a
 // partition is not erased, in bytes.
 func (a *app) drawMap(t flash.Table, size int64, used func(flash.Partition) int64) {
-	const width = 48
-	for _, p := range t.Sorted() {
-		from := int(p.Off * width / size)
-		to := max(from+1, int((p.End()*width+size-1)/size))
-		bar := strings.Repeat("█", to-from)
-		if used != nil {
-			fill := int((used(p)*int64(to-from) + p.Size - 1) / p.Size)
-			bar = strings.Repeat("█", fill) + strings.Repeat("░", to-from-fill)
-		}
-		line := strings.Repeat("·", from) + a.c(partColours[p.Kind], bar) + strings.Repeat("·", max(0, width-to))
-		note := p.Note
-		if p.Overlay {
-			note = strings.TrimSpace("overlaps " + note)
-		}
-		share := ""
-		if used != nil {
-			share = fmt.Sprintf("%3d%% used ", (used(p)*100+p.Size-1)/p.Size)
-		}
-		a.printf("  %-12s 0x%06X %6d KiB  %s %s%s\n", p.Name, p.Off, p.Size/1024, line, share, a.c(dim, note))
+	width := 0
+	var overlays flash.Table
+	for _, p := range t {
+		width = max(width, utf8.RuneCountInString(p.Name))
 	}
+	for _, p := range t.Sorted() {
+		if p.Overlay {
+			overlays = append(overlays, p)
+			continue
+		}
+		a.drawPartition(p, width, size, used)
+	}
+	if len(overlays) > 0 {
+		a.printf("  %s\n", a.c(dim, "within these:"))
+	}
+	for _, p := range overlays {
+		a.drawPartition(p, width, size, used)
+	}
+}
+
+func (a *app) drawPartition(p flash.Partition, width int, size int64, used func(flash.Partition) int64) {
+	const cells = 48
+	from := int(p.Off * cells / size)
+	to := max(from+1, int((p.End()*cells+size-1)/size))
+	bar, share := strings.Repeat("█", to-from), ""
+	if used != nil {
+		n := used(p)
+		fill := int((n*int64(to-from) + p.Size - 1) / p.Size)
+		bar = strings.Repeat("█", fill) + strings.Repeat("░", to-from-fill)
+		share = fmt.Sprintf("  %3d%% used", (n*100+p.Size-1)/p.Size)
+	}
+	line := strings.Repeat("·", from) + a.c(partColours[p.Kind], bar) + strings.Repeat("·", max(0, cells-to))
+	note := ""
+	if p.Note != "" {
+		note = "  " + a.c(dim, p.Note)
+	}
+	a.printf("  %-*s 0x%06X %6d KiB  %s%s%s\n", width, p.Name, p.Off, p.Size/1024, line, share, note)
 }

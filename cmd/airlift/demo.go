@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"airlift/emu"
 	"airlift/emu/demo"
+	"airlift/emu/iot"
 	"airlift/emu/trace"
 	"airlift/lua"
 )
@@ -26,7 +28,7 @@ func (a *app) demoCmd() *cobra.Command {
 		Long: `The whole story in one command: a platform with a new version on it, a module
 with the old one, the request, the download, the reset into upgrade mode, and
 the new version running.`,
-		Args: cobra.NoArgs,
+		Args: operands(),
 		RunE: func(*cobra.Command, []string) error {
 			var err error
 			if cfg.Chip, err = f.chip(); err != nil {
@@ -42,13 +44,13 @@ the new version running.`,
 	}
 	f.add(cmd, defaultChip)
 	cmd.Flags().Uint64Var(&cfg.Seed, "seed", 1, "seed of everything random")
-	cmd.Flags().StringVar(&cfg.Answers, "answers", "cloud", "answer set of the platform")
+	cmd.Flags().StringVar(&cfg.Answers, "answers", "cloud", "answer set of the platform: "+strings.Join(iot.AnswerSetNames, ", "))
 	cmd.Flags().StringVar(&cfg.Link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
 	cmd.Flags().StringVar(&cfg.Library, "library", "libfota2", "Lua library that asks for the upgrade: libfota or libfota2")
 	cmd.Flags().StringVar(&libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
 	cmd.Flags().Int64Var(&cfg.CoreSize, "core-size", 0, "code size of the synthetic cores in `bytes`")
 	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
-	cmd.Flags().BoolVar(&debug, "debug", false, "print all debug lines of the log")
+	cmd.Flags().BoolVar(&debug, "debug", false, "print every debug line of the firmware's log")
 	return cmd
 }
 
@@ -114,7 +116,7 @@ func (a *app) demoHead(cfg demo.Config, s *demo.Story) {
 	a.printf("%s %s with firmware profile %s (%s)\n", a.c(bold, "module  "), c.Model.Name, c.Profile.Name, c.Profile.Summary)
 	a.printf("%s runs core %s with scripts %s: version %s to the platform\n", a.c(bold, "now     "), s.From.Core, s.From.Script, s.From.Platform)
 	a.printf("%s offers %s, %d bytes: %s\n", a.c(bold, "platform"), s.Package.FileName, s.Package.Bytes, s.Package.Kind.Summary)
-	a.printf("%s times are virtual: airlift boot and airlift chips show say what is assumed\n\n", a.c(bold, "clock   "))
+	a.printf("%s times are virtual and assumed: see airlift chips show %s\n\n", a.c(bold, "clock   "), c.Model.Name)
 }
 
 func (a *app) demoTail(r demoReport) {
@@ -123,24 +125,23 @@ func (a *app) demoTail(r demoReport) {
 		colour, verdict = red, "not upgraded"
 	}
 	a.printf("\n%s %s: %s -> %s, outcome %s\n", a.c(bold, r.Chip), a.c(colour, verdict), r.From, r.To, r.Outcome)
-	a.printf("%d boots, %d flash operations, %.3f s of virtual time in %d ms\n", r.Boots, r.FlashOps, float64(r.VirtualMS)/1000, r.WallMS)
+	a.printf("%s, %s, %.3f s of virtual time in %d ms\n", plural(r.Boots, "boot"), plural(r.FlashOps, "flash operation"), float64(r.VirtualMS)/1000, r.WallMS)
 	a.printf("trace sha256 %s\n", r.Trace)
 	a.printf("%s\n", a.c(dim, fmt.Sprintf("again: airlift demo --chip %s --profile %s --seed %d", r.Chip, r.Profile, r.Seed)))
 }
 
 // progress prints the download in steps of a quarter.
 func (p *eventPrinter) progress(s *demo.Story) func(string, int64) {
-	next := int64(1)
-	var last int64
-	return func(peer string, got int64) {
+	var shown, last int64 // quarters, bytes
+	return func(_ string, got int64) {
 		if got < last {
-			next = 1
+			shown = 0
 		}
 		last = got
-		total := int64(s.Package.Bytes)
-		for total > 4096 && next <= 4 && got*4 >= total*next {
-			p.event(&trace.Event{Time: s.World.Clock.Now(), Kind: trace.Net, Text: fmt.Sprintf("download %3d%%  %s", next*25, bar(int(next)*8, 32))})
-			next++
+		quarters := min(got*4/int64(s.Package.Bytes), 4)
+		if quarters > shown {
+			p.event(&trace.Event{Time: s.World.Clock.Now(), Kind: trace.Net, Text: fmt.Sprintf("download %3d%%  %s", quarters*25, bar(int(quarters)*8, 32))})
+			shown = quarters
 		}
 	}
 }

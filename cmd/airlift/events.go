@@ -19,8 +19,8 @@ type eventPrinter struct {
 	flashOps bool
 	parts    flash.Table
 	run      opRun
-	// debug prints all debug lines; otherwise long runs of them with one tag
-	// are cut short.
+	// debug prints all debug lines; otherwise long runs of the firmware's own
+	// with one tag are cut short.
 	debug    bool
 	debugRun debugRun
 }
@@ -31,6 +31,9 @@ type debugRun struct {
 	n    int
 	last time.Duration
 }
+
+// userTag begins the tags of lines that scripts log.
+const userTag = "D/user."
 
 // debugShown is how many lines of such a run are shown.
 const debugShown = 3
@@ -69,7 +72,7 @@ func toJSON(e *trace.Event) jsonEvent {
 	return j
 }
 
-// event prints e.
+// event prints e. The end of the run is left to the summary.
 func (p *eventPrinter) event(e *trace.Event) {
 	if p.a.format == "jsonl" {
 		p.a.json(toJSON(e))
@@ -100,8 +103,6 @@ func (p *eventPrinter) event(e *trace.Event) {
 		p.line(e.Time, string(e.Kind), p.a.c(cyan, e.Text))
 	case trace.Exit:
 		p.line(e.Time, "scripts", p.a.c(yellow, e.Text))
-	case trace.End:
-		p.line(e.Time, "end", e.Text)
 	}
 }
 
@@ -151,7 +152,7 @@ func (p *eventPrinter) sum(e *trace.Event) {
 // debugLine reports whether e is a debug line, and counts it.
 func (p *eventPrinter) debugLine(e *trace.Event) bool {
 	tag, _, _ := strings.Cut(e.Text, " ")
-	if e.Kind != trace.Log || !strings.HasPrefix(tag, "D/") || p.debug {
+	if e.Kind != trace.Log || !strings.HasPrefix(tag, "D/") || strings.HasPrefix(tag, userTag) || p.debug {
 		return false
 	}
 	if p.debugRun.tag != tag {
@@ -179,10 +180,10 @@ func (p *eventPrinter) flushOps() {
 	}
 	var what []string
 	if r.erases > 0 {
-		what = append(what, fmt.Sprintf("%d sectors erased", r.erases))
+		what = append(what, plural(r.erases, "sector")+" erased")
 	}
 	if r.programs > 0 {
-		what = append(what, fmt.Sprintf("%d pages programmed (%d bytes)", r.programs, r.bytes))
+		what = append(what, fmt.Sprintf("%s programmed (%d bytes)", plural(r.programs, "page"), r.bytes))
 	}
 	p.line(r.last, "flash", p.a.c(dim, fmt.Sprintf("%s 0x%06X..0x%06X: %s", r.part, r.from, r.to, strings.Join(what, ", "))))
 }

@@ -22,6 +22,14 @@ func (a *app) flashCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "flash",
 		Short: "Look into flash images and change files in them",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q for %q", args[0], cmd.CommandPath())
+			}
+			return cmd.Help()
+		},
+		DisableFlagsInUseLine: true,
 	}
 	cmd.AddCommand(a.flashMapCmd(), a.flashLsCmd(), a.flashCatCmd(), a.flashPutCmd(), a.flashDumpCmd(), a.flashDiffCmd())
 	return cmd
@@ -32,7 +40,7 @@ func (a *app) flashMapCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "map FLASH",
 		Short: "Draw the partitions to scale and how full they are",
-		Args:  cobra.ExactArgs(1),
+		Args:  operands("FLASH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, a.flashMap)
 		},
@@ -92,7 +100,7 @@ func (a *app) flashMap(chip *chips.Chip, flashes []*flash.Device) error {
 	if a.text() {
 		return nil
 	}
-	return a.json(parts)
+	return list(a, parts)
 }
 
 // mountImage mounts the file systems of a flash image. What cannot be mounted
@@ -124,7 +132,7 @@ func (a *app) flashLsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls FLASH [PATH]",
 		Short: "List the files of all file systems in a flash image",
-		Args:  cobra.RangeArgs(1, 2),
+		Args:  operands("FLASH", "[PATH]"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			root := ""
 			if len(args) == 2 {
@@ -137,12 +145,21 @@ func (a *app) flashLsCmd() *cobra.Command {
 	return cmd
 }
 
+// below reports whether the path name is root or lies in it.
+func below(name, root string) bool {
+	folder := "/"
+	if root = strings.Trim(root, "/"); root != "" {
+		folder = "/" + root + "/"
+	}
+	return strings.HasPrefix(strings.TrimSuffix(name, "/")+"/", folder)
+}
+
 func (a *app) flashLs(chip *chips.Chip, flashes []*flash.Device, root string) error {
 	table, err := a.mountImage(chip, flashes, false)
 	if err != nil {
 		return err
 	}
-	list := []listed{}
+	files := []listed{}
 	for _, m := range table.Mounts() {
 		if m.Type == "ram" {
 			continue
@@ -152,8 +169,8 @@ func (a *app) flashLs(chip *chips.Chip, flashes []*flash.Device, root string) er
 				return fmt.Errorf("%s: %w", path.Join(m.Path, name), err)
 			}
 			full := path.Join("/", m.Path, name)
-			if name != "/" && name != "" && (full == root || strings.HasPrefix(full+"/", strings.TrimSuffix("/"+strings.Trim(root, "/"), "/")+"/")) {
-				list = append(list, listed{full, info.IsDir(), info.Size(), m.Type})
+			if name != "/" && name != "" && below(full, root) {
+				files = append(files, listed{full, info.IsDir(), info.Size(), m.Type})
 			}
 			return nil
 		})
@@ -162,9 +179,9 @@ func (a *app) flashLs(chip *chips.Chip, flashes []*flash.Device, root string) er
 		}
 	}
 	if !a.text() {
-		return a.json(list)
+		return list(a, files)
 	}
-	for _, l := range list {
+	for _, l := range files {
 		name := oneLine(l.Path)
 		if l.Dir {
 			name += "/"
@@ -172,7 +189,7 @@ func (a *app) flashLs(chip *chips.Chip, flashes []*flash.Device, root string) er
 		a.printf("%9d  %-6s %s\n", l.Size, l.Fs, name)
 	}
 	for _, m := range table.Mounts() {
-		if m.Usage == nil || m.Type == "ram" {
+		if m.Usage == nil || m.Type == "ram" || !below(m.Path, root) {
 			continue
 		}
 		if u, err := m.Usage(); err == nil {
@@ -188,7 +205,7 @@ func (a *app) flashCatCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cat FLASH PATH",
 		Short: "Write a file of a flash image to stdout",
-		Args:  cobra.ExactArgs(2),
+		Args:  operands("FLASH", "PATH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
 				table, err := a.mountImage(c, d, false)
@@ -228,7 +245,7 @@ func (a *app) flashPutCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put FLASH PATH FILE",
 		Short: "Write a host file into a file system of a flash image",
-		Args:  cobra.ExactArgs(3),
+		Args:  operands("FLASH", "PATH", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if out == "" {
 				out = args[0]
@@ -293,7 +310,7 @@ func (a *app) flashDumpCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dump FLASH PARTITION FILE",
 		Short: "Write one partition of a flash image to a file",
-		Args:  cobra.ExactArgs(3),
+		Args:  operands("FLASH", "PARTITION", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
 				for i, table := range c.Partitions {
@@ -330,7 +347,7 @@ func (a *app) flashDiffCmd() *cobra.Command {
 		Use:   "diff FLASH FLASH",
 		Short: "Show which sectors of two flash images differ, by partition",
 		Long:  "Show which sectors of two flash images differ, by partition. The exit code is 1 if any does.",
-		Args:  cobra.ExactArgs(2),
+		Args:  operands("FLASH", "FLASH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
 				other, err := loadFlash(args[1], c)
@@ -391,13 +408,14 @@ func (a *app) flashDiff(chip *chips.Chip, left, right []*flash.Device) error {
 		a.code = exitFindings
 	}
 	if !a.text() {
-		return a.json(diffs)
+		return list(a, diffs)
 	}
 	if len(diffs) == 0 {
 		a.printf("no differences\n")
 	}
 	for _, d := range diffs {
-		a.printf("%-12s 0x%06X..0x%06X  %d sectors, %d bytes differ\n", d.Partition, d.Off, d.Off+d.Len, d.Len/left[d.Chip].Geometry().SectorSize, d.Bytes)
+		a.printf("%-12s 0x%06X..0x%06X  %s, %s differing\n", d.Partition, d.Off, d.Off+d.Len,
+			plural(d.Len/left[d.Chip].Geometry().SectorSize, "sector"), plural(d.Bytes, "byte"))
 	}
 	return nil
 }

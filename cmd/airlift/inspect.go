@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func (a *app) inspectCmd() *cobra.Command {
 		Long: `Explain every field of a file of this world: offset, length, value, meaning and
 verdict. The exit code is 1 if a field is wrong and 4 if the file is of no known
 format.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: operands("FILE..."),
 		RunE: func(_ *cobra.Command, args []string) error {
 			defer a.flush()
 			for _, name := range args {
@@ -84,9 +85,9 @@ func (a *app) printTree(f *explain.Field, depth int, whole bool) {
 		value += "  " + mark
 	}
 	if len(f.Fields) > 0 {
-		name = a.c(bold, name) + strings.Repeat(" ", max(0, 34-len(name)))
+		name = a.c(bold, name) + strings.Repeat(" ", max(0, 34-utf8.RuneCountInString(name)))
 	}
-	a.printf("%08X %8d  %-34s %s\n", f.Off, f.Len, name, strings.TrimRight(value, " "))
+	a.printf("%s\n", strings.TrimRight(fmt.Sprintf("%08X %8d  %-34s %s", f.Off, f.Len, name, value), " "))
 	for i := range f.Fields {
 		if i == listMax && !whole && len(f.Fields) > listMax+4 {
 			a.printf("%18s  %s\n", "", a.c(dim, fmt.Sprintf("%s... %d more: --all shows them", strings.Repeat("  ", depth+1), len(f.Fields)-i)))

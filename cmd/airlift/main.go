@@ -4,6 +4,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 
@@ -81,13 +82,36 @@ func codeOf(err error) int {
 		return exitBadInput
 	case errors.As(err, &path):
 		return exitEnv
-	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "unknown flag"),
-		strings.HasPrefix(err.Error(), "unknown shorthand"), strings.Contains(err.Error(), "arg(s)"),
-		strings.HasPrefix(err.Error(), "invalid argument"), strings.HasPrefix(err.Error(), "required flag"),
-		strings.HasPrefix(err.Error(), "flag needs an argument"):
+	case strings.HasPrefix(err.Error(), "unknown command"):
 		return exitUsage
 	}
 	return exitFindings
+}
+
+// operands checks how many arguments a verb gets, and names them if there are
+// too few or too many. A name in brackets may be left out, one with dots may
+// be repeated.
+func operands(names ...string) cobra.PositionalArgs {
+	least, most := 0, len(names)
+	for _, name := range names {
+		if !strings.HasPrefix(name, "[") {
+			least++
+		}
+		if strings.HasSuffix(name, "...") {
+			most = math.MaxInt
+		}
+	}
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usagef("%s is missing: %s %s", names[len(args)], cmd.CommandPath(), strings.Join(names, " "))
+		case len(args) > most && most == 0:
+			return usagef("unexpected argument %q: %s takes none", args[0], cmd.CommandPath())
+		case len(args) > most:
+			return usagef("unexpected argument %q: %s %s", args[most], cmd.CommandPath(), strings.Join(names, " "))
+		}
+		return nil
+	}
 }
 
 func (a *app) root() *cobra.Command {
@@ -105,6 +129,7 @@ Start with:  airlift demo`,
 			return a.prepare()
 		},
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return withCode(exitUsage, err) })
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "output `form`: text, json or jsonl")

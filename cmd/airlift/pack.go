@@ -31,7 +31,7 @@ the headers and the identity of a core, and pseudo code inside.`,
 		Example: `  airlift pack myproject --chip air601 --kind bin -o update.bin
   airlift pack myproject --chip air6208 --kind fota --core-version V2002 -o v2.fota
   airlift pack myproject --chip air601 --kind flash -o module.img`,
-		Args: cobra.MaximumNArgs(1),
+		Args: operands("[PROJECT]"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.pack(args, f, p) },
 	}
 	f.add(cmd, "")
@@ -96,6 +96,9 @@ func findKind(chip *chips.Chip, name string) (chips.PackageKind, error) {
 			return k, nil
 		}
 		names = append(names, k.Name)
+	}
+	if name == "" {
+		return chips.PackageKind{}, usagef("--kind is missing: expected one of %s", strings.Join(names, ", "))
 	}
 	return chips.PackageKind{}, usagef("--kind %q: expected one of %s", name, strings.Join(names, ", "))
 }

@@ -49,7 +49,7 @@ through this computer's network; time is real then and the trace has no hash.`,
 		Example: `  airlift run hello.lua
   airlift run myproject --chip air6208 --platform platform.json --for 10m
   airlift run myproject --route http://ota.example.com/fota=v2.bin`,
-		Args: cobra.ExactArgs(1),
+		Args: operands("PROJECT"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.run(args[0], f, r) },
 	}
 	f.add(cmd, defaultChip)
@@ -62,7 +62,7 @@ through this computer's network; time is real then and the trace has no hash.`,
 	fl.Int64Var(&r.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
 	fl.StringVar(&r.out, "out", "", "write the flash afterwards to this `file`")
 	fl.BoolVar(&r.ops, "ops", false, "print every flash operation")
-	fl.BoolVar(&r.debug, "debug", true, "print all debug lines of the log")
+	fl.BoolVar(&r.debug, "debug", false, "print every debug line of the firmware's log")
 	fl.BoolVar(&r.quiet, "quiet", false, "print only the device's log")
 	fl.Uint64Var(&r.steps, "steps", 0, "bound on the Lua instructions of one boot, 0 for none")
 	fl.StringVar(&r.imei, "imei", "", "IMEI of the module (default: from the seed)")
@@ -154,7 +154,7 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	}
 	if !r.quiet {
 		a.printf("\n%s %s: %s\n", a.c(bold, "end"), report.End, report.Detail)
-		a.printf("%d boots, %d flash operations, %.3f s of virtual time, %s profile %s\n", report.Boots, report.FlashOps, float64(report.VirtualMS)/1000, report.Chip, report.Profile)
+		a.printf("%s, %s, %.3f s of virtual time, %s profile %s\n", plural(report.Boots, "boot"), plural(report.FlashOps, "flash operation"), float64(report.VirtualMS)/1000, report.Chip, report.Profile)
 		if report.Trace != "" {
 			a.printf("trace sha256 %s\n", report.Trace)
 		}

@@ -39,7 +39,7 @@ platform's upload dialog does: fotademo_1025.1.1_LuatOS-SoC_AIR601.bin.`,
 		Example: `  airlift serve --firmware fotademo_1025.1.1_LuatOS-SoC_AIR601.bin
   airlift serve --platform platform.json --answers wiki2024 --listen :8080
   airlift serve --route /fota/v2.bin=v2.bin --site /files/=packages`,
-		Args: cobra.NoArgs,
+		Args: operands(),
 		RunE: func(*cobra.Command, []string) error { return a.serve(s) },
 	}
 	fl := cmd.Flags()

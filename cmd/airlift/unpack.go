@@ -21,7 +21,7 @@ func (a *app) unpackCmd() *cobra.Command {
 		Short: "Take a package, image or flash dump apart",
 		Long: `Write the parts of a file into a folder: inner images, scripts, the files of its
 file systems. Names that are not safe on every host are escaped with %XX.`,
-		Args: cobra.ExactArgs(1),
+		Args: operands("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.unpack(args[0], out) },
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "`folder` to write to (default: the file's name without its ending); must not exist")
@@ -63,7 +63,7 @@ func (a *app) unpack(name, out string) error {
 		return withCode(exitEnv, err)
 	}
 	if !a.text() {
-		return a.json(written)
+		return list(a, written)
 	}
 	for _, w := range written {
 		a.printf("%9d  %s\n", w.Size, filepath.Join(out, filepath.FromSlash(w.File)))
