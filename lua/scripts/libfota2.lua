@@ -17,16 +17,17 @@ local OK, NO_CONNECTION, CLOSED, BAD_ANSWER, BAD_PARAMETER = 0, 1, 3, 4, 5
 
 local PLATFORM = "http://iot.openluat.com/api/site/firmware_upgrade"
 
--- Answers of the platform, in a word each.
+-- Answers of the platform: the word that stands in front of the line, and
+-- what to look at.
 local meaning = {
-  [3] = "无效的设备",
-  [17] = "无权限",
-  [21] = "不允许升级",
-  [25] = "无效的项目",
-  [26] = "无效的固件",
-  [27] = "已是最新版本",
-  [40] = "循环升级",
-  [43] = "请等待",
+  [3] = { "无效的设备", "请求里没有设备标识, 检查 imei 参数的写法" },
+  [17] = { "无权限", "设备属于别的账号" },
+  [21] = { "不允许升级", "平台禁止了这台设备升级" },
+  [25] = { "无效的项目", "核对 PRODUCT_KEY, 设备也可能在别的项目里" },
+  [26] = { "无效的固件", "项目里没有这个固件名, 与平台上的固件名核对" },
+  [27] = { "已是最新版本", "平台上没有更高的版本, 或设备不在升级名单里" },
+  [40] = { "循环升级", "一天内升级请求太多, 到平台上解除禁止" },
+  [43] = { "请等待", "平台正在生成差分包, 过几分钟再试" },
 }
 
 local function tag(name)
@@ -157,16 +158,17 @@ end
 
 -- explain logs what the platform's JSON answer says.
 local function explain(body)
-  log.info(tag(""), "使用合宙服务器,接下来解析body里的code")
+  log.info("使用合宙服务器,接下来解析body里的code")
   local answer, ok
   if type(body) == "string" and body:sub(1, 1) == "{" and body:sub(-1) == "}" then
     answer, ok = json.decode(body)
   end
   if ok ~= 1 or type(answer) ~= "table" then
-    log.info(tag(""), "云平台下发的不是json", "我看看body是个什么东西", type(body), body)
+    log.info("云平台下发的不是json", "我看看body是个什么东西", type(body), body)
     return
   end
-  log.info(tag(""), meaning[answer.code] or "不是上面的那些错误code", answer.code)
+  local known = meaning[answer.code]
+  if known then log.info(known[1], known[2]) else log.info("不是上面的那些错误code") end
 end
 
 local function result(cb, url, code, body)
