@@ -62,8 +62,12 @@ func (s *Secboot) Boot(env *chips.Env) (chips.BootResult, error) {
 		return chips.BootResult{}, fmt.Errorf("secboot: %w", err)
 	}
 	if !s.NoROMCheck {
-		if status, err := b.romCheck(); err != nil || status != statusOK {
-			return b.fail(status), err
+		status, err := b.romCheck()
+		if err != nil {
+			return chips.BootResult{}, err
+		}
+		if status != statusOK {
+			return b.fail(status), nil
 		}
 	}
 	return b.main()

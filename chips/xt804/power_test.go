@@ -1,0 +1,88 @@
+package xt804
+
+import (
+	"errors"
+	"testing"
+
+	"airlift/flash"
+)
+
+// failTap has the chip refuse every operation from off on.
+type failTap struct{ off int64 }
+
+func (f failTap) Before(op *flash.Op) flash.Fate {
+	if op.Off >= f.off {
+		return flash.Fate{Kind: flash.FateFail}
+	}
+	return flash.Fate{}
+}
+
+func (f failTap) After(*flash.Op) {}
+
+// A worn-out file system cannot be formatted: it is not mounted, and the core
+// goes on without it.
+func TestFormatFails(t *testing.T) {
+	m := newModule(t, "Air601", "g2")
+	m.put(m.l.ScriptAddr(), luadbImage(t, "old", 100))
+	m.dev.Power().SetTap(failTap{m.l.Part(PartFS).Off})
+	run := m.start()
+	logs := m.logs()
+	if want := "W/lfs lfs format fail ret=-28"; logs[len(logs)-1] != want {
+		t.Errorf("log %q, want %s last", logs, want)
+	}
+	if n := len(run.Mounts.Mounts()); n != 2 {
+		t.Errorf("%d mounts", n)
+	}
+}
+
+// Secboot and updater do not look at the chip's error bits: what could not be
+// written shows in the verification.
+func TestFailedOperations(t *testing.T) {
+	m := newModule(t, "Air101", "g2-fota")
+	m.setFlag(area(m.world, plainPackage(m, nil)))
+	m.dev.Power().SetTap(failTap{Off(m.l.CodeAddr())})
+	if r := m.boot(); r.Status != "M" {
+		t.Errorf("boot: %+v", r)
+	}
+	m = newModule(t, "Air101", "g2-fota")
+	u := m.updater()
+	m.dev.Power().SetTap(failTap{Off(m.l.FotaAddr()) + 4096})
+	env := m.env()
+	u.Init(env, 0, 0)
+	if n, err := u.Write(env, plainPackage(m, nil)); n != 0 || err != nil {
+		t.Errorf("write: %d, %v", n, err)
+	}
+	if n, err := u.Done(env); n != fotaChecksum || err != nil {
+		t.Errorf("done: %d, %v", n, err)
+	}
+}
+
+// Without power nothing works and nothing is said.
+func TestPowerOff(t *testing.T) {
+	for model, profile := range map[string]string{"Air101": "g2-fota", "Air6208": "g3"} {
+		m := newModule(t, model, profile)
+		boot := m.boot()
+		u := m.updater()
+		env := m.env()
+		u.Init(env, 0, 0)
+		u.Write(env, plainPackage(m, nil)[:100])
+		m.dev.Power().Cut()
+		m.steps = nil
+		check := func(what string, err error) {
+			if !errors.Is(err, flash.ErrPowerLost) {
+				t.Errorf("%s %s: %v", profile, what, err)
+			}
+		}
+		_, err := new(Secboot).Boot(env)
+		check("boot", err)
+		_, err = m.core.Start(env, boot)
+		check("core", err)
+		_, err = u.Init(env, 0, 0)
+		check("init", err)
+		_, err = u.Write(env, make([]byte, 40000))
+		check("write", err)
+		if len(m.steps) > 0 {
+			t.Errorf("%s: %s", profile, m.story())
+		}
+	}
+}
