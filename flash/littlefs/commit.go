@@ -239,6 +239,7 @@ func (fs *FS) replaceHalf(n *mdir, tired bool) (bool, error) {
 // writeCompacted erases the second block of n, writes it and makes it the
 // first.
 func (fs *FS) writeCompacted(n *mdir, old gstate, moved bool) error {
+	fs.meta.drop() // of a commit that did not fit
 	if err := fs.erase(n.pair[1]); err != nil {
 		return err
 	}

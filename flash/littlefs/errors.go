@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"airlift/flash"
 	"airlift/flash/explain"
 )
 
@@ -59,15 +58,6 @@ func Code(err error) int {
 // errBadBlock says that a block did not take what was written to it. It never
 // leaves the package: whoever writes moves to another block.
 var errBadBlock = errors.New("bad block")
-
-// flashError translates an error of the flash chip: only what the chip itself
-// reports makes a bad block. A power loss passes through untouched.
-func flashError(err error) error {
-	if errors.Is(err, flash.ErrOpFailed) && !errors.Is(err, flash.ErrPowerLost) {
-		return errBadBlock
-	}
-	return err
-}
 
 // faultAt is a place on the volume that is wrong.
 type faultAt struct {

@@ -17,6 +17,7 @@ type File struct {
 	appending          bool
 	dirty, closed      bool
 	failed             error // a write failed: what there is must not be committed
+	broken             bool  // and what there is cannot be gone on with
 	attrs              []Attr
 	pos                uint32
 	isInline           bool

@@ -40,6 +40,9 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (f *File) write(p []byte) error {
+	if f.broken {
+		return f.failed
+	}
 	size := f.length()
 	if f.appending && f.pos < size {
 		f.pos = size
@@ -139,18 +142,21 @@ func (f *File) moveBlock() error {
 	w := newWriter(fs.cfg.CacheSize, true)
 	for {
 		block, err := fs.alloc()
-		if err != nil {
-			return err
-		}
-		err = f.copyTo(&w, block)
 		if err == nil {
+			err = f.copyTo(&w, block)
+		}
+		switch err {
+		case nil:
 			f.w, f.block, f.writing = w, block, true
 			return nil
-		}
-		if err != errBadBlock {
+		case errBadBlock:
+			w.drop()
+		default:
+			if f.writing { // part of the data is in a bad block
+				f.failed, f.broken = err, true
+			}
 			return err
 		}
-		w.drop()
 	}
 }
 
@@ -203,6 +209,9 @@ func (f *File) nextBlock() error {
 // flush completes the list being written: the rest of the old contents behind
 // it and the last page. The position stays.
 func (f *File) flush() error {
+	if f.broken {
+		return f.failed
+	}
 	if !f.writing {
 		return nil
 	}

@@ -141,11 +141,13 @@ func (fs *FS) extend(w *writer, l skipList) (block, off uint32, err error) {
 		if block, err = fs.alloc(); err != nil {
 			return 0, 0, err
 		}
-		off, err = fs.startBlock(w, block, l)
-		if err != errBadBlock {
-			return block, off, err
+		if off, err = fs.startBlock(w, block, l); err == nil {
+			return block, off, nil
 		}
 		w.drop()
+		if err != errBadBlock {
+			return 0, 0, err
+		}
 	}
 }
 

@@ -2,7 +2,10 @@ package littlefs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+
+	"airlift/flash"
 )
 
 // The bottom of the package: blocks of the region, and the writer that gathers
@@ -18,12 +21,40 @@ func (fs *FS) readBlock(block, off uint32, p []byte) error {
 	if block >= fs.blocks {
 		return corrupt(0, "block pointer", fs.blockRange(), "%d", block)
 	}
+	if fs.lost {
+		return flash.ErrPowerLost
+	}
 	_, err := fs.region.ReadAt(p, fs.offset(block)+int64(off))
-	return err
+	return fs.flashError(err)
 }
 
 func (fs *FS) erase(block uint32) error {
-	return flashError(fs.region.Erase(fs.offset(block), int64(fs.cfg.BlockSize)))
+	if fs.lost {
+		return flash.ErrPowerLost
+	}
+	return fs.flashError(fs.region.Erase(fs.offset(block), int64(fs.cfg.BlockSize)))
+}
+
+func (fs *FS) program(block, off uint32, p []byte) error {
+	if fs.lost {
+		return flash.ErrPowerLost
+	}
+	return fs.flashError(fs.region.Program(fs.offset(block)+int64(off), p))
+}
+
+// flashError translates an error of the flash chip. Only what the chip itself
+// reports makes a bad block. A power loss ends this mount for good: even when
+// the power is back, what we remember is from before.
+func (fs *FS) flashError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, flash.ErrPowerLost):
+		fs.lost = true
+	case errors.Is(err, flash.ErrOpFailed):
+		return errBadBlock
+	}
+	return err
 }
 
 // writer gathers what is written to a block, in ascending order, and programs
@@ -83,8 +114,8 @@ func (fs *FS) flush(w *writer) error {
 		return nil
 	}
 	data := w.buf[:alignUp(w.n, fs.cfg.ProgSize)]
-	if err := fs.region.Program(fs.offset(w.block)+int64(w.off), data); err != nil {
-		return flashError(err)
+	if err := fs.program(w.block, w.off, data); err != nil {
+		return err
 	}
 	if w.check {
 		back := fs.scratch[:len(data)]

@@ -66,6 +66,7 @@ type FS struct {
 	window window
 	seed   uint32 // CRC of all CRCs read: where the allocator starts
 	open   []*cursor
+	lost   bool // the power failed: this mount is over
 
 	meta    writer // commits, and blocks of files while they move
 	scratch []byte // a block; only valid until the next call

@@ -501,6 +501,92 @@ func TestPowerLossIsNoBadBlock(t *testing.T) {
 	}
 }
 
+// TestHugeEntries gives entries more attributes than fit a block.
+func TestHugeEntries(t *testing.T) {
+	for _, blocks := range []int64{10, 64} {
+		fs := newVolume(t, LuatOS(blocks<<12))
+		want, refused := state{}, 0
+		for i := range 60 {
+			p, typ, v := fmt.Sprintf("/%c", 'a'+i%4), byte(i%7), string(pattern(i, 1000))
+			if i < 4 {
+				want[fileKey(p)] = ""
+				if err := afero.WriteFile(fs, p, nil, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			switch err := fs.SetAttr(p, typ, []byte(v)); {
+			case err == nil:
+				want[attrKey(p, typ)] = v
+			case errors.Is(err, ErrNoSpace):
+				refused++
+			default:
+				t.Fatal(err)
+			}
+			s, err := readState(fs)
+			if err == nil {
+				err = oneOf(s, []state{want})
+			}
+			if err != nil || len(fs.Check()) > 0 {
+				t.Fatal(i, err, fs.Check())
+			}
+		}
+		if refused == 0 {
+			t.Error("everything fitted")
+		}
+	}
+}
+
+// TestRetryAfterBadBlock goes on writing to a handle whose block turned bad
+// when there was no other.
+func TestRetryAfterBadBlock(t *testing.T) {
+	for at := uint64(0); at < 60; at++ {
+		fs := newVolume(t, tiny())
+		if err := afero.WriteFile(fs, "old", pattern(1, 12000), 0); err != nil {
+			t.Fatal(err)
+		}
+		f, err := fs.Create("new")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tap := &dying{at: at}
+		fs.region.Device().Power().SetTap(tap)
+		failed := false
+		for i := range 30 {
+			if _, err := f.Write(pattern(i, 1000)); err != nil {
+				failed = true
+				if !errors.Is(err, ErrNoSpace) {
+					t.Fatal(at, err)
+				}
+			}
+		}
+		f.Seek(10, io.SeekStart)
+		f.Truncate(5)
+		if err := f.Close(); failed && err != nil && !errors.Is(err, ErrNoSpace) {
+			t.Fatal(at, err)
+		}
+		fs = mounted(t, fs.region, fs.cfg)
+		if b, err := afero.ReadFile(fs, "old"); err != nil || !bytes.Equal(b, pattern(1, 12000)) || len(fs.Check()) > 0 {
+			t.Fatal(at, err, fs.Check())
+		}
+	}
+}
+
+// TestOldMountIsOver uses a mount after the power is back.
+func TestOldMountIsOver(t *testing.T) {
+	fs := newVolume(t, tiny())
+	power := fs.region.Device().Power()
+	power.SetTap(&cutter{cut: cut{at: 2, kind: 'f', arg: 9}})
+	if err := afero.WriteFile(fs, "a", pattern(1, 900), 0); !errors.Is(err, flash.ErrPowerLost) {
+		t.Fatal(err)
+	}
+	power.Restore()
+	power.SetTap(nil)
+	before := fs.region.Device().Hash()
+	if err := fs.Mkdir("d", 0); !errors.Is(err, flash.ErrPowerLost) || fs.region.Device().Hash() != before {
+		t.Errorf("the old mount wrote on: %v", err)
+	}
+}
+
 func TestRevisionWraps(t *testing.T) {
 	c := tiny()
 	c.BlockCycles = -1
