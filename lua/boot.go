@@ -2,6 +2,7 @@ package lua
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -35,8 +36,8 @@ func (m *Machine) openState() {
 	setArrayLimit()
 	m.l = glua.NewState(glua.Options{
 		SkipOpenLibs:        true,
-		RegistrySize:        512,
-		RegistryGrowStep:    512,
+		RegistrySize:        128,
+		RegistryGrowStep:    256,
 		RegistryMaxSize:     200_000,
 		CallStackSize:       16_000,
 		MinimizeStackMemory: true,
@@ -93,14 +94,12 @@ func (m *Machine) protected(fn glua.LGFunction) (text string, ok bool) {
 		case nil:
 		case *glua.ApiError:
 			text, ok = r.Object.String(), false
+		case string: // how the interpreter says that its call stack is full
+			text, ok = cleanError(glua.LString(r)).String(), false
+		case runtime.Error: // a fault of the interpreter, provoked by the script
+			text, ok = cleanError(glua.LString(r.Error())).String(), false
 		default:
-			// A panic of the interpreter itself, not of our libraries, is an
-			// error of the script.
-			e, isErr := r.(error)
-			if !isErr {
-				panic(r)
-			}
-			text, ok = cleanError(glua.LString(e.Error())).String(), false
+			panic(r)
 		}
 	}()
 	l.Push(l.NewFunction(fn))

@@ -21,41 +21,38 @@ func (m *Machine) noteTrace(l *glua.LState) {
 	m.trace = savedTrace{of: l, lines: m.frames(l, 0)}
 }
 
-// calls lists the frames of th, innermost first. gopher-lua answers a level
-// that a tail call has eaten with the thread's first frame; those are left
-// out.
-func calls(th *glua.LState) []*glua.Debug {
-	var list []*glua.Debug
-	for i := 0; i < framesMax; i++ {
-		dbg, ok := th.GetStack(i)
-		if !ok {
-			break
-		}
-		list = append(list, dbg)
-	}
-	if len(list) == 0 {
+// calls lists the first frames of th, innermost first. gopher-lua answers a
+// level that a tail call has eaten with the thread's outermost frame; those
+// are left out.
+func calls(th *glua.LState, atMost int) []*glua.Debug {
+	base, ok := th.GetStack(-1)
+	if !ok {
 		return nil
 	}
-	first := *list[len(list)-1]
-	kept := list[:0]
-	for _, dbg := range list {
-		if *dbg != first {
-			kept = append(kept, dbg)
+	var list []*glua.Debug
+	for i := 0; len(list) < atMost; i++ {
+		dbg, ok := th.GetStack(i)
+		if !ok {
+			return append(list, base)
+		}
+		if *dbg != *base {
+			list = append(list, dbg)
 		}
 	}
-	return append(kept, &first)
+	return list
 }
 
-// framesMax bounds how much of a deep recursion is looked at.
-const framesMax = 20_000
+// framesMax bounds how much of a deep recursion is looked at: finding a frame
+// takes as many steps as it is deep.
+const framesMax = 300
 
 // stack lists the frames that scripts are to see on l: those of its thread
 // and, behind a pcall, of the threads around it. A pcall is a frame without
 // source.
-func (m *Machine) stack(l *glua.LState) []glua.Debug {
+func (m *Machine) stack(l *glua.LState, atMost int) []glua.Debug {
 	var list []glua.Debug
-	for th := l; th != nil; th = th.Parent {
-		for i, dbg := range calls(th) {
+	for th := l; th != nil && len(list) < atMost; th = th.Parent {
+		for i, dbg := range calls(th, atMost+4) {
 			if _, err := th.GetInfo("Sln", dbg, glua.LNil); err != nil {
 				break
 			}
@@ -76,7 +73,7 @@ func (m *Machine) stack(l *glua.LState) []glua.Debug {
 // frames lists the calls on l, innermost first, in Lua 5.3's form.
 func (m *Machine) frames(l *glua.LState, level int) []string {
 	var lines []string
-	for _, dbg := range m.stack(l) {
+	for _, dbg := range m.stack(l, framesMax) {
 		if level > 0 {
 			level--
 			continue
@@ -134,7 +131,7 @@ func tracebackText(lines []string, msg string, hasMsg bool) string {
 // where is the position that error() puts in front of a message: the call at
 // level (1: the function that called the running one).
 func (m *Machine) where(l *glua.LState, level int) string {
-	list := m.stack(l)
+	list := m.stack(l, level+1)
 	if level >= len(list) {
 		return ""
 	}
@@ -219,7 +216,7 @@ func arithError(s string) string {
 // luaL_error does.
 func (m *Machine) raise(l *glua.LState, format string, args ...any) {
 	level := 1
-	if dbg := calls(l); len(dbg) > 0 {
+	if dbg := calls(l, 1); len(dbg) > 0 {
 		if _, err := l.GetInfo("n", dbg[0], glua.LNil); err == nil && syntax.IsOpName(dbg[0].Name) {
 			level = 0 // an operator is no frame of its own
 		}

@@ -13,6 +13,8 @@ const (
 	// sliceSteps is how many instructions a script may execute without
 	// waiting before they cost time.
 	sliceSteps = 1 << 16
+	// pulseSteps is how often memory and budget are looked at.
+	pulseSteps = 1 << 12
 	// instructionTime is what an instruction then costs: an estimate for a
 	// 240 MHz core that fetches from flash. It only matters to scripts that
 	// compute for long or wait in a busy loop.
@@ -44,28 +46,34 @@ func (m *Machine) charge(n int) {
 	}
 }
 
-// nextTick returns when to look at budget and time again.
+// nextTick returns when to look at budget, memory and time again.
 func (m *Machine) nextTick() uint64 {
-	at := m.steps + sliceSteps
+	at := min(m.steps+pulseSteps, m.sliceEnd)
 	if m.opts.Steps > 0 {
 		at = min(at, m.opts.Steps)
 	}
-	return at
+	return max(at, m.steps+1)
 }
 
-// tick is called when a script has run for a slice without waiting. The clock
-// then moves, so that a busy loop on mcu.ticks ends, the watchdog bites and
-// the run's time comes to its end.
+// tick is called between instructions, often enough. When a script has run for
+// a slice without waiting the clock moves, so that a busy loop on mcu.ticks
+// ends, the watchdog bites and the run's time comes to its end.
 func (m *Machine) tick() {
 	if m.opts.Steps > 0 && m.steps >= m.opts.Steps {
 		m.stop(Exit{Kind: ExitBudget})
 	}
+	if m.steps >= m.sliceEnd {
+		m.sliceEnd = m.steps + sliceSteps
+		m.board.Sleep(sliceSteps * instructionTime)
+		m.checkPower()
+		m.wait(0)
+	}
 	m.tickAt = m.nextTick()
-	m.board.Sleep(sliceSteps * instructionTime)
-	m.checkPower()
-	m.wait(0)
 	m.checkMemory()
 }
 
 // rested notes that the scripts waited: what they executed so far is free.
-func (m *Machine) rested() { m.tickAt = m.nextTick() }
+func (m *Machine) rested() {
+	m.sliceEnd = m.steps + sliceSteps
+	m.tickAt = m.nextTick()
+}

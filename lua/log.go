@@ -114,7 +114,7 @@ func (m *Machine) logger(level int) glua.LGFunction {
 
 // caller is <file>:<line> of the script line that logs.
 func (m *Machine) caller(l *glua.LState) string {
-	list := m.stack(l)
+	list := m.stack(l, 2)
 	if len(list) < 2 || list[1].What == "G" {
 		return "?:0"
 	}

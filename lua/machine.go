@@ -37,7 +37,7 @@ const (
 	CausePm       = "pm.reboot"
 	CauseVMExit   = "VM exit"
 	CauseWatchdog = "watchdog"
-	CauseSleep    = "deep sleep"
+	CauseMemory   = "out of memory"
 )
 
 // Exit is how a run of scripts ended.
@@ -89,6 +89,9 @@ type Machine struct {
 	tickAt    uint64 // when tick has to look
 	depth     int    // nested resumes, pcalls and calls from libraries
 	allocated int64  // bytes that libraries and concatenation made since the last look
+	lookedAt  uint64 // steps at the last look at the heap
+	hostHeap  uint64 // bytes, the smallest since then
+	sliceEnd  uint64 // steps at which computing starts to cost time
 
 	queue  []message // what rtos.receive hands out
 	timers []*timer
@@ -124,7 +127,7 @@ func New(board Board, opts Options) (*Machine, error) {
 	}
 	m.logLevel = levelDebug
 	m.timezone = 32
-	m.tickAt = m.nextTick()
+	m.rested()
 	libs, err := libraryFiles(opts.Libs)
 	if err != nil {
 		return nil, err

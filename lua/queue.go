@@ -11,11 +11,19 @@ import (
 // what rtos.receive returns (luatos-runtime.md 2.1).
 type message func(l *glua.LState) int
 
+// Bounds of the firmware's tables. The real ones differ from port to port and
+// depend on free memory; these are larger than any script needs.
+const (
+	queueMax  = 1000 // messages; timers that fire into a full queue are lost
+	timersMax = 1000
+)
+
 func (m *Machine) post(msg message) { m.queue = append(m.queue, msg) }
 
 // receive waits for one message, or for timeout milliseconds (negative: for
 // ever), and handles it.
 func (m *Machine) receive(l *glua.LState, timeoutMS int64) int {
+	m.checkMemory()
 	if len(m.queue) == 0 {
 		m.rested()
 		expired := false
@@ -47,7 +55,7 @@ type timer struct {
 }
 
 func (m *Machine) startTimer(id, ms, repeat int64) bool {
-	if ms < 1 {
+	if ms < 1 || len(m.timers) >= timersMax {
 		return false
 	}
 	t := &timer{id: id, period: milliseconds(ms), repeat: repeat}
@@ -61,7 +69,11 @@ func (m *Machine) arm(t *timer) {
 		if t.repeat != 0 {
 			m.arm(t)
 		}
-		m.post(func(l *glua.LState) int { return m.timerFired(l, t) })
+		if len(m.queue) < queueMax {
+			m.post(func(l *glua.LState) int { return m.timerFired(l, t) })
+		} else if t.repeat == 0 {
+			m.dropTimer(t)
+		}
 	})
 }
 
