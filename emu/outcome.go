@@ -1,5 +1,10 @@
 package emu
 
+import (
+	"airlift/chips"
+	"airlift/flash"
+)
+
 // Outcome is what a module runs after an upgrade was tried.
 type Outcome string
 
@@ -11,3 +16,28 @@ const (
 	OutcomeStuck Outcome = "stuck" // resets for ever
 	OutcomeBrick Outcome = "brick" // never starts again without a cable
 )
+
+// forkBoots bounds how often a core may reset the chip before [BootFork] says
+// that it always does.
+const forkBoots = 8
+
+// BootFork answers what a module with these flashes would run if its power
+// came back now: it switches a copy on and follows the resets of its core up
+// to the first script. The flashes themselves stay as they are. A report with
+// Running.Reboot set means that the core never stops resetting.
+func BootFork(chip *chips.Chip, flashes []*flash.Device, seed uint64) (PowerOnReport, error) {
+	cfg := Config{Chip: chip, Seed: seed}
+	for _, f := range flashes {
+		cfg.Flash = append(cfg.Flash, f.Fork())
+	}
+	d, err := NewDevice(cfg)
+	if err != nil {
+		return PowerOnReport{}, err
+	}
+	for n := 0; ; n++ {
+		r, err := d.PowerOn(StageCore)
+		if err != nil || n == forkBoots || r.Running == nil || !r.Running.Reboot {
+			return r, err
+		}
+	}
+}

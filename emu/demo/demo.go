@@ -21,6 +21,7 @@ import (
 	"airlift/emu/iot"
 	"airlift/emu/link"
 	"airlift/emu/project"
+	"airlift/flash"
 	"airlift/flash/luadb"
 	"airlift/lua"
 )
@@ -55,6 +56,7 @@ type Story struct {
 	From    Version
 	To      Version
 	chip    *chips.Chip
+	flashes []*flash.Device
 	seed    uint64
 }
 
@@ -235,52 +237,63 @@ func (s *Story) module(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	flashes, err := emu.MakeFlash(cfg.Chip, chips.MakeInput{
+	s.flashes, err = emu.MakeFlash(cfg.Chip, chips.MakeInput{
 		Script: script, CoreVersion: s.From.Core, CoreSize: cfg.CoreSize, CoreSeed: s.seed,
 	})
 	if err != nil {
 		return fmt.Errorf("make the flash: %w", err)
 	}
 	s.Device, err = emu.NewDevice(emu.Config{
-		Chip: cfg.Chip, Flash: flashes, Seed: cfg.Seed, Clock: s.World.Clock, Trace: s.World.Trace,
+		Chip: cfg.Chip, Flash: s.flashes, Seed: cfg.Seed, Clock: s.World.Clock, Trace: s.World.Trace,
 		Net: s.World.Net, Script: cfg.Script, BootsMax: 12, UnixTime: link.Epoch.Unix(),
 	})
 	return err
 }
 
-// Run plays the story.
+// Run plays the story. After a cut it may be called again: the power comes
+// back and the story goes on from what the flash holds.
 func (s *Story) Run() (Report, error) {
 	res, err := s.Device.Run()
 	if err != nil {
 		return Report{}, err
 	}
 	r := Report{End: res, Running: s.Device.Running(), FlashOps: s.World.Trace.FlashOps(), Virtual: s.World.Clock.Now()}
-	if r.Outcome, err = s.outcome(res); err != nil {
+	if r.Outcome, err = s.Outcome(); err != nil {
 		return Report{}, err
+	}
+	if res.End == emu.EndBoots && r.Outcome != emu.OutcomeBrick {
+		r.Outcome = emu.OutcomeStuck
 	}
 	r.Trace = s.World.Trace.Sum()
 	return r, nil
 }
 
-// outcome reads off the flash what the module runs now.
-func (s *Story) outcome(res emu.Result) (emu.Outcome, error) {
-	switch res.End {
-	case emu.EndBoot, emu.EndCore:
-		return emu.OutcomeBrick, nil
-	case emu.EndBoots:
-		return emu.OutcomeStuck, nil
-	}
-	running := s.Device.Running()
-	core := running.Identity.Version
-	newScript, err := runs(running, s.To.files)
-	if err != nil {
-		return "", err
-	}
-	oldScript, err := runs(running, s.From.files)
+// Outcome reads off the flash what the module would run if it were switched
+// on now. Scripts that are neither version's are those of a damaged script
+// area: such a module restarts for ever.
+func (s *Story) Outcome() (emu.Outcome, error) {
+	r, err := emu.BootFork(s.chip, s.flashes, s.seed)
 	if err != nil {
 		return "", err
 	}
 	switch {
+	case r.Running == nil:
+		return emu.OutcomeBrick, nil
+	case r.Running.Reboot:
+		return emu.OutcomeStuck, nil
+	}
+	core := r.Running.Identity.Version
+	newScript, err := runs(r.Running, s.To.files)
+	if err != nil {
+		return "", err
+	}
+	oldScript, err := runs(r.Running, s.From.files)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case !newScript && !oldScript:
+		return emu.OutcomeStuck, nil
 	case core == s.To.Core && newScript:
 		return emu.OutcomeNew, nil
 	case core == s.From.Core && oldScript:

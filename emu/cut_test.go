@@ -1,0 +1,388 @@
+package emu_test
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"airlift/chips"
+	"airlift/chips/all"
+	"airlift/emu"
+	"airlift/emu/demo"
+	"airlift/emu/trace"
+	"airlift/flash"
+	"airlift/flash/flashtest"
+)
+
+// tape is what a run recorded, one line an event.
+type tape []string
+
+func record(rec *trace.Recorder) *tape {
+	t := new(tape)
+	rec.Sink(func(e *trace.Event) {
+		*t = append(*t, fmt.Sprintf("%d %d %s %s %+v %d %d %d %d", e.Time, e.Boot, e.Kind, e.Text, e.Step, e.Op, e.Seq, e.Off, e.Len))
+	})
+	return t
+}
+
+// unwound checks that a run which something ended from outside recorded what
+// the clean run did up to that moment, and then nothing but last: the rule of
+// the house that an unwind is caught by nothing.
+func (t tape) unwound(clean tape, last ...trace.Kind) error {
+	n := len(t) - len(last)
+	if n < 0 {
+		return fmt.Errorf("only %d events", len(t))
+	}
+	for i, line := range t[:n] {
+		if i >= len(clean) || line != clean[i] {
+			return fmt.Errorf("event %d of %d differs from the clean run: %s", i, len(t), line)
+		}
+	}
+	for i, kind := range last {
+		if line := t[n+i]; strings.Fields(line)[2] != string(kind) {
+			return fmt.Errorf("event %d of %d: %s, want %s", n+i, len(t), line, kind)
+		}
+	}
+	return nil
+}
+
+// cutter cuts the power of a device once and then watches that it is silent:
+// nothing is recorded but the end of the run, no operation starts, no time
+// passes.
+type cutter struct {
+	cut   flashtest.CutAt
+	dev   *emu.Device
+	clock *emu.Clock
+	tape  *tape
+
+	lost bool
+	at   time.Duration
+	ops  uint64
+}
+
+func (c *cutter) Before(op *flash.Op) flash.Fate {
+	if c.lost {
+		return flash.Fate{}
+	}
+	f := c.cut.Before(op)
+	if f.Kind != flash.FateProceed {
+		c.lost, c.at, c.ops = true, c.clock.Now(), c.dev.Power().Ops()
+	}
+	return f
+}
+
+func (c *cutter) After(*flash.Op) {}
+
+// check looks at a run that was cut.
+func (c *cutter) check(res emu.Result, clean tape) error {
+	switch {
+	case !c.lost:
+		return fmt.Errorf("the power was not cut; the run ended with %s: %s", res.End, res.Detail)
+	case res.End != emu.EndPower:
+		return fmt.Errorf("the run ended with %s: %s", res.End, res.Detail)
+	case c.clock.Now() != c.at:
+		return fmt.Errorf("%v passed after the cut", c.clock.Now()-c.at)
+	case c.dev.Power().Ops() != c.ops:
+		return fmt.Errorf("%d operations started after the cut", c.dev.Power().Ops()-c.ops)
+	}
+	return c.tape.unwound(clean, trace.End)
+}
+
+// place is where one operation of the clean run belongs.
+type place struct {
+	stage string // "boot 0 fota program"
+	off   int64  // bytes from the start of the chip
+}
+
+// placeTap notes the places of a run's operations.
+type placeTap struct {
+	dev    *emu.Device
+	table  flash.Table
+	places []place
+}
+
+func (s *placeTap) Before(op *flash.Op) flash.Fate {
+	name := "?"
+	for _, p := range s.table {
+		if p.Contains(op.Off) {
+			name = p.Name
+			break // some generations let partitions overlap
+		}
+	}
+	s.places = append(s.places, place{fmt.Sprintf("boot %d %s %s", s.dev.Boots(), name, op.Kind), op.Off})
+	return flash.Fate{}
+}
+
+func (s *placeTap) After(*flash.Op) {}
+
+func mustChip(t testing.TB, model, profile string) *chips.Chip {
+	t.Helper()
+	f, m, err := chips.FindModel(all.Families(), model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Chip(m, profile, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// cutStory is one upgrade whose power is cut everywhere.
+type cutStory struct {
+	model    string
+	coreSize int64
+	// want is what the module may run when the power comes back after op whole
+	// operations.
+	want func(s *cutStory, op int) []emu.Outcome
+
+	clean  tape
+	places []place
+	bytes  int // of the package
+	script int // of the script in it, with its header and padding
+}
+
+// The whole device through a whole upgrade, the power cut at every operation:
+// after the cut nothing moves; when the power comes back the module runs what
+// xt804.md 3.7, 4.2 and P8 say, and goes on to the new version.
+func TestPowerCutsDuringUpgrade(t *testing.T) {
+	for _, c := range []*cutStory{
+		{model: "Air6208", coreSize: 12 << 10, want: (*cutStory).wantFotaArea},
+		{model: "Air601", want: (*cutStory).wantFileSystem},
+	} {
+		t.Run(c.model, func(t *testing.T) { c.sweep(t) })
+	}
+}
+
+// new prepares the story afresh: nothing of an earlier run is left but the
+// chip's memory of unpacked packages, which changes nothing.
+func (c *cutStory) new(t testing.TB, chip *chips.Chip, limit time.Duration, steps uint64) (*demo.Story, *tape) {
+	t.Helper()
+	cfg := demo.Config{Chip: chip, Seed: 11, CoreSize: c.coreSize, Link: "ideal", Limit: limit}
+	cfg.Script.Steps = steps
+	s, err := demo.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, record(s.World.Trace)
+}
+
+// rehearse runs the story without a cut.
+func (c *cutStory) rehearse(t *testing.T, chip *chips.Chip) demo.Report {
+	t.Helper()
+	s, tape := c.new(t, chip, 0, 0)
+	places := &placeTap{dev: s.Device, table: chip.Partitions[0]}
+	s.Device.Tap(places)
+	r, err := s.Run()
+	if err != nil || r.Outcome != emu.OutcomeNew {
+		t.Fatalf("the clean run ended with %v, %v", r.Outcome, err)
+	}
+	c.clean, c.places, c.bytes = *tape, places.places, s.Package.Bytes
+	c.script = 8 << 10 // more than the script image, which is packed last
+	return r
+}
+
+func (c *cutStory) sweep(t *testing.T) {
+	const seed = 1
+	chip := mustChip(t, c.model, "")
+	c.rehearse(t, chip)
+	rows := map[string]map[string]int{}
+	for _, cut := range c.cuts(seed) {
+		at := c.places[cut.Op]
+		label := fmt.Sprintf("%s %v (%s 0x%X)", c.model, cut, at.stage, at.off)
+		s, tape := c.new(t, chip, 0, 0)
+		k := &cutter{cut: cut, dev: s.Device, clock: s.World.Clock, tape: tape}
+		s.Device.Tap(k)
+		once, err := s.Run()
+		if err != nil {
+			t.Fatalf("%s: %v", label, err)
+		}
+		if err := k.check(once.End, c.clean); err != nil {
+			t.Fatalf("%s: %v", label, err)
+		}
+		final, err := s.Run()
+		if err != nil {
+			t.Fatalf("%s: afterwards: %v", label, err)
+		}
+		row := fmt.Sprintf("%-28s %-10s", at.stage, cut.How)
+		if rows[row] == nil {
+			rows[row] = map[string]int{}
+		}
+		rows[row][fmt.Sprintf("%s -> %s", once.Outcome, final.Outcome)]++
+		c.judge(t, label, cut, once.Outcome, final)
+	}
+	t.Logf("%s: at once -> in the end\n%s", c.model, c.table(rows))
+}
+
+// cuts are the cuts to make: the last operations of every stage, where things
+// change, and a sample of all.
+func (c *cutStory) cuts(seed uint64) []flashtest.CutAt {
+	ops := len(c.places)
+	var list []flashtest.CutAt
+	for i := range ops {
+		if i+3 >= ops || c.places[i+3].stage != c.places[i].stage {
+			list = append(list, flashtest.CutAt{Op: uint64(i), How: flashtest.After, Seed: seed})
+		}
+	}
+	if flashtest.Full() {
+		list = nil // they are among all
+	}
+	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 120, seed) {
+		list = append(list, cut)
+	}
+	return list
+}
+
+// judge holds a cut between operations to the reference. What a torn
+// operation leads to is reported as found, but a cable is never needed.
+func (c *cutStory) judge(t *testing.T, label string, cut flashtest.CutAt, once emu.Outcome, final demo.Report) {
+	t.Helper()
+	if once == emu.OutcomeBrick || final.Outcome == emu.OutcomeBrick {
+		t.Errorf("%s: a brick", label)
+	}
+	if cut.How != flashtest.Before && cut.How != flashtest.After {
+		return
+	}
+	done := int(cut.Op)
+	if cut.How == flashtest.After {
+		done++
+	}
+	ok := false
+	want := c.want(c, done)
+	for _, o := range want {
+		ok = ok || o == once
+	}
+	if !ok {
+		t.Errorf("%s: at once %s, want %v", label, once, want)
+	}
+	if final.Outcome != emu.OutcomeNew && once != emu.OutcomeStuck {
+		t.Errorf("%s: in the end %s: %s", label, final.Outcome, final.End.Detail)
+	}
+}
+
+// table prints rows in the order of the stages.
+func (c *cutStory) table(rows map[string]map[string]int) string {
+	var b strings.Builder
+	done := map[string]bool{}
+	for _, p := range c.places {
+		if done[p.stage] {
+			continue
+		}
+		done[p.stage] = true
+		for _, how := range flashtest.AllHows {
+			row := fmt.Sprintf("%-28s %-10s", p.stage, how)
+			var cells []string
+			for k, n := range rows[row] {
+				cells = append(cells, fmt.Sprintf("%s: %d", k, n))
+			}
+			sort.Strings(cells)
+			if len(cells) > 0 {
+				fmt.Fprintf(&b, "%s  %s\n", row, strings.Join(cells, "  "))
+			}
+		}
+	}
+	return b.String()
+}
+
+// last returns the number of the last operation of a stage, plus one.
+func (c *cutStory) last(stage string) int {
+	for i := len(c.places) - 1; i >= 0; i-- {
+		if c.places[i].stage == stage {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// first returns the number of the first operation of a stage.
+func (c *cutStory) first(stage string) int {
+	for i, p := range c.places {
+		if p.stage == stage {
+			return i
+		}
+	}
+	return len(c.places)
+}
+
+// wantFotaArea is xt804.md 3.7 with P8: old while the package is incomplete,
+// mixed while it is whole and the flag is not, new from then on.
+//
+// V2001 does not check the body of a package at boot (xt804.md 4.5): when the
+// script in it has begun to arrive, the core unpacks what is there, and the
+// script area may be damaged for good.
+func (c *cutStory) wantFotaArea(done int) []emu.Outcome {
+	if done > c.first("boot 0 sysparam program") {
+		return []emu.Outcome{emu.OutcomeNew}
+	}
+	if done >= c.last("boot 0 fota program") {
+		return []emu.Outcome{emu.OutcomeMixed}
+	}
+	area := c.places[c.first("boot 0 fota program")].off
+	if got := c.places[done].off - area; c.places[done].stage == "boot 0 fota program" && int(got) > c.bytes-c.script {
+		return []emu.Outcome{emu.OutcomeOld, emu.OutcomeMixed, emu.OutcomeStuck}
+	}
+	return []emu.Outcome{emu.OutcomeOld}
+}
+
+// wantFileSystem is xt804.md 4.2: old until /update.bin is whole, which one
+// operation of the file system decides, and new from then on.
+func (c *cutStory) wantFileSystem(done int) []emu.Outcome {
+	switch whole := c.last("boot 0 fs program"); {
+	case done >= whole:
+		return []emu.Outcome{emu.OutcomeNew}
+	case done >= whole-2:
+		return []emu.Outcome{emu.OutcomeOld, emu.OutcomeNew}
+	}
+	return []emu.Outcome{emu.OutcomeOld}
+}
+
+// The end of the run's time and of the step budget are unwinds too, and the
+// module can be switched on again after them.
+func TestTimeUpAndBudgetUnwind(t *testing.T) {
+	for _, c := range []*cutStory{{model: "Air6208", coreSize: 12 << 10}, {model: "Air601"}} {
+		chip := mustChip(t, c.model, "")
+		clean := c.rehearse(t, chip)
+		n := 12
+		if flashtest.Full() {
+			n = 300
+		}
+		for i := range n {
+			limit := clean.Virtual * time.Duration(i+1) / time.Duration(n+1)
+			s, tape := c.new(t, chip, limit, 0)
+			r, err := s.Run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.End.End != emu.EndTime {
+				t.Fatalf("%s for %v: ended with %s", c.model, limit, r.End.End)
+			}
+			last := []trace.Kind{trace.Exit, trace.End}
+			if !strings.Contains((*tape)[len(*tape)-2], " exit ") {
+				last = last[1:] // between two boots
+			}
+			if err := tape.unwound(c.clean, last...); err != nil {
+				t.Fatalf("%s for %v: %v", c.model, limit, err)
+			}
+			s.World.Clock.SetLimit(limit + 10*time.Minute)
+			if r, err = s.Run(); err != nil || r.Outcome != emu.OutcomeNew {
+				t.Fatalf("%s for %v, then on: %s, %v", c.model, limit, r.Outcome, err)
+			}
+		}
+		for i := range n {
+			steps := 1 + clean.End.Exit.Steps*uint64(i)/uint64(n)
+			s, tape := c.new(t, chip, 0, steps)
+			r, err := s.Run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.End.End != emu.EndBudget {
+				t.Fatalf("%s with %d steps: ended with %s", c.model, steps, r.End.End)
+			}
+			if err := tape.unwound(c.clean, trace.Exit, trace.End); err != nil {
+				t.Fatalf("%s with %d steps: %v", c.model, steps, err)
+			}
+		}
+	}
+}
