@@ -32,11 +32,8 @@ func (d *Device) afterScripts(exit lua.Exit, res Result) (chips.ResetCause, Resu
 
 // resetCause is how the next boot sees why the scripts ended.
 func resetCause(cause string) chips.ResetCause {
-	switch cause {
-	case lua.CauseWatchdog:
+	if cause == lua.CauseWatchdog {
 		return chips.ResetWatchdog
-	case lua.CauseSleep:
-		return chips.ResetWakeup
 	}
 	return chips.ResetSoftware
 }
