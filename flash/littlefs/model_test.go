@@ -218,13 +218,14 @@ func (m *machine) Open(t *rapid.T) {
 		f.Close()
 		return
 	}
-	if n == nil {
+	isNew := n == nil
+	if isNew {
 		n = &node{attrs: map[byte][]byte{}}
 		m.nodes[p] = n
 	}
 	h := &handle{f: f.(*File), n: n, view: bytes.Clone(n.data), append: flag&os.O_APPEND != 0}
 	if flag&os.O_TRUNC != 0 {
-		h.view, h.dirty = nil, true
+		h.view, h.dirty = nil, !isNew
 	}
 	m.open = append(m.open, h)
 }

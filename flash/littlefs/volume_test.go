@@ -507,11 +507,13 @@ func TestHugeEntries(t *testing.T) {
 		fs := newVolume(t, LuatOS(blocks<<12))
 		want, refused := state{}, 0
 		for i := range 60 {
-			p, typ, v := fmt.Sprintf("/%c", 'a'+i%4), byte(i%7), string(pattern(i, 1000))
-			if i < 4 {
-				want[fileKey(p)] = ""
-				if err := afero.WriteFile(fs, p, nil, 0); err != nil {
-					t.Fatal(err)
+			p, typ, v := fmt.Sprintf("/%c", 'd'-i/6%4), byte(i%6), string(pattern(i, 1022))
+			if i == 0 {
+				for _, p := range []string{"/a", "/b", "/c", "/d"} {
+					want[fileKey(p)] = ""
+					if err := afero.WriteFile(fs, p, nil, 0); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			switch err := fs.SetAttr(p, typ, []byte(v)); {
@@ -539,7 +541,7 @@ func TestHugeEntries(t *testing.T) {
 // TestRetryAfterBadBlock goes on writing to a handle whose block turned bad
 // when there was no other.
 func TestRetryAfterBadBlock(t *testing.T) {
-	for at := uint64(0); at < 60; at++ {
+	for at := uint64(0); at < 120; at++ {
 		fs := newVolume(t, tiny())
 		if err := afero.WriteFile(fs, "old", pattern(1, 12000), 0); err != nil {
 			t.Fatal(err)
