@@ -26,7 +26,7 @@ func (b *board) After(delay time.Duration, fn func()) (cancel func()) {
 	return b.clock.After(delay, fn)
 }
 func (b *board) Step() lua.StepResult     { return b.clock.Step() }
-func (b *board) Sleep(t time.Duration)    { b.clock.Sleep(t) }
+func (b *board) Sleep(t time.Duration)    { b.sleep(t) }
 func (b *board) Firmware() lua.Firmware   { return b.firmware }
 func (b *board) Identity() lua.Identity   { return b.identity }
 func (b *board) Files() *mount.Table      { return b.running.Mounts }

@@ -36,6 +36,9 @@ func (c *Clock) Now() time.Duration { return c.now }
 // SetLimit moves the end of the run.
 func (c *Clock) SetLimit(limit time.Duration) { c.limit = limit }
 
+// Over reports whether the run's time is up.
+func (c *Clock) Over() bool { return c.limit > 0 && c.now >= c.limit }
+
 // SetSource connects the real world: while something of it is pending, time
 // follows the real clock and does not jump.
 func (c *Clock) SetSource(s link.Source) { c.source = s }

@@ -11,9 +11,11 @@ import (
 	"airlift/chips/all"
 	"airlift/emu"
 	"airlift/emu/demo"
+	"airlift/emu/project"
 	"airlift/emu/trace"
 	"airlift/flash"
 	"airlift/flash/flashtest"
+	"airlift/flash/luadb"
 )
 
 // tape is what a run recorded, one line an event.
@@ -383,6 +385,81 @@ func TestTimeUpAndBudgetUnwind(t *testing.T) {
 			if err := tape.unwound(c.clean, trace.Exit, trace.End); err != nil {
 				t.Fatalf("%s with %d steps: %v", c.model, steps, err)
 			}
+		}
+	}
+}
+
+// The power may also fail between two operations: while a packet is on its
+// way, while the scripts compute. Here it fails at each thing that the clean
+// run recorded but its end.
+func TestPowerCutsAtEveryEvent(t *testing.T) {
+	for _, c := range []*cutStory{{model: "Air6208", coreSize: 12 << 10}, {model: "Air601"}} {
+		chip := mustChip(t, c.model, "")
+		c.rehearse(t, chip)
+		events := func(yield func(int) bool) {
+			for i := range c.clean[:len(c.clean)-1] {
+				if !yield(i) {
+					return
+				}
+			}
+		}
+		for at := range flashtest.Sample(events, 60, 1) {
+			if err := c.cutAtEvent(t, chip, at); err != nil {
+				t.Errorf("%s, cut at event %d (%s): %v", c.model, at, c.clean[at], err)
+			}
+		}
+	}
+}
+
+// cutAtEvent switches the power off when the event is recorded.
+func (c *cutStory) cutAtEvent(t *testing.T, chip *chips.Chip, at int) error {
+	s, tape := c.new(t, chip, 0, 0)
+	k := &cutter{dev: s.Device, clock: s.World.Clock, tape: tape}
+	n := 0
+	s.World.Trace.Sink(func(*trace.Event) {
+		if n++; n == at+1 {
+			s.Device.Power().Cut()
+			k.lost, k.at, k.ops = true, k.clock.Now(), s.Device.Power().Ops()
+		}
+	})
+	r, err := s.Run()
+	if err != nil {
+		return err
+	}
+	if err := k.check(r.End, c.clean); err != nil {
+		return err
+	}
+	once := r.Outcome
+	if r, err = s.Run(); err == nil && r.Outcome != emu.OutcomeNew && once != emu.OutcomeStuck {
+		err = fmt.Errorf("at once %s, in the end %s", once, r.Outcome)
+	}
+	return err
+}
+
+// A module that never gets to its scripts' first wait still ends when its
+// time is over: nothing else would end a run without a bound on boots.
+func TestRebootLoopEnds(t *testing.T) {
+	for name, text := range map[string]string{
+		"reboot":     "rtos.reboot()",
+		"pm":         "pm.reboot()",
+		"loop":       "while true do end",
+		"coroutines": "while true do coroutine.wrap(function() coroutine.yield() end)() end",
+	} {
+		chip := mustChip(t, "Air601", "")
+		script, err := (&project.Project{Files: []luadb.File{{Name: "main.lua", Data: []byte(text)}}}).Image()
+		if err != nil {
+			t.Fatal(err)
+		}
+		flashes, err := emu.MakeFlash(chip, chips.MakeInput{Script: script, CoreSize: 4 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dev, err := emu.NewDevice(emu.Config{Chip: chip, Flash: flashes, Clock: emu.NewClock(5 * time.Second)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res, err := dev.Run(); err != nil || res.End != emu.EndTime {
+			t.Errorf("%s: ended with %s: %s, %v", name, res.End, res.Detail, err)
 		}
 	}
 }

@@ -65,7 +65,6 @@ type Device struct {
 	boot     int
 	bootTime time.Duration // when the current boot began
 	unixBase int64         // device time = unixBase + world time
-	steps    uint64        // of scripts, over all boots
 	running  *chips.Running
 	poweron  [4]int
 }
@@ -191,6 +190,9 @@ func (d *Device) RunFrom(cause chips.ResetCause) (Result, error) {
 		d.retained = make([]uint32, len(d.retained))
 	}
 	for {
+		if d.clock.Over() {
+			return d.end(Result{End: EndTime, Detail: lua.ExitTimeUp.String()})
+		}
 		if d.cfg.BootsMax > 0 && d.boot >= d.cfg.BootsMax {
 			return d.end(Result{End: EndBoots, Detail: fmt.Sprintf("stopped after %d boots", d.boot)})
 		}
@@ -214,6 +216,9 @@ func (d *Device) end(res Result) (Result, error) {
 
 // oneBoot goes from reset to the next reset; res.End is empty if there is one.
 func (d *Device) oneBoot(cause chips.ResetCause) (next chips.ResetCause, res Result, err error) {
+	if d.power.Lost() { // between the last boot's end and here
+		return 0, d.powerCut(res), nil
+	}
 	d.bootTime = d.clock.Now()
 	d.clock.Clear()
 	d.event(trace.Power, "reset: "+cause.String())
@@ -257,7 +262,7 @@ func (d *Device) oneBoot(cause chips.ResetCause) (next chips.ResetCause, res Res
 
 // bootCode runs the boot code.
 func (d *Device) bootCode(env *chips.Env) (chips.BootResult, error) {
-	d.clock.Sleep(d.cfg.Chip.Profile.Timing.Boot)
+	d.sleep(d.cfg.Chip.Profile.Timing.Boot)
 	boot, err := d.cfg.Chip.Bootloader.Boot(env)
 	d.console = nil
 	if err == nil && d.power.Lost() {
@@ -268,7 +273,7 @@ func (d *Device) bootCode(env *chips.Env) (chips.BootResult, error) {
 
 // coreStage runs the core up to the first script.
 func (d *Device) coreStage(env *chips.Env, boot chips.BootResult) (*chips.Running, error) {
-	d.clock.Sleep(d.cfg.Chip.Profile.Timing.CoreStart)
+	d.sleep(d.cfg.Chip.Profile.Timing.CoreStart)
 	running, err := d.cfg.Chip.Core.Start(env, boot)
 	if err == nil && d.power.Lost() {
 		err = flash.ErrPowerLost
@@ -302,6 +307,9 @@ func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (ch
 	if !d.power.Lost() {
 		d.event(trace.Exit, exit.String())
 	}
+	if d.power.Lost() {
+		return 0, d.powerCut(res), nil
+	}
 	return d.afterScripts(exit, res)
 }
 
@@ -317,7 +325,14 @@ func (d *Device) env(cause chips.ResetCause) *chips.Env {
 			Seed: d.rand("boot", d.boot).Uint64(),
 		},
 		Step:  d.step,
-		Sleep: d.clock.Sleep,
+		Sleep: d.sleep,
+	}
+}
+
+// sleep lets the device take time, which it does only while it is powered.
+func (d *Device) sleep(t time.Duration) {
+	if !d.power.Lost() {
+		d.clock.Sleep(t)
 	}
 }
 
