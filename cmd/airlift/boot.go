@@ -25,7 +25,9 @@ the first script runs. The image file itself is left alone: --out writes the
 flash as it is afterwards.
 
 --cut N lets N flash operations happen and then fails the power; with --tear F
-the fraction F of the next operation still takes effect.`,
+the fraction F of the next operation still takes effect.
+
+The exit code is 1 if nothing can be started.`,
 		Args: operands("FLASH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.cutSet = cmd.Flags().Changed("cut")
@@ -120,6 +122,9 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	}
 	printer.flush()
 	fillBootReport(&report, r, cut, rec, flashes[0], dev)
+	if r.Broken != nil || !r.Cut && (r.Boot.Outcome == chips.BootFailed || r.Boot.Outcome == chips.BootHang) {
+		a.code = exitFindings
+	}
 	if b.out != "" {
 		if err := saveFlash(b.out, flashes); err != nil {
 			return err

@@ -19,12 +19,15 @@ func TestMain(m *testing.M) {
 // what must come out. The command `exitcode N airlift ...` checks the exact
 // exit code; `lines FILE TEXT...` checks that lines containing the texts
 // follow one another in FILE, with others between them; `samefield NAME A B`
-// compares a JSON field of two files; `flip FILE OFFSET` inverts a byte.
+// compares a JSON field of two files; `flip FILE OFFSET` inverts a byte. `serve
+// FILE flags...` starts airlift serve and writes its address to FILE, `get FILE
+// PATH` asks it, `served OUT ERR` stops it.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LUATOS_SRC", os.Getenv("LUATOS_SRC"))
+			env.Values[servedKey{}] = new(*served)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -38,6 +41,9 @@ func TestScripts(t *testing.T) {
 			"lines":     cmdLines,
 			"flip":      cmdFlip,
 			"samefield": cmdSameField,
+			"serve":     cmdServe,
+			"served":    cmdServed,
+			"get":       cmdGet,
 		},
 	})
 }

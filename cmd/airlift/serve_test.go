@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// served is an airlift serve that a script has started.
+type served struct {
+	addr   string
+	cmd    *exec.Cmd
+	stdout bytes.Buffer
+	stderr []string
+	done   chan error
+}
+
+// startMax bounds how long a server may take to listen.
+const startMax = 30 * time.Second
+
+type servedKey struct{}
+
+// cmdServe is `serve FILE flags...`: it starts airlift serve on a free port,
+// waits until it listens and writes its address to FILE.
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: serve FILE flags...")
+	}
+	program := filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "airlift"+ts.Getenv("exe"))
+	s := &served{done: make(chan error, 1)}
+	s.cmd = exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--for", "60s"}, args[1:]...)...)
+	s.cmd.Dir, s.cmd.Stdout = ts.Getenv("WORK"), &s.stdout
+	for _, name := range []string{"HOME", "PATH", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "TESTSCRIPT_COMMAND_DIR"} {
+		s.cmd.Env = append(s.cmd.Env, name+"="+ts.Getenv(name))
+	}
+	stderr, err := s.cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(s.cmd.Start())
+	ts.Defer(func() { s.cmd.Process.Kill() })
+	listens := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			s.stderr = append(s.stderr, lines.Text())
+			if _, rest, ok := strings.Cut(lines.Text(), "listening on http://"); ok {
+				addr, _, _ := strings.Cut(rest, ",")
+				listens <- addr
+			}
+		}
+		s.done <- s.cmd.Wait()
+	}()
+	select {
+	case s.addr = <-listens:
+	case err := <-s.done:
+		ts.Fatalf("airlift serve ended: %v\n%s", err, strings.Join(s.stderr, "\n"))
+	case <-time.After(startMax):
+		ts.Fatalf("airlift serve does not listen after %v", startMax)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(s.addr), 0o644))
+	*ts.Value(servedKey{}).(**served) = s
+}
+
+// cmdServed is `served OUT ERR`: it stops the server and keeps what it wrote.
+func cmdServed(ts *testscript.TestScript, neg bool, args []string) {
+	s := *ts.Value(servedKey{}).(**served)
+	if neg || len(args) != 2 || s == nil {
+		ts.Fatalf("usage: served OUT ERR, after serve")
+	}
+	if runtime.GOOS == "windows" { // which has no interrupts for other processes
+		ts.Check(s.cmd.Process.Kill())
+		<-s.done
+	} else {
+		ts.Check(s.cmd.Process.Signal(os.Interrupt))
+		if err := <-s.done; err != nil {
+			ts.Fatalf("airlift serve: %v\n%s", err, strings.Join(s.stderr, "\n"))
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), s.stdout.Bytes(), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(s.stderr, "\n")+"\n"), 0o644))
+}
+
+// cmdGet is `get FILE PATH`: it asks the server and keeps status and body.
+func cmdGet(ts *testscript.TestScript, neg bool, args []string) {
+	s := *ts.Value(servedKey{}).(**served)
+	if neg || len(args) != 2 || s == nil {
+		ts.Fatalf("usage: get FILE PATH, after serve")
+	}
+	client := http.Client{Timeout: startMax, Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Get("http://" + s.addr + args[1])
+	ts.Check(err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, "%s\n%s\n", r.Status, bytes.TrimSuffix(body, []byte("\n"))), 0o644))
+}
