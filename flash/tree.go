@@ -29,7 +29,10 @@ type sector struct {
 	owner *token
 	wear  uint32 // erases
 	hash  atomic.Pointer[[sha256.Size]byte]
-	data  []byte
+	data  []byte // nil while the sector is erased
+	// shared says that data belongs to a sector of another owner.
+	shared bool
+	spare  []byte // a buffer for data, left over from before the erase
 }
 
 type tree struct {
@@ -65,7 +68,7 @@ func (t *tree) read(p []byte, off int64) {
 	for len(p) > 0 {
 		at := off & (t.sectorSize - 1)
 		n := min(t.sectorSize-at, int64(len(p)))
-		if s := t.sectorAt(off); s != nil {
+		if s := t.sectorAt(off); s != nil && s.data != nil {
 			copy(p[:n], s.data[at:])
 		} else {
 			fillErased(p[:n])
@@ -74,9 +77,9 @@ func (t *tree) read(p []byte, off int64) {
 	}
 }
 
-// ownSector returns the sector at off as one that this tree may change.
-// If fresh is set the caller overwrites all of it.
-func (t *tree) ownSector(off int64, fresh bool) *sector {
+// ownSector returns the sector at off as one that this tree may change. Its
+// data may still be shared: see writable.
+func (t *tree) ownSector(off int64) *sector {
 	ci, si := t.locate(off)
 	c := t.root[ci]
 	switch {
@@ -92,17 +95,10 @@ func (t *tree) ownSector(off int64, fresh bool) *sector {
 	s := c.sectors[si]
 	switch {
 	case s == nil:
-		s = &sector{owner: t.owner, data: make([]byte, t.sectorSize)}
-		if !fresh {
-			fillErased(s.data)
-		}
+		s = &sector{owner: t.owner}
 		c.sectors[si] = s
 	case s.owner != t.owner:
-		n := &sector{owner: t.owner, wear: s.wear, data: make([]byte, t.sectorSize)}
-		if !fresh {
-			copy(n.data, s.data)
-		}
-		s = n
+		s = &sector{owner: t.owner, wear: s.wear, shared: true, data: s.data}
 		c.sectors[si] = s
 	default:
 		s.hash.Store(nil)
@@ -111,11 +107,36 @@ func (t *tree) ownSector(off int64, fresh bool) *sector {
 }
 
 // writable returns the whole sector that holds off, ready to be changed.
-func (t *tree) writable(off int64) []byte { return t.ownSector(off, false).data }
+func (t *tree) writable(off int64) []byte {
+	s := t.ownSector(off)
+	switch {
+	case s.data == nil:
+		s.data, s.spare = erasedBuffer(s.spare, t.sectorSize), nil
+	case s.shared:
+		s.data = append([]byte(nil), s.data...)
+	}
+	s.shared = false
+	return s.data
+}
+
+// erasedBuffer returns an erased sector, in buf if there is one.
+func erasedBuffer(buf []byte, size int64) []byte {
+	if buf == nil && size == int64(len(erasedBlock)) {
+		return append([]byte(nil), erasedBlock...) // is not zeroed first
+	}
+	if buf == nil {
+		buf = make([]byte, size)
+	}
+	fillErased(buf)
+	return buf
+}
 
 func (t *tree) erase(off int64) {
-	s := t.ownSector(off, true)
-	fillErased(s.data)
+	s := t.ownSector(off)
+	if s.data != nil && !s.shared {
+		s.spare = s.data
+	}
+	s.data, s.shared = nil, false
 	s.wear++
 }
 
@@ -180,7 +201,7 @@ func (t *tree) contentHash(sectors int64) [sha256.Size]byte {
 func (c *chunk) sum(erased *[sha256.Size]byte) [sha256.Size]byte {
 	h := sha256.New()
 	for _, s := range c.sectors {
-		if s == nil {
+		if s == nil || s.data == nil {
 			h.Write(erased[:])
 			continue
 		}
