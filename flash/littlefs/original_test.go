@@ -433,6 +433,30 @@ func TestOriginalLockstep(t *testing.T) {
 	}
 }
 
+// TestOriginalGeometries is TestOriginalLockstep for drivers that are set up
+// differently: small and large program units, caches and blocks.
+func TestOriginalGeometries(t *testing.T) {
+	for _, g := range [][4]uint32{{4096, 16, 64, 1}, {4096, 2048, 4096, 2}, {4096, 1024, 1024, 16}, {8192, 4096, 4096, 8}, {16384, 256, 512, 16}} {
+		t.Run(fmt.Sprint(g), func(t *testing.T) {
+			c := LuatOS(0)
+			c.BlockSize, c.ReadSize, c.ProgSize, c.CacheSize, c.LookaheadSize = g[0], g[1], g[1], g[2], g[3]
+			c.BlockCount, c.BlockCycles = 40, 7
+			tw := newTwins(t, c)
+			for seed := range scaled(3, 100) {
+				rng := rand.New(rand.NewSource(int64(seed)))
+				tw.start()
+				for range 300 {
+					tw.step(rng, 4+rng.Intn(6), 9000)
+					if rng.Intn(60) == 0 {
+						tw.mount()
+						tw.compareTrees()
+					}
+				}
+			}
+		})
+	}
+}
+
 // scaled returns a count for a quick run, or the one for AIRLIFT_SCALE=full.
 func scaled(quick, full int) int {
 	if os.Getenv("AIRLIFT_SCALE") == "full" {
