@@ -155,11 +155,16 @@ func (m *Machine) newThread(l *glua.LState, f glua.LValue, g *guard) *glua.LStat
 	return th
 }
 
+// resumeSteps is what a resume with its yield costs, in instructions: a pass
+// through the C side of the VM, on the module as here.
+const resumeSteps = 10
+
 // rawResume is coroutine.resume without the question whether it may.
 func (m *Machine) rawResume(l *glua.LState) int {
 	depth := m.depth
 	m.deeper(l)
 	defer func() { m.depth = depth }()
+	m.charge(resumeSteps)
 	n := raw()["coroutine.resume"](l)
 	if n == 2 && l.Get(-2) == glua.LFalse {
 		err := cleanError(l.Get(-1))
@@ -311,20 +316,26 @@ func (g *guard) run(l *glua.LState, err glua.LValue) (result glua.LValue) {
 // made from Go (a metamethod, an iterator, a callback of a library): there it
 // cannot yield. Between the thread's start and here is one main loop if not.
 func nested() bool {
-	var pcs [128]uintptr
-	n := runtime.Callers(2, pcs[:])
-	frames := runtime.CallersFrames(pcs[:n])
+	var pcs [64]uintptr
 	loops := 0
-	for {
-		f, more := frames.Next()
-		switch {
-		case strings.HasSuffix(f.Function, ".mainLoopWithContext"):
-			loops++
-		case strings.HasSuffix(f.Function, ".threadRun"):
-			return loops > 1
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			f := runtime.FuncForPC(pc - 1)
+			if f == nil {
+				continue
+			}
+			switch name := f.Name(); {
+			case strings.HasSuffix(name, ".mainLoopWithContext"):
+				if loops++; loops > 1 {
+					return true
+				}
+			case strings.HasSuffix(name, ".threadRun"):
+				return false
+			}
 		}
-		if !more {
-			return loops > 1
+		if n < len(pcs) {
+			return false
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package lua_test
 
 import (
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -60,7 +61,11 @@ func TestHostileScripts(t *testing.T) {
 			b := luatest.New(script)
 			b.Limit = 20 * time.Second
 			b.Network.Serve = func(*luatest.Call) luatest.Reply { return luatest.Reply{} }
-			exit := run(t, b, lua.Options{Steps: 1_000_000})
+			steps := uint64(400_000)
+			if os.Getenv("AIRLIFT_SCALE") == "full" {
+				steps = 5_000_000
+			}
+			exit := run(t, b, lua.Options{Steps: steps})
 			runtime.ReadMemStats(&after)
 			if i := strings.Index(b.Text(), "internal error"); i >= 0 {
 				t.Errorf("our own code failed:\n%.2000s", b.Text()[i:])

@@ -17,7 +17,7 @@ func fn(name string, f glua.LGFunction) entryFn { return entryFn{name, f} }
 func (m *Machine) lib(name string, fns ...entryFn) *glua.LTable {
 	t, ok := m.l.G.Global.RawGetString(name).(*glua.LTable)
 	if !ok {
-		t = m.l.NewTable()
+		t = m.l.CreateTable(0, len(fns))
 		m.setGlobal(name, t)
 		m.loaded().RawSetString(name, t)
 	}
