@@ -37,7 +37,7 @@ func probe(p []byte) (superblock, bool) {
 
 // superblockIn decodes a block on its own.
 func superblockIn(block []byte) (superblock, bool) {
-	s := scanLog(block, nil)
+	s := scanLog(block)
 	m := &mdir{}
 	for _, at := range s.tags {
 		m.log, m.count = fold(m.log, m.count, record{at.tag, block[at.off : at.off+at.tag.dataLen()]})
@@ -137,7 +137,7 @@ func (in *inspector) block(pair *explain.Field, number uint32, name string) {
 		in.add(pair, explain.Field{Name: name, Meaning: err.Error(), Verdict: explain.Bad})
 		return
 	}
-	s := scanLog(block, nil)
+	s := scanLog(block)
 	at := fs.offset(number)
 	f := in.add(pair, explain.Field{Off: at, Len: int64(len(block)), Name: name, Value: fmt.Sprintf("block %d", number),
 		Meaning: fmt.Sprintf("%d whole commits in %d bytes", len(s.ends), s.off)})
@@ -157,7 +157,7 @@ func (in *inspector) block(pair *explain.Field, number uint32, name string) {
 	}
 	if s.off < uint32(len(block)) {
 		rest := explain.Field{Off: at + int64(s.off), Len: int64(len(block)) - int64(s.off), Name: "rest", Meaning: "erased: the next commit goes here"}
-		if !fs.appendable(block, &s) {
+		if !fs.appendable(block, s) {
 			rest.Verdict, rest.Meaning = explain.Warn, "not known to be erased: the next commit compacts the pair"
 		}
 		in.add(f, rest)

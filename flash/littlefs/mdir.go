@@ -22,6 +22,8 @@ type mdir struct {
 	erased bool
 	delta  gstate   // this pair's part of the global state
 	log    []record // what is live, in the order in which it was written
+
+	content []byte // of the block when it was decoded; see decoded
 }
 
 // record is a tag with its data.
@@ -173,21 +175,37 @@ func (fs *FS) fetch(p pair) (*mdir, error) {
 // decoded remembers what a block said, for as long as it holds the same bytes.
 // The flash stays the truth: fetch reads the block every time and compares.
 type decoded struct {
-	content []byte
+	content []byte // without the erased end
 	m       *mdir
+}
+
+// holds reports whether block is what d remembers.
+func (d *decoded) holds(block []byte) bool {
+	n := len(d.content)
+	return d.m != nil && bytes.Equal(d.content, block[:n]) && writtenLen(block[n:]) == 0
+}
+
+// writtenLen is the length of p without the erased bytes at its end.
+func writtenLen(p []byte) int {
+	for len(p) >= len(blank) && bytes.Equal(p[len(p)-len(blank):], blank[:]) {
+		p = p[:len(p)-len(blank)]
+	}
+	for len(p) > 0 && p[len(p)-1] == 0xFF {
+		p = p[:len(p)-1]
+	}
+	return len(p)
 }
 
 // decode reads the log in block, the first of pair p, and returns the state
 // after its last whole commit, or nil if there is none.
 func (fs *FS) decode(p pair, block []byte) *mdir {
 	known := &fs.known[p[0]%uint32(len(fs.known))]
-	if known.m == nil || !bytes.Equal(known.content, block) {
-		content := append([]byte(nil), block...)
-		m := fs.decodeLog(content)
+	if !known.holds(block) {
+		m := fs.decodeLog(block)
 		if m == nil {
 			return nil
 		}
-		*known = decoded{content, m}
+		*known = decoded{m.content, m}
 	}
 	if known.m.pair != p {
 		m := *known.m
@@ -197,10 +215,11 @@ func (fs *FS) decode(p pair, block []byte) *mdir {
 	return known.m
 }
 
-// decodeLog is decode without memory. It keeps block.
+// decodeLog is decode without memory.
 func (fs *FS) decodeLog(block []byte) *mdir {
-	s := scanLog(block, fs.tags[:0])
-	fs.tags = s.tags
+	fs.scan.reuse()
+	s := &fs.scan
+	s.read(block)
 	if s.off == 0 {
 		return nil
 	}
@@ -210,11 +229,13 @@ func (fs *FS) decodeLog(block []byte) *mdir {
 		fs.seed = crc(fs.seed, word[:])
 	}
 	m := &mdir{rev: binary.LittleEndian.Uint32(block), off: s.off, ptag: s.ptag, tail: nullPair}
-	m.erased = fs.appendable(block, &s)
+	m.erased = fs.appendable(block, s)
+	data := append([]byte(nil), block[:max(writtenLen(block), int(s.off))]...)
+	m.content = data[:writtenLen(data)]
 	m.log = make([]record, 0, min(len(s.tags), 64))
 	for _, at := range s.tags {
 		end := at.off + at.tag.dataLen()
-		r := record{at.tag, block[at.off:end:end]}
+		r := record{at.tag, data[at.off:end:end]}
 		switch {
 		case r.tag.kind() == kindTail:
 			m.tail, m.split = decodePair(r.data), r.tag.typ()&1 != 0
@@ -250,8 +271,16 @@ type scan struct {
 
 // scanLog reads a block commit by commit (SPEC.md, "Directories / Metadata
 // pairs"). It cannot fail: a log ends where it stops making sense.
-func scanLog(block []byte, tags []tagAt) scan {
-	s := scan{tags: tags}
+func scanLog(block []byte) *scan {
+	s := new(scan)
+	s.read(block)
+	return s
+}
+
+// reuse empties s and keeps its memory.
+func (s *scan) reuse() { *s = scan{tags: s.tags[:0], sums: s.sums[:0], ends: s.ends[:0]} }
+
+func (s *scan) read(block []byte) {
 	size := uint32(len(block))
 	whole := 0 // tags of whole commits
 	off, from := uint32(4), uint32(0)
@@ -292,7 +321,6 @@ func scanLog(block []byte, tags []tagAt) scan {
 		off += t.span()
 	}
 	s.tags = s.tags[:whole]
-	return s
 }
 
 // appendable reports whether the rest of the block is still erased. Disk

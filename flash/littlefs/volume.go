@@ -70,7 +70,7 @@ type FS struct {
 
 	meta    writer // commits, and blocks of files while they move
 	scratch []byte // a block; only valid until the next call
-	tags    []tagAt
+	scan    scan
 	known   [16]decoded // by block number modulo its length
 }
 
