@@ -169,7 +169,7 @@ func (a *app) flashLs(chip *chips.Chip, flashes []*flash.Device, root string) er
 				return fmt.Errorf("%s: %w", path.Join(m.Path, name), err)
 			}
 			full := path.Join("/", m.Path, name)
-			if name != "/" && name != "" && below(full, root) {
+			if name != "/" && name != "" && below(full, root) && !(info.IsDir() && below(root, full)) {
 				files = append(files, listed{full, info.IsDir(), info.Size(), m.Type})
 			}
 			return nil
@@ -231,8 +231,12 @@ func (a *app) flashCatCmd() *cobra.Command {
 
 // inImage tags an error about a file inside an image.
 func inImage(image string, err error) error {
+	var coded *exitError
 	code := exitBadInput
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.As(err, &coded):
+		return err
+	case errors.Is(err, fs.ErrNotExist):
 		code = exitFindings
 	}
 	return withCode(code, fmt.Errorf("%s: %w", image, err))
@@ -245,7 +249,10 @@ func (a *app) flashPutCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put FLASH PATH FILE",
 		Short: "Write a host file into a file system of a flash image",
-		Args:  operands("FLASH", "PATH", "FILE"),
+		Long: `Write a host file into a file system of a flash image, over a file of that name
+if there is one. Folders on the way to it are made. The image is changed in
+place unless --out is given; no program on the module takes part.`,
+		Args: operands("FLASH", "PATH", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if out == "" {
 				out = args[0]
@@ -292,6 +299,14 @@ func devicePath(name string) (string, error) {
 }
 
 func putFile(table *mount.Table, name string, data []byte) (err error) {
+	for _, m := range table.Mounts() {
+		if m.Type == "ram" && strings.HasPrefix(name, m.Path) {
+			return usagef("%s would be in RAM, not on the flash", name)
+		}
+	}
+	if err := table.MkdirAll(path.Dir(name), 0o777); err != nil {
+		return err
+	}
 	file, err := table.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0)
 	if err != nil {
 		return err

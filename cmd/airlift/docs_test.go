@@ -1,0 +1,209 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+var updateDocs = flag.Bool("update", false, "rewrite the flag lists in docs/CLI.md")
+
+// root of the repository, seen from this package.
+const repo = "../.."
+
+// commands returns every command that help shows, parents first.
+func commands() (all []*cobra.Command) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		all = append(all, c)
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() {
+				walk(sub)
+			}
+		}
+	}
+	walk((&app{out: io.Discard, err: io.Discard}).root())
+	return all
+}
+
+// usage is what docs/CLI.md has to say of a command, word for word.
+func usage(c *cobra.Command) string {
+	flags := c.LocalFlags()
+	flags.SortFlags = true
+	return "```text\n" + strings.TrimRight(c.UseLine()+"\n\n"+flags.FlagUsages(), "\n") + "\n```\n"
+}
+
+// TestCLIDoc compares docs/CLI.md with the commands: a section for each, with
+// the flags as --help shows them.
+func TestCLIDoc(t *testing.T) {
+	file := filepath.Join(repo, "docs", "CLI.md")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(text)
+	for _, c := range commands() {
+		heading := "\n## `" + c.CommandPath() + "`\n"
+		at := strings.Index(doc, heading)
+		if at < 0 {
+			t.Errorf("no section%s", heading)
+			continue
+		}
+		from := at + len(heading)
+		end := len(doc)
+		if i := strings.Index(doc[from:], "\n## "); i >= 0 {
+			end = from + i
+		}
+		open := strings.Index(doc[from:end], "```text\n")
+		shut := -1
+		if open >= 0 {
+			shut = strings.Index(doc[from+open+8:end], "```\n")
+		}
+		if shut < 0 {
+			t.Errorf("section %s has no ```text block with the usage", c.CommandPath())
+			continue
+		}
+		first, last := from+open, from+open+8+shut+4
+		switch {
+		case doc[first:last] == usage(c):
+		case *updateDocs:
+			doc = doc[:first] + usage(c) + doc[last:]
+		default:
+			t.Errorf("%s: the flags in docs/CLI.md are not those of --help (go test ./cmd/airlift -run CLIDoc -update):\n%s", c.CommandPath(), usage(c))
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^## `(airlift[^`]*)`$").FindAllStringSubmatch(doc, -1) {
+		if known(m[1]) == nil {
+			t.Errorf("section for %q, which is no command", m[1])
+		}
+	}
+	if *updateDocs && doc != string(text) {
+		if err := os.WriteFile(file, []byte(doc), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func known(path string) *cobra.Command {
+	for _, c := range commands() {
+		if c.CommandPath() == path {
+			return c
+		}
+	}
+	return nil
+}
+
+// documents are the texts for people.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(repo, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob(filepath.Join(repo, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := map[string]string{}
+	for _, name := range append(names, more...) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs[name] = string(text)
+	}
+	if len(docs) < 10 {
+		t.Fatalf("only %d documents found", len(docs))
+	}
+	return docs
+}
+
+// TestDocExamples finds the command lines in all documents and checks that
+// verbs and flags exist, so that an example cannot outlive what it shows.
+func TestDocExamples(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^(?:\$ )?(?:airlift|go run \./cmd/airlift)((?: [^\n]*)?)$`)
+	block := regexp.MustCompile("(?s)```[a-z]*\n(.*?)```")
+	seen := 0
+	for name, text := range documents(t) {
+		for _, b := range block.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(b[1], "[flags]") {
+				continue // TestCLIDoc has those
+			}
+			for _, m := range line.FindAllStringSubmatch(b[1], -1) {
+				seen++
+				if err := checkExample(strings.Fields(m[1])); err != "" {
+					t.Errorf("%s: airlift%s: %s", name, m[1], err)
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d examples found", seen)
+	}
+}
+
+// checkExample says what is wrong with a command line.
+func checkExample(words []string) string {
+	root := (&app{out: io.Discard, err: io.Discard}).root()
+	c, _, err := root.Find(words)
+	if err != nil {
+		return err.Error()
+	}
+	if c == root && len(words) > 0 && !strings.HasPrefix(words[0], "-") {
+		return "no such verb"
+	}
+	flags := pflag.NewFlagSet("all", pflag.ContinueOnError)
+	flags.AddFlagSet(c.LocalFlags())
+	flags.AddFlagSet(c.InheritedFlags())
+	for _, w := range words {
+		switch {
+		case w == "|" || w == ">" || w == "2>" || w == "#":
+			return ""
+		case strings.HasPrefix(w, "--"):
+			name, _, _ := strings.Cut(w[2:], "=")
+			if name != "help" && flags.Lookup(name) == nil {
+				return "no flag " + w
+			}
+		case len(w) == 2 && w[0] == '-' && flags.ShorthandLookup(w[1:]) == nil && w != "-h":
+			return "no flag " + w
+		}
+	}
+	return ""
+}
+
+// TestDocLinks follows every link to a file of the repository.
+func TestDocLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	for name, text := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(m[1]))); err != nil {
+				t.Errorf("%s: link to %s: %v", name, m[1], err)
+			}
+		}
+	}
+}
+
+// TestReadmesAgree: both READMEs name the same commands and link to the same
+// documents.
+func TestReadmesAgree(t *testing.T) {
+	docs := documents(t)
+	en, zh := docs[filepath.Join(repo, "README.md")], docs[filepath.Join(repo, "README.zh-CN.md")]
+	for _, pattern := range []string{`\]\((docs/[^)]*|[A-Z]+\.md)\)`, "(?m)^(?:airlift|go) [^\n]*$", "`(airlift [a-z]+)"} {
+		a, b := regexp.MustCompile(pattern).FindAllString(en, -1), regexp.MustCompile(pattern).FindAllString(zh, -1)
+		if strings.Join(a, "\n") != strings.Join(b, "\n") || len(a) == 0 {
+			t.Errorf("%s:\nREADME.md       %q\nREADME.zh-CN.md %q", pattern, a, b)
+		}
+	}
+	for _, c := range commands() {
+		if c.HasParent() && !strings.Contains(en, "`"+c.CommandPath()) && !strings.Contains(en, c.Name()) {
+			t.Errorf("README.md does not name %s", c.CommandPath())
+		}
+	}
+}
