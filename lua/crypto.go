@@ -64,7 +64,6 @@ func (m *Machine) openCrypto() {
 		}),
 		fn("crc32", m.cryptoCrc32),
 		fn("crc8", m.cryptoCrc8),
-		fn("crc7", m.cryptoCrc7),
 		fn("checksum", m.cryptoChecksum),
 		fn("base64_encode", func(l *glua.LState) int {
 			return pushStr(l, base64.StdEncoding.EncodeToString([]byte(m.str(l, 1))))
@@ -81,7 +80,7 @@ func (m *Machine) openCrypto() {
 			return pushStr(l, string(b))
 		}),
 	)
-	for _, name := range []string{"cipher_encrypt", "cipher_decrypt", "cipher_list", "cipher_suites", "totp",
+	for _, name := range []string{"cipher_encrypt", "cipher_decrypt", "cipher_list", "cipher_suites", "totp", "crc7",
 		"pk_sign", "pk_verify", "pk_generate", "pk_type", "crc_file"} {
 		m.fill(t, fn(name, m.refuse("crypto."+name)))
 	}
@@ -194,15 +193,6 @@ func (m *Machine) cryptoCrc8(l *glua.LState) int {
 		crc = reverseBits(crc, 8)
 	}
 	return pushInt(l, int64(crc))
-}
-
-// cryptoCrc7 is the CRC of SD cards: a polynomial of seven bits, given in the
-// upper bits of a byte by scripts (0xE5 is masked to seven).
-func (m *Machine) cryptoCrc7(l *glua.LState) int {
-	data := m.str(l, 1)
-	m.charge(len(data) / 4)
-	poly := uint64(m.optInt(l, 2, 0xE5)) & 127
-	return pushInt(l, int64(crcBits(data, 7, poly, uint64(m.optInt(l, 3, 0))&127, false)))
 }
 
 func (m *Machine) cryptoChecksum(l *glua.LState) int {

@@ -71,6 +71,8 @@ func (m *Machine) openGpio() {
 		fn("pulse", m.refuse("gpio.pulse")),
 		fn("count", m.refuse("gpio.count")),
 	)
-	constants(t, "LOW", 0, "HIGH", 1, "OUTPUT", 0, "INPUT", 1, "PULLUP", 1, "PULLDOWN", 2,
+	// Scripts only hand these numbers back; but for OUTPUT, LOW and HIGH their
+	// values are ours.
+	constants(t, "LOW", 0, "HIGH", 1, "OUTPUT", 0, "PULLUP", 1, "PULLDOWN", 2,
 		"RISING", 0, "FALLING", 1, "BOTH", 2, "HIGH_IRQ", 3, "LOW_IRQ", 4)
 }

@@ -99,7 +99,7 @@ func (m *Machine) openIo() {
 			return 5
 		}),
 	)
-	constants(t, "FILE", 0, "DIR", 1, "SEEK_SET", 0, "SEEK_CUR", 1, "SEEK_END", 2)
+	constants(t, "FILE", 0, "DIR", 1)
 }
 
 // boolCode pushes success and C's 0 or -1.

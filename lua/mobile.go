@@ -3,7 +3,8 @@ package lua
 import glua "github.com/yuin/gopher-lua"
 
 // openMobile installs mobile.* on firmware with a cellular radio
-// (luatos-runtime.md 9.7).
+// (luatos-runtime.md 9.7). There is no radio: signal values are those of a good
+// cell and never change, SIM data is missing.
 func (m *Machine) openMobile() {
 	if !m.fw.Mobile {
 		return

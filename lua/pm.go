@@ -35,6 +35,8 @@ func (m *Machine) openPm() {
 		fn("force", m.refuse("pm.force")),
 		fn("dtimerStart", m.refuse("pm.dtimerStart")),
 	)
+	// NONE to HIB are the firmware's. Scripts only hand the others back: their
+	// values are ours.
 	constants(t, "NONE", 0, "IDLE", 1, "LIGHT", 2, "DEEP", 3, "HIB", 4,
 		"USB", 0, "GPS", 1, "GPS_ANT", 2, "CAMERA", 3, "DAC_EN_PIN", 4, "PWK_MODE", 5, "WORK_MODE", 6)
 }

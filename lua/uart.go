@@ -59,5 +59,6 @@ func (m *Machine) openUart() {
 		fn("rx", m.refuse("uart.rx")),
 		fn("tx", m.refuse("uart.tx")),
 	)
+	// Scripts only hand these numbers back: their values are ours.
 	constants(t, "Odd", 1, "ODD", 1, "Even", 2, "EVEN", 2, "None", 0, "NONE", 0, "LSB", 1, "MSB", 2, "VUART_0", 32)
 }

@@ -8,10 +8,13 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
-// joinTime is how long wlan.connect takes until there is an address.
+// joinTime is how long wlan.connect takes until there is an address: an
+// assumption.
 const joinTime = 2 * time.Second
 
 // openWlan installs wlan.* on firmware that has it (luatos-runtime.md 9.7).
+// There is no radio: whether the module is online is up to the board's network,
+// and the signal is always the same.
 func (m *Machine) openWlan() {
 	if !m.fw.Wlan {
 		return
@@ -58,5 +61,6 @@ func (m *Machine) openWlan() {
 		fn("createAP", m.refuse("wlan.createAP")),
 		fn("smartconfig", m.refuse("wlan.smartconfig")),
 	)
+	// Scripts only hand these numbers back: their values are ours.
 	constants(t, "NONE", 0, "STATION", 1, "AP", 2, "STATIONAP", 3, "STOP", 0, "ESPTOUCH", 0, "AIRKISS", 1)
 }
