@@ -295,15 +295,20 @@ func devicePath(name string) (string, error) {
 			return "", usagef("%q: a name in the device must not contain NUL or a backslash", name)
 		}
 	}
-	return path.Join("/", name), nil
-}
-
-func putFile(table *mount.Table, name string, data []byte) (err error) {
-	for _, m := range table.Mounts() {
-		if m.Type == "ram" && strings.HasPrefix(name, m.Path) {
-			return usagef("%s would be in RAM, not on the flash", name)
+	name = path.Join("/", name)
+	for _, prefix := range notOnFlash {
+		if strings.HasPrefix(name, prefix) {
+			return "", usagef("%s is not on the flash: the firmware mounts something else at %s", name, prefix)
 		}
 	}
+	return name, nil
+}
+
+// notOnFlash are the mounts of LuatOS that hide what a file system on flash
+// has under the same name: the RAM disk and the built-in libraries.
+var notOnFlash = []string{"/ram/", "/lua/"}
+
+func putFile(table *mount.Table, name string, data []byte) (err error) {
 	if err := table.MkdirAll(path.Dir(name), 0o777); err != nil {
 		return err
 	}
