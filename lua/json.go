@@ -229,6 +229,7 @@ type jsonDecoder struct {
 	at int
 }
 
+//lint:ignore ST1005 the text is the firmware's, scripts see it
 func (d *jsonDecoder) wrong(want string) error {
 	got := "the end"
 	if d.at < len(d.s) {
@@ -237,6 +238,7 @@ func (d *jsonDecoder) wrong(want string) error {
 	return fmt.Errorf("Expected %s but found %s at character %d", want, got, d.at+1)
 }
 
+//lint:ignore ST1005 the text is the firmware's, scripts see it
 var errJSONDeep = errors.New("Found too many nested data structures (1001)")
 
 func (d *jsonDecoder) document() (glua.LValue, error) {

@@ -47,10 +47,6 @@ func (m *Machine) loaded() *glua.LTable {
 // The argument helpers below check like Lua 5.3 and convert numbers in one
 // place, so that libraries do not depend on how the core keeps them.
 
-func (m *Machine) argError(l *glua.LState, n int, msg string) {
-	l.ArgError(n, msg)
-}
-
 func (m *Machine) typeError(l *glua.LState, n int, want string) {
 	got := "no value"
 	if n <= l.GetTop() {
