@@ -229,12 +229,13 @@ type jsonDecoder struct {
 	at int
 }
 
-//lint:ignore ST1005 the text is the firmware's, scripts see it
 func (d *jsonDecoder) wrong(want string) error {
 	got := "the end"
 	if d.at < len(d.s) {
 		got = strconv.QuoteRune(rune(d.s[d.at]))
 	}
+	//lint:ignore ST1005 the text is the firmware's, scripts see it
+	//lint:ignore ST1005 the text is the firmware's, scripts see it
 	return fmt.Errorf("Expected %s but found %s at character %d", want, got, d.at+1)
 }
 
