@@ -194,7 +194,7 @@ func (fs *FS) compact(m *mdir, log []record, count uint32) (n *mdir, moved bool,
 	n.rev++
 	if tired && !m.pair.overlaps(rootPair) {
 		moved = true
-		if tired, err = fs.replaceHalf(n, tired); err != nil {
+		if err = fs.replaceHalf(n, true); err != nil {
 			return nil, false, err
 		}
 	}
@@ -210,7 +210,7 @@ func (fs *FS) compact(m *mdir, log []record, count uint32) (n *mdir, moved bool,
 		if n.pair.overlaps(rootPair) {
 			return nil, false, ErrNoSpace // the superblock cannot move: the volume is frozen
 		}
-		if tired, err = fs.replaceHalf(n, false); err != nil {
+		if err = fs.replaceHalf(n, false); err != nil {
 			return nil, false, err
 		}
 	}
@@ -224,16 +224,16 @@ func (fs *FS) tired(m *mdir) bool {
 
 // replaceHalf gives n another block to be compacted to. Wear-levelling is no
 // reason to fail on a full volume.
-func (fs *FS) replaceHalf(n *mdir, tired bool) (bool, error) {
+func (fs *FS) replaceHalf(n *mdir, tired bool) error {
 	fs.meta.drop()
 	block, err := fs.alloc()
 	switch {
 	case err == nil:
 		n.pair[1] = block
 	case !tired || !errors.Is(err, ErrNoSpace):
-		return false, err
+		return err
 	}
-	return false, nil
+	return nil
 }
 
 // writeCompacted erases the second block of n, writes it and makes it the

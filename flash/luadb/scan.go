@@ -1,10 +1,10 @@
 package luadb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"airlift/flash/explain"
 )
@@ -235,7 +235,7 @@ func (l *layout) rejectStart(src source) {
 	switch {
 	case n == 0:
 		fe.Got = "no data"
-	case strings.Trim(string(first), "\xFF") == "":
+	case len(bytes.Trim(first, "\xFF")) == 0:
 		fe.Hint = "erased flash: no script image was ever written here"
 	}
 	l.reject(DeviceBad, fe)
