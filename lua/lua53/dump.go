@@ -36,6 +36,9 @@ const (
 	maxShort    = 40
 )
 
+// noSource is the chunk name of stripped functions.
+const noSource = "=?"
+
 type dumper struct {
 	b      []byte
 	lay    Layout
@@ -53,7 +56,7 @@ func (p *Proto) Dump(lay Layout, strip bool) ([]byte, error) {
 	d.integer(luacInt)
 	d.number(luacNum)
 	d.b = append(d.b, byte(len(p.Upvals)))
-	d.function(p, "")
+	d.function(p, noSource)
 	return d.b, d.failed
 }
 
@@ -99,7 +102,7 @@ func (d *dumper) str(s string, absent bool) {
 }
 
 func (d *dumper) function(p *Proto, parent string) {
-	d.str(p.Source, d.strip || p.Source == parent)
+	d.str(p.Source, d.strip || p.Source == parent || p.Source == noSource)
 	d.int32(p.LineDefined)
 	d.int32(p.LastLine)
 	d.b = append(d.b, byte(p.NumParams), byte(b2i(p.IsVararg)), byte(p.MaxStack))
@@ -236,7 +239,7 @@ func Undump(b []byte, name string, bits int) (*Proto, error) {
 			u.fail(msgWidth)
 		}
 		u.byte() // upvalues of the main function; the function says it again
-		p = u.function("", bits == 32)
+		p = u.function(noSource, bits == 32)
 	})
 	if err != nil {
 		return nil, err

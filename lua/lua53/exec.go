@@ -137,6 +137,10 @@ reload:
 		case opNewTable:
 			ci.pc = pc
 			*ra = vm.newTable(argB(i), argC(i))
+			if vm.gcDue {
+				vm.autoCollect(ci.base + argA(i) + 1)
+				goto reload
+			}
 		case opSelf:
 			t := *(*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
 			kc := operand(base, k, i>>14&0x1ff)
@@ -330,6 +334,13 @@ reload:
 			ci.pc = pc
 			if vm.concat(th, ci, i, argC(i)) {
 				return
+			}
+			if vm.gcDue && vm.cur == th && th.ci == ci {
+				top := argB(i)
+				if a := argA(i); a >= top {
+					top = a + 1
+				}
+				vm.autoCollect(ci.base + top)
 			}
 			goto reload
 		case opJmp:
@@ -638,6 +649,10 @@ reload:
 		case opClosure:
 			ci.pc = pc
 			*ra = vm.closure(th, ci, p.Protos[i>>14])
+			if vm.gcDue {
+				vm.autoCollect(ci.base + argA(i) + 1)
+				goto reload
+			}
 			continue
 		case opVararg:
 			n := int(i>>23) - 1

@@ -49,6 +49,7 @@ func (vm *VM) full(n int64) {
 	w.drain(false)
 	vm.mem = w.bytes + n
 	vm.setMark(w.bytes)
+	vm.gcDue = !vm.gcStop
 	if l := vm.opts.MemoryLimit; l > 0 && vm.mem > l {
 		vm.mem -= n
 		vm.memNext = max(vm.memNext, vm.mem+1024)
@@ -69,6 +70,19 @@ func (vm *VM) resetMemory() {
 	if l := vm.opts.MemoryLimit; l > 0 && l < vm.memNext {
 		vm.memNext = l
 	}
+}
+
+// autoCollect is Collect where the loop allocates, if it is due.
+// Registers from top up are free at that instruction.
+func (vm *VM) autoCollect(top int) {
+	vm.gcDue = false
+	if vm.inGC {
+		return
+	}
+	vm.cur.top = top
+	vm.gcTop = top
+	defer func() { vm.gcTop = 0 }()
+	vm.Collect()
 }
 
 // Collect is a full collection: it clears weak tables and runs finalizers.
@@ -92,11 +106,32 @@ func (vm *VM) Collect() {
 	vm.mem = w.bytes
 	vm.setMark(w.bytes)
 	vm.inGC = false
-	for i := len(dead) - 1; i >= 0; i-- {
-		v := mkTable(dead[i])
-		if mm := vm.metaOf(&v, "__gc"); mm.isFunc() {
-			vm.call(vm.cur, mm, 0, v)
+	vm.gcTop = 0
+	vm.pending = append(dead, vm.pending...)
+	for len(vm.pending) > 0 {
+		n := len(vm.pending) - 1
+		v := mkTable(vm.pending[n])
+		vm.pending = vm.pending[:n]
+		vm.runFinalizer(v)
+	}
+}
+
+// runFinalizer calls __gc. Its error is raised where the collection happened,
+// as Lua 5.3 does; what else waits is called by the next collection.
+func (vm *VM) runFinalizer(v Value) {
+	mm := vm.metaOf(&v, "__gc")
+	if !mm.isFunc() {
+		return
+	}
+	if th := vm.cur; th.ci.kind == fLua {
+		th.top = max(th.top, th.ci.base+th.ci.cl.p.MaxStack)
+	}
+	if ok, e := vm.tryCall(vm.cur, mm, v); !ok {
+		msg := "no message"
+		if e.isString() {
+			msg = e.str()
 		}
+		vm.throwValue(mkString("error in __gc metamethod (" + msg + ")"))
 	}
 }
 
@@ -156,6 +191,9 @@ func (w *walk) roots() {
 		}
 	}
 	w.mark(vm.hook)
+	for _, t := range vm.pending {
+		w.mark(mkTable(t))
+	}
 	for i := 1; i <= vm.l.GetTop(); i++ {
 		w.mark(fromL(vm.l.Get(i)))
 	}
@@ -306,7 +344,7 @@ func (w *walk) function(f *glua.LFunction) {
 func (w *walk) thread(th *Thread) {
 	w.bytes += w.vm.sizes.thread + int64(len(th.stack)-firstStack)*w.vm.sizes.slot
 	top := th.top
-	if f := th.ci; f.kind == fLua {
+	if f := th.ci; f.kind == fLua && (th != w.vm.cur || w.vm.gcTop == 0) {
 		top = max(top, f.base+f.cl.p.MaxStack)
 	}
 	if th.status == coDead {

@@ -279,7 +279,7 @@ func (g *gen) leaveBlock(line int, function bool) {
 		g.closeAt(g.emitCloseJump(line), bl.nact)
 	}
 	if bl.loop {
-		g.defineLabel("break", line, bl, len(f.act) >= 0)
+		g.defineLabel("break", line, bl, true)
 	}
 	g.dropLocals(bl.nact)
 	f.free = bl.nact
@@ -293,6 +293,7 @@ func (g *gen) leaveBlock(line int, function bool) {
 			gt.nact = bl.nact
 		}
 	}
+	g.jumpBack(f.bl)
 	if function && len(f.gotos) > 0 {
 		g.undefinedGoto(f.gotos[0])
 	}
@@ -777,18 +778,35 @@ func (g *gen) addGoto(name string, line int) {
 
 func (g *gen) gotoStmt(s *sGoto) {
 	f := g.f
-	for i := len(f.labels) - 1; i >= 0; i-- {
-		lb := f.labels[i]
-		if lb.name == s.name {
-			pc := g.jump(s.line)
-			if len(f.act) > lb.nact {
-				g.closeAt(pc, lb.nact)
+	g.addGoto(s.name, s.line)
+	g.jumpBack(f.bl)
+}
+
+// jumpBack resolves the open gotos of a block that its labels, which are
+// behind us, are meant by.
+func (g *gen) jumpBack(bl *blockScope) {
+	f := g.f
+	if bl == nil {
+		return
+	}
+	rest := f.gotos[:bl.gotos]
+	for _, gt := range f.gotos[bl.gotos:] {
+		found := false
+		for _, lb := range f.labels[bl.labels:] {
+			if lb.name == gt.name {
+				if gt.nact > lb.nact {
+					g.closeAt(gt.pc, lb.nact)
+				}
+				g.patch(gt.pc, lb.pc)
+				found = true
+				break
 			}
-			g.patch(pc, lb.pc)
-			return
+		}
+		if !found {
+			rest = append(rest, gt)
 		}
 	}
-	g.addGoto(s.name, s.line)
+	f.gotos = rest
 }
 
 func (g *gen) labelStmt(s *sLabel) {

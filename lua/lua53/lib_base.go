@@ -316,7 +316,11 @@ func baseToNumber(a Args) int {
 func parseBase(s string, base int64) (int64, bool) {
 	s = strings.Trim(s, spaces)
 	neg := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(s, "-")
+	if neg {
+		s = s[1:]
+	} else {
+		s = strings.TrimPrefix(s, "+")
+	}
 	if s == "" {
 		return 0, false
 	}

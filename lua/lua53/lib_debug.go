@@ -143,9 +143,6 @@ func (vm *VM) sourceInfo(t *glua.LTable, p *Proto) {
 	first, last := -1, -1
 	if p != nil {
 		src, short, what = p.Source, p.source(), "Lua"
-		if src == "" {
-			src = "=?"
-		}
 		first, last = p.LineDefined, p.LastLine
 		if first == 0 {
 			what = "main"

@@ -84,6 +84,7 @@ func mathFmod(a Args) int {
 }
 
 func mathMax(a Args) int {
+	a.someNumber()
 	m := a.Num(0)
 	for i := 1; i < a.n; i++ {
 		if v := a.Num(i); ltNum(&m, &v) {
@@ -93,7 +94,15 @@ func mathMax(a Args) int {
 	return a.ret(m)
 }
 
+// someNumber checks that there is an argument.
+func (a Args) someNumber() {
+	if a.n < 1 {
+		a.ArgError(0, "value expected")
+	}
+}
+
 func mathMin(a Args) int {
+	a.someNumber()
 	m := a.Num(0)
 	for i := 1; i < a.n; i++ {
 		if v := a.Num(i); ltNum(&v, &m) {
@@ -106,7 +115,7 @@ func mathMin(a Args) int {
 func mathModf(a Args) int {
 	v := a.at(0)
 	if v.isInt() {
-		a.push(mkFloat(a.t.vm.round(float64(v.i()))))
+		a.push(v)
 		a.push(mkFloat(0))
 		return 2
 	}

@@ -275,7 +275,7 @@ func strPackSize(a Args) int {
 	for p.pos < len(p.fmt) {
 		o := p.next(total)
 		if o.kind == pkString || o.kind == pkZstr {
-			a.ArgError(0, "variable-size format in packsize")
+			a.ArgError(0, "variable-length format")
 		}
 		size := o.size + o.pad
 		if o.kind == pkNop || o.kind == pkAlign {

@@ -465,21 +465,18 @@ func strGsub(a Args) int {
 	}
 	var b []byte
 	at, n := 0, int64(0)
-	copied := 0
+	copied, last := 0, -1
 	for n < maxN {
 		m.level = 0
 		e := m.match(at, 0)
-		if e >= 0 {
+		if e >= 0 && e != last {
 			n++
 			b = append(b, s[copied:at]...)
 			b = m.replacement(a, b, repl, text, at, e)
-			copied = e
+			copied, at, last = e, e, e
 			if len(b) > maxString {
 				vm.noMemory()
 			}
-		}
-		if e >= 0 && e > at {
-			at = e
 		} else if at < len(s) {
 			at++
 		} else {

@@ -114,7 +114,7 @@ func utf8Offset(a Args) int {
 	s := a.Str(0)
 	n := a.Int(1)
 	def := int64(1)
-	if n <= 0 {
+	if n < 0 {
 		def = int64(len(s)) + 1
 	}
 	i := utf8Pos(a.OptInt(2, def), len(s)) - 1

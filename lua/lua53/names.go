@@ -40,9 +40,6 @@ func ChunkID(source string) string {
 }
 
 func (p *Proto) source() string {
-	if p.Source == "" {
-		return "?"
-	}
 	return ChunkID(p.Source)
 }
 

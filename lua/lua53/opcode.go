@@ -107,7 +107,7 @@ func intToFB(x int) int {
 
 // Proto is a compiled function.
 type Proto struct {
-	Source      string // chunk name with its '@' or '='; "" if stripped
+	Source      string // chunk name with its '@' or '='
 	LineDefined int
 	LastLine    int
 	NumParams   int

@@ -392,7 +392,12 @@ func (vm *VM) setList(th *Thread, a, n int, from int64) {
 	t.trim()
 }
 
+// closure makes a function value, or takes the last one made if it has the
+// same upvalues.
 func (vm *VM) closure(th *Thread, ci *frame, p *Proto) Value {
+	if c := p.cache; c != nil && c.vm == vm && th.sameUpvals(ci, p, c) {
+		return mkClosure(c)
+	}
 	c := vm.newClosure(p)
 	for i := range p.Upvals {
 		d := &p.Upvals[i]
@@ -402,7 +407,22 @@ func (vm *VM) closure(th *Thread, ci *frame, p *Proto) Value {
 			c.up[i] = ci.cl.up[d.Index]
 		}
 	}
+	p.cache = c
 	return mkClosure(c)
+}
+
+func (th *Thread) sameUpvals(ci *frame, p *Proto, c *Closure) bool {
+	for i := range p.Upvals {
+		d := &p.Upvals[i]
+		if d.InStack {
+			if c.up[i].v != &th.stack[ci.base+d.Index] {
+				return false
+			}
+		} else if c.up[i] != ci.cl.up[d.Index] {
+			return false
+		}
+	}
+	return true
 }
 
 // varargs copies the extra arguments of a frame to register a, all if n < 0.

@@ -58,6 +58,9 @@ type VM struct {
 	memNext int64 // when to walk again
 	inGC    bool
 	gcStop  bool
+	gcDue   bool
+	gcTop   int            // first free register while the loop collects
+	pending []*glua.LTable // finalizers to call
 	finals  []*glua.LTable // tables with __gc, oldest first
 
 	handled   *glua.ApiError // the error that an xpcall handler has seen
@@ -349,7 +352,7 @@ func hasByte(s string, c byte) bool {
 
 // NewFunction makes a main function: its first upvalue is the globals.
 func (vm *VM) NewFunction(p *Proto) *glua.LFunction {
-	c := vm.newClosure(p)
+	c := vm.newClosure(p.private())
 	for i := range c.up {
 		c.up[i] = newUpVal(Nil)
 	}
@@ -357,6 +360,18 @@ func (vm *VM) NewFunction(p *Proto) *glua.LFunction {
 		c.up[0].closed = vm.globals()
 	}
 	return &c.LFunction
+}
+
+// private copies the functions of a prototype, not their code: a prototype may
+// be shared by several VMs, what the VM notes in it must not be.
+func (p *Proto) private() *Proto {
+	q := *p
+	q.cache = nil
+	q.Protos = make([]*Proto, len(p.Protos))
+	for i := range p.Protos {
+		q.Protos[i] = p.Protos[i].private()
+	}
+	return &q
 }
 
 func newUpVal(v Value) *UpVal {
