@@ -1,0 +1,538 @@
+package lua53
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// OpenString installs string and the metatable of strings.
+func (vm *VM) OpenString() {
+	t := vm.Register("string", []NativeEntry{
+		{"byte", strByte}, {"char", strChar}, {"dump", strDump}, {"find", strFind}, {"format", strFormat},
+		{"gmatch", strGmatch}, {"gsub", strGsub}, {"len", strLen}, {"lower", strLower}, {"match", strMatch},
+		{"rep", strRep}, {"reverse", strReverse}, {"sub", strSub}, {"upper", strUpper},
+		{"pack", strPack}, {"packsize", strPackSize}, {"unpack", strUnpack},
+	})
+	mt := &glua.LTable{Metatable: glua.LNil}
+	vm.setField(mt, "__index", mkTable(t))
+	vm.SetTypeMetatable(glua.LTString, mt)
+}
+
+// SetTypeMetatable sets the metatable of a basic type, for scripts and for
+// libraries.
+func (vm *VM) SetTypeMetatable(typ glua.LValueType, mt *glua.LTable) {
+	var sample glua.LValue
+	switch typ {
+	case glua.LTString:
+		sample = glua.LString("")
+	case glua.LTNumber:
+		sample = glua.LNumber(0)
+	case glua.LTBool:
+		sample = glua.LTrue
+	case glua.LTNil:
+		sample = glua.LNil
+	case glua.LTFunction:
+		sample = &vm.tostrFn.LFunction
+	case glua.LTThread:
+		sample = &vm.main.LState
+	default:
+		return
+	}
+	if mt == nil {
+		vm.typeMeta[typ] = nil
+		vm.l.SetMetatable(sample, glua.LNil)
+		return
+	}
+	vm.typeMeta[typ] = asTable(mt)
+	vm.l.SetMetatable(sample, mt)
+}
+
+// posRelative turns a position that may count from the end into one that
+// counts from 1.
+func posRelative(pos int64, n int) int64 {
+	switch {
+	case pos >= 0:
+		return pos
+	case -pos > int64(n) || pos == math.MinInt64:
+		return 0
+	}
+	return int64(n) + pos + 1
+}
+
+func strLen(a Args) int {
+	return a.ret(mkInt(int64(len(a.Str(0)))))
+}
+
+func strSub(a Args) int {
+	s := a.Str(0)
+	i := posRelative(a.Int(1), len(s))
+	j := posRelative(a.OptInt(2, -1), len(s))
+	if i < 1 {
+		i = 1
+	}
+	if j > int64(len(s)) {
+		j = int64(len(s))
+	}
+	if i > j {
+		return a.ret(emptyString)
+	}
+	if i == 1 && j == int64(len(s)) {
+		return a.ret(mkStringOf(a, 0, s))
+	}
+	return a.ret(a.t.vm.substring(s, int(i-1), int(j)))
+}
+
+func strReverse(a Args) int {
+	s := a.Str(0)
+	b := make([]byte, len(s))
+	for i := 0; i < len(s); i++ {
+		b[len(s)-1-i] = s[i]
+	}
+	a.PushString(string(b))
+	return 1
+}
+
+func mapBytes(a Args, f func(c byte) byte) int {
+	s := a.Str(0)
+	b := []byte(s)
+	for i, c := range b {
+		b[i] = f(c)
+	}
+	a.PushString(string(b))
+	return 1
+}
+
+func strLower(a Args) int {
+	return mapBytes(a, func(c byte) byte {
+		if c >= 'A' && c <= 'Z' {
+			return c | 0x20
+		}
+		return c
+	})
+}
+
+func strUpper(a Args) int {
+	return mapBytes(a, func(c byte) byte {
+		if c >= 'a' && c <= 'z' {
+			return c &^ 0x20
+		}
+		return c
+	})
+}
+
+func strRep(a Args) int {
+	s, n, sep := a.Str(0), a.Int(1), a.OptStr(2, "")
+	if n <= 0 {
+		return a.ret(emptyString)
+	}
+	one := int64(len(s) + len(sep))
+	if one > 0 && one > (math.MaxInt32-1)/n && one*n > maxString || one < 0 {
+		a.Error("resulting string too large")
+	}
+	if one == 0 {
+		return a.ret(emptyString)
+	}
+	if n > math.MaxInt32 {
+		a.Error("resulting string too large")
+	}
+	a.t.vm.allocString(int(one * n))
+	a.t.vm.Charge(int(one*n) / 64)
+	if sep == "" {
+		return a.ret(mkString(strings.Repeat(s, int(n))))
+	}
+	return a.ret(mkString(strings.Repeat(s+sep, int(n-1)) + s))
+}
+
+func strByte(a Args) int {
+	s := a.Str(0)
+	i := posRelative(a.OptInt(1, 1), len(s))
+	j := posRelative(a.OptInt(2, i), len(s))
+	if i < 1 {
+		i = 1
+	}
+	if j > int64(len(s)) {
+		j = int64(len(s))
+	}
+	if i > j {
+		return 0
+	}
+	n := int(j - i + 1)
+	if n >= a.t.vm.opts.MaxStack-a.t.top {
+		a.Error("string slice too long")
+	}
+	for k := 0; k < n; k++ {
+		a.push(mkInt(int64(s[int(i)-1+k])))
+	}
+	return n
+}
+
+func strChar(a Args) int {
+	if a.n == 1 {
+		if v := a.at(0); v.isInt() && v.n <= 255 {
+			return a.ret(byteStrings[v.n])
+		}
+	}
+	b := make([]byte, a.n)
+	for i := range b {
+		c := a.Int(i)
+		if c < 0 || c > 255 {
+			a.ArgError(i, "value out of range")
+		}
+		b[i] = byte(c)
+	}
+	a.PushString(string(b))
+	return 1
+}
+
+func strDump(a Args) int {
+	v := a.Func(0)
+	c := ours(v.fn())
+	if c == nil || c.p == nil {
+		a.Error("unable to dump given function")
+	}
+	layout := LayoutPC
+	if a.t.vm.narrow {
+		layout = Layout32
+	}
+	b, err := c.p.Dump(layout, a.Bool(1))
+	if err != nil {
+		a.Error("%s", err.Error())
+	}
+	a.PushString(string(b))
+	return 1
+}
+
+// spec is one conversion of format.
+type spec struct {
+	minus, plus, space, alt, zero bool
+	width, prec                   int // prec is -1 if not given
+	conv                          byte
+}
+
+func strFormat(a Args) int {
+	vm := a.t.vm
+	f := a.Str(0)
+	var b []byte
+	arg := 0
+	for i := 0; i < len(f); i++ {
+		if f[i] != '%' {
+			b = append(b, f[i])
+			continue
+		}
+		i++
+		if i < len(f) && f[i] == '%' {
+			b = append(b, '%')
+			continue
+		}
+		sp, next := a.parseSpec(f, i)
+		i = next
+		arg++
+		b = a.formatOne(b, sp, arg)
+		if len(b) > maxString {
+			vm.noMemory()
+		}
+	}
+	a.PushString(string(b))
+	return 1
+}
+
+func (a Args) parseSpec(f string, i int) (spec, int) {
+	sp := spec{prec: -1}
+	start := i
+	for ; i < len(f) && strings.IndexByte("-+ #0", f[i]) >= 0; i++ {
+		switch f[i] {
+		case '-':
+			sp.minus = true
+		case '+':
+			sp.plus = true
+		case ' ':
+			sp.space = true
+		case '#':
+			sp.alt = true
+		case '0':
+			sp.zero = true
+		}
+	}
+	if i-start >= 6 {
+		a.Error("invalid format (repeated flags)")
+	}
+	for k := 0; k < 2 && i < len(f) && isDigit(f[i]); k++ {
+		sp.width = sp.width*10 + int(f[i]-'0')
+		i++
+	}
+	if i < len(f) && f[i] == '.' {
+		i++
+		sp.prec = 0
+		for k := 0; k < 2 && i < len(f) && isDigit(f[i]); k++ {
+			sp.prec = sp.prec*10 + int(f[i]-'0')
+			i++
+		}
+	}
+	if i < len(f) && isDigit(f[i]) {
+		a.Error("invalid format (width or precision too long)")
+	}
+	if i < len(f) {
+		sp.conv = f[i]
+	}
+	return sp, i
+}
+
+func (a Args) formatOne(b []byte, sp spec, arg int) []byte {
+	vm := a.t.vm
+	switch sp.conv {
+	case 'c':
+		return sp.pad(b, "", string([]byte{byte(a.Int(arg))}))
+	case 'd', 'i':
+		n := a.Int(arg)
+		sign, mag := sp.sign(n < 0), strconv.FormatUint(absInt(n), 10)
+		return sp.integer(b, sign, mag)
+	case 'o', 'u', 'x', 'X':
+		n := uint64(a.Int(arg))
+		if vm.narrow {
+			n = uint64(uint32(n))
+		}
+		return sp.unsigned(b, n)
+	case 'a', 'A', 'e', 'E', 'f', 'g', 'G':
+		return sp.float(b, a.Float(arg))
+	case 'q':
+		return a.quoted(b, arg)
+	case 's':
+		v := a.at(arg)
+		if arg >= a.n {
+			a.ArgError(arg, "no value")
+		}
+		s := vm.tostring(a.t, v)
+		if sp.prec >= 0 && len(s) > sp.prec {
+			s = s[:sp.prec]
+		}
+		if (sp.width > 0 || sp.prec >= 0) && strings.IndexByte(s, 0) >= 0 && sp.prec < 0 && len(s) < 100 {
+			a.ArgError(arg, "string contains zeros")
+		}
+		sp.zero = false
+		return sp.pad(b, "", s)
+	}
+	conv := string([]byte{sp.conv})
+	if sp.conv < 32 || sp.conv > 126 {
+		conv = fmt.Sprintf("<\\%d>", sp.conv)
+	}
+	a.Error("invalid option '%%%s' to 'format'", conv)
+	return nil
+}
+
+func absInt(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
+}
+
+func (sp *spec) sign(neg bool) string {
+	switch {
+	case neg:
+		return "-"
+	case sp.plus:
+		return "+"
+	case sp.space:
+		return " "
+	}
+	return ""
+}
+
+// pad writes prefix and body in the width.
+func (sp *spec) pad(b []byte, prefix, body string) []byte {
+	n := sp.width - len(prefix) - len(body)
+	if n <= 0 {
+		return append(append(b, prefix...), body...)
+	}
+	switch {
+	case sp.minus:
+		b = append(append(b, prefix...), body...)
+		return append(b, strings.Repeat(" ", n)...)
+	case sp.zero:
+		b = append(b, prefix...)
+		b = append(b, strings.Repeat("0", n)...)
+		return append(b, body...)
+	}
+	b = append(b, strings.Repeat(" ", n)...)
+	return append(append(b, prefix...), body...)
+}
+
+func (sp spec) integer(b []byte, prefix, mag string) []byte {
+	if sp.prec >= 0 {
+		sp.zero = false
+		if sp.prec == 0 && mag == "0" {
+			mag = ""
+		}
+		if n := sp.prec - len(mag); n > 0 {
+			mag = strings.Repeat("0", n) + mag
+		}
+	}
+	return sp.pad(b, prefix, mag)
+}
+
+func (sp spec) unsigned(b []byte, n uint64) []byte {
+	prefix, mag := "", ""
+	switch sp.conv {
+	case 'o':
+		mag = strconv.FormatUint(n, 8)
+		if sp.alt && mag[0] != '0' && sp.prec <= len(mag) {
+			mag = "0" + mag
+		}
+	case 'u':
+		mag = strconv.FormatUint(n, 10)
+	default:
+		mag = strconv.FormatUint(n, 16)
+		if sp.alt && n != 0 {
+			prefix = "0x"
+		}
+		if sp.conv == 'X' {
+			mag, prefix = strings.ToUpper(mag), strings.ToUpper(prefix)
+		}
+	}
+	return sp.integer(b, prefix, mag)
+}
+
+func (sp spec) float(b []byte, f float64) []byte {
+	sign := sp.sign(math.Signbit(f))
+	upper := sp.conv >= 'A' && sp.conv <= 'Z'
+	var s string
+	if math.IsInf(f, 0) || f != f {
+		sp.zero = false
+		s = "inf"
+		if f != f {
+			s = "nan"
+		}
+	} else {
+		f = math.Abs(f)
+		switch sp.conv | 0x20 {
+		case 'a':
+			s = hexFloat(f, sp.prec)
+			if sp.zero { // zeros go behind 0x
+				sign += s[:2]
+				s = s[2:]
+			}
+		case 'g':
+			s = sp.general(f)
+		default:
+			prec := sp.prec
+			if prec < 0 {
+				prec = 6
+			}
+			s = strconv.FormatFloat(f, sp.conv|0x20, prec, 64)
+			if sp.alt && prec == 0 {
+				if i := strings.IndexByte(s, 'e'); i >= 0 {
+					s = s[:i] + "." + s[i:]
+				} else {
+					s += "."
+				}
+			}
+		}
+	}
+	if upper {
+		s, sign = strings.ToUpper(s), strings.ToUpper(sign)
+	}
+	return sp.pad(b, sign, s)
+}
+
+// general is %g: the shorter of the two forms, without trailing zeros unless
+// the alternative form is asked for.
+func (sp *spec) general(f float64) string {
+	prec := sp.prec
+	if prec < 0 {
+		prec = 6
+	}
+	if prec == 0 {
+		prec = 1
+	}
+	e := strconv.FormatFloat(f, 'e', prec-1, 64)
+	i := strings.IndexByte(e, 'e')
+	x, _ := strconv.Atoi(e[i+1:])
+	s, exp := e[:i], e[i:]
+	if f == 0 {
+		x = 0
+	}
+	if x >= -4 && x < prec {
+		s, exp = strconv.FormatFloat(f, 'f', prec-1-x, 64), ""
+	}
+	if sp.alt {
+		if strings.IndexByte(s, '.') < 0 {
+			s += "."
+		}
+	} else if strings.IndexByte(s, '.') >= 0 {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s + exp
+}
+
+// hexFloat is C's %a of a number that is not negative.
+func hexFloat(f float64, prec int) string {
+	if f == 0 {
+		s := "0x0"
+		if prec > 0 {
+			s += "." + strings.Repeat("0", prec)
+		}
+		return s + "p+0"
+	}
+	s := strconv.FormatFloat(f, 'x', prec, 64)
+	i := strings.IndexByte(s, 'p')
+	exp := s[i+1:] // Go writes at least two digits
+	sign := exp[:1]
+	exp = strings.TrimLeft(exp[1:], "0")
+	if exp == "" {
+		exp = "0"
+	}
+	return s[:i] + "p" + sign + exp
+}
+
+func (a Args) quoted(b []byte, arg int) []byte {
+	v := a.at(arg)
+	switch {
+	case arg >= a.n:
+		a.ArgError(arg, "value has no literal form")
+	case v.isString():
+		return quoteString(b, v.str())
+	case v.isInt():
+		if v.i() == a.t.vm.minInt() {
+			if a.t.vm.narrow {
+				return append(b, "0x80000000"...)
+			}
+			return append(b, "0x8000000000000000"...)
+		}
+		return strconv.AppendInt(b, v.i(), 10)
+	case v.isFloat():
+		f := v.f()
+		if f == math.Floor(f) && !math.IsInf(f, 0) {
+			sp := spec{prec: -1, conv: 'a'}
+			return sp.float(b, f)
+		}
+		sp := spec{prec: -1, conv: 'a'}
+		return sp.float(b, f)
+	case v.p == nil:
+		return append(b, a.t.vm.tostring(a.t, v)...)
+	}
+	a.ArgError(arg, "value has no literal form")
+	return nil
+}
+
+func quoteString(b []byte, s string) []byte {
+	b = append(b, '"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"' || c == '\\' || c == '\n':
+			b = append(b, '\\', c)
+		case c < 32 || c == 127:
+			if i+1 < len(s) && isDigit(s[i+1]) {
+				b = append(b, fmt.Sprintf("\\%03d", c)...)
+			} else {
+				b = append(b, fmt.Sprintf("\\%d", c)...)
+			}
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}
