@@ -49,11 +49,11 @@ func (a Args) ret(v Value) int {
 }
 
 // Error raises an error with the position of the caller.
-func (a Args) Error(format string, args ...any) { a.t.vm.throwf(format, args...) }
+func (a Args) Error(format string, args ...any) { a.t.vm.errorf(format, args...) }
 
 // ArgError raises "bad argument".
 func (a Args) ArgError(i int, msg string) {
-	a.t.vm.throwf("%s", a.t.vm.argMessage(a.t, i+1, msg))
+	a.t.vm.errorf("%s", a.t.vm.argMessage(a.t, i+1, msg))
 }
 
 // TypeError raises "want expected, got what it is".
@@ -167,7 +167,7 @@ func (a Args) Thread(i int) *Thread {
 			return th
 		}
 	}
-	a.TypeError(i, "thread")
+	a.ArgError(i, "thread expected")
 	return nil
 }
 
@@ -199,8 +199,11 @@ func (vm *VM) tostring(th *Thread, v Value) string {
 	}
 	if mm := vm.metaOf(&v, "__tostring"); !mm.isNil() {
 		r := vm.call1(th, mm, v)
+		if r.isNum() {
+			return vm.numberString(&r)
+		}
 		if !r.isString() {
-			vm.throwf("'__tostring' must return a string")
+			vm.errorf("'__tostring' must return a string")
 		}
 		return r.str()
 	}

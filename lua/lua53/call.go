@@ -611,16 +611,21 @@ func (vm *VM) newError(v Value) *glua.ApiError {
 
 func (vm *VM) throwValue(v Value) { panic(vm.newError(v)) }
 
-// throwf raises an error with the position of the running Lua function.
+// throwf raises an error of the language, with the position of the running
+// function if that is a Lua function.
 func (vm *VM) throwf(format string, args ...any) {
 	msg := fmt.Sprintf(format, args...)
-	th := vm.cur
-	if th.ci.kind == fLua {
-		msg = th.ci.position() + msg
-	} else {
-		msg = vm.where(th, 1) + msg
+	if ci := vm.cur.ci; ci.kind == fLua {
+		msg = ci.position() + msg
 	}
 	vm.throwValue(mkString(msg))
+}
+
+// errorf raises an error of a native function, with the position of its
+// caller.
+func (vm *VM) errorf(format string, args ...any) {
+	msg := fmt.Sprintf(format, args...)
+	vm.throwValue(mkString(vm.where(vm.cur, 1) + msg))
 }
 
 // Throw raises a Lua error from a native function, without a position.

@@ -12,8 +12,8 @@ func (vm *VM) OpenMath() {
 		{"min", mathMin}, {"modf", mathModf}, {"tointeger", mathToInteger}, {"type", mathType}, {"ult", mathUlt},
 		{"random", mathRandom}, {"randomseed", mathRandomSeed}, {"log", mathLog}, {"atan", mathAtan},
 		{"atan2", mathAtan}, {"pow", mathPow}, {"frexp", mathFrexp}, {"ldexp", mathLdexp},
-		{"sqrt", float1(math.Sqrt)}, {"exp", float1(math.Exp)}, {"sin", float1(math.Sin)}, {"cos", float1(math.Cos)},
-		{"tan", float1(math.Tan)}, {"asin", float1(math.Asin)}, {"acos", float1(math.Acos)}, {"sinh", float1(math.Sinh)},
+		{"sqrt", float1(invalid(math.Sqrt))}, {"exp", float1(math.Exp)}, {"sin", float1(invalid(math.Sin))}, {"cos", float1(invalid(math.Cos))},
+		{"tan", float1(invalid(math.Tan))}, {"asin", float1(math.Asin)}, {"acos", float1(math.Acos)}, {"sinh", float1(math.Sinh)},
 		{"cosh", float1(math.Cosh)}, {"tanh", float1(math.Tanh)}, {"log10", float1(math.Log10)},
 		{"deg", float1(func(x float64) float64 { return x * (180 / math.Pi) })},
 		{"rad", float1(func(x float64) float64 { return x * (math.Pi / 180) })},
@@ -22,6 +22,10 @@ func (vm *VM) OpenMath() {
 	vm.setField(t, "huge", mkFloat(math.Inf(1)))
 	vm.setField(t, "maxinteger", mkInt(vm.maxInt()))
 	vm.setField(t, "mininteger", mkInt(vm.minInt()))
+}
+
+func invalid(f func(float64) float64) func(float64) float64 {
+	return func(x float64) float64 { return invalidNaN(f(x), x) }
 }
 
 func float1(f func(float64) float64) Native {
@@ -68,7 +72,7 @@ func mathCeil(a Args) int {
 }
 
 func mathFmod(a Args) int {
-	x, y := a.Num(0), a.Num(1)
+	x, y := a.at(0), a.at(1)
 	if x.isInt() && y.isInt() {
 		d := y.i()
 		if d == 0 {
@@ -79,33 +83,35 @@ func mathFmod(a Args) int {
 		}
 		return a.ret(mkInt(x.i() % d))
 	}
-	a.PushFloat(math.Mod(a.Float(0), a.Float(1)))
+	d := a.Float(1) // C checks the second first
+	x0 := a.Float(0)
+	a.PushFloat(invalidNaN(math.Mod(x0, d), x0, d))
 	return 1
 }
 
 func mathMax(a Args) int {
-	a.someNumber()
-	m := a.Num(0)
+	a.some()
+	m := a.at(0)
 	for i := 1; i < a.n; i++ {
-		if v := a.Num(i); ltNum(&m, &v) {
+		if v := a.at(i); a.t.vm.less(a.t, &m, &v) {
 			m = v
 		}
 	}
 	return a.ret(m)
 }
 
-// someNumber checks that there is an argument.
-func (a Args) someNumber() {
+// some checks that there is an argument.
+func (a Args) some() {
 	if a.n < 1 {
 		a.ArgError(0, "value expected")
 	}
 }
 
 func mathMin(a Args) int {
-	a.someNumber()
-	m := a.Num(0)
+	a.some()
+	m := a.at(0)
 	for i := 1; i < a.n; i++ {
-		if v := a.Num(i); ltNum(&v, &m) {
+		if v := a.at(i); a.t.vm.less(a.t, &v, &m) {
 			m = v
 		}
 	}
@@ -121,7 +127,7 @@ func mathModf(a Args) int {
 	}
 	f := a.Float(0)
 	n := math.Trunc(f)
-	a.push(mkFloat(n))
+	a.integral(n)
 	if n == f {
 		a.push(mkFloat(0))
 	} else {
@@ -160,16 +166,16 @@ func mathUlt(a Args) int {
 func mathLog(a Args) int {
 	x := a.Float(0)
 	if a.None(1) {
-		a.PushFloat(math.Log(x))
+		a.PushFloat(invalidNaN(math.Log(x), x))
 		return 1
 	}
 	switch b := a.Float(1); b {
 	case 2:
-		a.PushFloat(math.Log2(x))
+		a.PushFloat(invalidNaN(math.Log2(x), x))
 	case 10:
 		a.PushFloat(math.Log10(x))
 	default:
-		a.PushFloat(math.Log(x) / math.Log(b))
+		a.PushFloat(invalidNaN(math.Log(x), x) / invalidNaN(math.Log(b), b))
 	}
 	return 1
 }
@@ -196,8 +202,9 @@ func mathFrexp(a Args) int {
 }
 
 func mathLdexp(a Args) int {
-	e := min(max(a.Int(1), -5000), 5000)
-	a.PushFloat(math.Ldexp(a.Float(0), int(e)))
+	x := a.Float(0)
+	e := min(max(int64(int32(a.Int(1))), -5000), 5000)
+	a.PushFloat(math.Ldexp(x, int(e)))
 	return 1
 }
 

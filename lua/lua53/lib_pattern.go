@@ -37,13 +37,13 @@ func (m *matcher) charge() {
 // classEnd returns the index behind the single-character class at p.
 func (m *matcher) classEnd(p int) int {
 	if p >= len(m.pat) {
-		m.vm.throwf("malformed pattern (ends with '%%')")
+		m.vm.errorf("malformed pattern (ends with '%%')")
 	}
 	c := m.pat[p]
 	p++
 	if c == '%' {
 		if p >= len(m.pat) {
-			m.vm.throwf("malformed pattern (ends with '%%')")
+			m.vm.errorf("malformed pattern (ends with '%%')")
 		}
 		return p + 1
 	}
@@ -53,7 +53,7 @@ func (m *matcher) classEnd(p int) int {
 		}
 		for first := true; first || p >= len(m.pat) || m.pat[p] != ']'; first = false {
 			if p >= len(m.pat) {
-				m.vm.throwf("malformed pattern (missing ']')")
+				m.vm.errorf("malformed pattern (missing ']')")
 			}
 			c := m.pat[p]
 			p++
@@ -152,7 +152,7 @@ func (m *matcher) single(s, p, ep int) bool {
 func (m *matcher) match(s, p int) int {
 	m.depth++
 	if m.depth > maxMatchDepth {
-		m.vm.throwf("pattern too complex")
+		m.vm.errorf("pattern too complex")
 	}
 	defer func() { m.depth-- }()
 	for {
@@ -187,7 +187,7 @@ func (m *matcher) match(s, p int) int {
 				case c == 'f':
 					p += 2
 					if p >= len(m.pat) || m.pat[p] != '[' {
-						m.vm.throwf("missing '[' after '%%f' in pattern")
+						m.vm.errorf("missing '[' after '%%f' in pattern")
 					}
 					ep := m.classEnd(p)
 					var prev, cur byte
@@ -274,7 +274,7 @@ func (m *matcher) shortest(s, p, ep int) int {
 
 func (m *matcher) open(s, p, what int) int {
 	if m.level >= maxCaptures {
-		m.vm.throwf("too many captures")
+		m.vm.errorf("too many captures")
 	}
 	m.caps[m.level] = capture{s, what}
 	m.level++
@@ -294,7 +294,7 @@ func (m *matcher) close(s, p int) int {
 		}
 	}
 	if l < 0 {
-		m.vm.throwf("invalid pattern capture")
+		m.vm.errorf("invalid pattern capture")
 	}
 	m.caps[l].len = s - m.caps[l].start
 	r := m.match(s, p)
@@ -307,17 +307,17 @@ func (m *matcher) close(s, p int) int {
 func (m *matcher) checkCapture(c byte) int {
 	l := int(c) - '1'
 	if l < 0 || l >= m.level || m.caps[l].len == capUnfinished {
-		m.vm.throwf("invalid capture index %%%d", l+1)
+		m.vm.errorf("invalid capture index %%%d", l+1)
 	}
 	if m.caps[l].len == capPosition { // a position has no text to match
-		m.vm.throwf("invalid capture index %%%d", l+1)
+		m.vm.errorf("invalid capture index %%%d", l+1)
 	}
 	return l
 }
 
 func (m *matcher) balance(s, p int) int {
 	if p+1 >= len(m.pat) {
-		m.vm.throwf("malformed pattern (missing arguments to '%%b')")
+		m.vm.errorf("malformed pattern (missing arguments to '%%b')")
 	}
 	if s >= len(m.src) || m.src[s] != m.pat[p] {
 		return -1
@@ -343,14 +343,14 @@ func (m *matcher) balance(s, p int) int {
 func (m *matcher) capture(i, s, e int) Value {
 	if i >= m.level {
 		if i != 0 {
-			m.vm.throwf("invalid capture index %%%d", i+1)
+			m.vm.errorf("invalid capture index %%%d", i+1)
 		}
 		return m.vm.substring(m.src, s, e)
 	}
 	c := m.caps[i]
 	switch c.len {
 	case capUnfinished:
-		m.vm.throwf("unfinished capture")
+		m.vm.errorf("unfinished capture")
 	case capPosition:
 		return mkInt(int64(c.start + 1))
 	}
@@ -555,7 +555,7 @@ func (m *matcher) expand(b []byte, text string, s, e int) []byte {
 				b = append(b, v.str()...)
 			}
 		default:
-			m.vm.throwf("invalid use of '%%' in replacement string")
+			m.vm.errorf("invalid use of '%%' in replacement string")
 		}
 	}
 	return b

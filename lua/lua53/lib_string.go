@@ -211,6 +211,7 @@ type spec struct {
 	minus, plus, space, alt, zero bool
 	width, prec                   int // prec is -1 if not given
 	conv                          byte
+	plain                         bool // nothing between % and conv
 }
 
 func strFormat(a Args) int {
@@ -278,6 +279,7 @@ func (a Args) parseSpec(f string, i int) (spec, int) {
 	if i < len(f) {
 		sp.conv = f[i]
 	}
+	sp.plain = i == start
 	return sp, i
 }
 
@@ -306,11 +308,11 @@ func (a Args) formatOne(b []byte, sp spec, arg int) []byte {
 			a.ArgError(arg, "no value")
 		}
 		s := vm.tostring(a.t, v)
+		if !sp.plain && strings.IndexByte(s, 0) >= 0 {
+			a.ArgError(arg, "string contains zeros")
+		}
 		if sp.prec >= 0 && len(s) > sp.prec {
 			s = s[:sp.prec]
-		}
-		if (sp.width > 0 || sp.prec >= 0) && strings.IndexByte(s, 0) >= 0 && sp.prec < 0 && len(s) < 100 {
-			a.ArgError(arg, "string contains zeros")
 		}
 		sp.zero = false
 		return sp.pad(b, "", s)
@@ -478,6 +480,10 @@ func hexFloat(f float64, prec int) string {
 		return s + "p+0"
 	}
 	s := strconv.FormatFloat(f, 'x', prec, 64)
+	if _, e := math.Frexp(f); prec >= 0 && !strings.HasSuffix(s, fmt.Sprintf("p%+03d", e-1)) {
+		// Rounding carried into the first digit: C then writes a 2.
+		s = "0x2" + s[3:strings.IndexByte(s, 'p')] + fmt.Sprintf("p%+03d", e-1)
+	}
 	i := strings.IndexByte(s, 'p')
 	exp := s[i+1:] // Go writes at least two digits
 	sign := exp[:1]

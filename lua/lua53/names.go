@@ -30,7 +30,7 @@ func ChunkID(source string) string {
 	}
 	const room = idSize - len(`[string "..."]`) - 1
 	line, _, cut := strings.Cut(source, "\n")
-	if !cut && len(line) <= room {
+	if !cut && len(line) < room {
 		return `[string "` + line + `"]`
 	}
 	if len(line) > room {
@@ -215,7 +215,7 @@ func quoteName(kind, name string) string {
 	if kind == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (%s '%s')", kind, name)
+	return fmt.Sprintf(" (%s '%s')", kind, cutNUL(name))
 }
 
 // operandName describes a value that an instruction of the running function
@@ -440,7 +440,7 @@ func (vm *VM) argMessage(th *Thread, n int, msg string) string {
 		if kind == "method" {
 			n--
 			if n == 0 {
-				return fmt.Sprintf("calling '%s' on bad self (%s)", name, msg)
+				return fmt.Sprintf("calling '%s' on bad self (%s)", cutNUL(name), msg)
 			}
 		}
 		if kind == "" {
@@ -449,5 +449,5 @@ func (vm *VM) argMessage(th *Thread, n int, msg string) string {
 			}
 		}
 	}
-	return fmt.Sprintf("bad argument #%d to '%s' (%s)", n, name, msg)
+	return fmt.Sprintf("bad argument #%d to '%s' (%s)", n, cutNUL(name), msg)
 }

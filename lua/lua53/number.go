@@ -268,8 +268,22 @@ func (vm *VM) toInteger(v *Value) (int64, bool) {
 
 // arithmetic of the two subtypes
 
+// invalidNaN is what an operation without a result gives, with its sign set
+// as the processors of PCs do; an operand that is not a number goes through.
+func invalidNaN(r float64, operands ...float64) float64 {
+	if r == r {
+		return r
+	}
+	for _, x := range operands {
+		if x != x {
+			return x
+		}
+	}
+	return math.Copysign(r, -1)
+}
+
 func floatMod(a, b float64) float64 {
-	r := math.Mod(a, b)
+	r := invalidNaN(math.Mod(a, b), a, b)
 	if r != 0 && (r < 0) != (b < 0) {
 		r += b
 	}
@@ -280,7 +294,7 @@ func floatPow(a, b float64) float64 {
 	if b == 2 {
 		return a * a
 	}
-	return math.Pow(a, b)
+	return invalidNaN(math.Pow(a, b), a, b)
 }
 
 func intDiv(a, b int64) int64 {

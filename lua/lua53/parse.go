@@ -590,6 +590,16 @@ func (p *parser) binary(op token, l, r expr, line int) expr {
 	code := -1
 	switch op {
 	case tkAnd, tkOr:
+		switch unparen(l).(type) { // the left operand decides now
+		case *eTrue, *eNum, *eStr:
+			if op == tkAnd {
+				return &eParen{r}
+			}
+		case *eNil, *eFalse:
+			if op == tkOr {
+				return &eParen{r}
+			}
+		}
 		return &eLogic{op == tkAnd, l, r}
 	case tkEq, tkNe, '<', '>', tkLe, tkGe:
 		return &eCmp{op, l, r, p.lastLine}
