@@ -13,7 +13,7 @@ import (
 
 // What can go wrong with a connection.
 var (
-	ErrNoHost  = errors.New("host name does not resolve")
+	ErrNoHost  = lua.ErrResolve
 	ErrRefused = errors.New("connection refused")
 	ErrTimeout = errors.New("no answer from the other side")
 	ErrTLS     = errors.New("TLS handshake failed")

@@ -240,7 +240,7 @@ func TestDialFailures(t *testing.T) {
 		{"PLAIN.", 80, nil, nil, 40 * time.Millisecond},
 		{"192.168.1.5", 8000, nil, nil, 20 * time.Millisecond},
 		{"198.18.0.1", 80, nil, nil, 20 * time.Millisecond},
-		{"nowhere", 80, nil, ErrNoHost, 20 * time.Millisecond},
+		{"nowhere", 80, nil, lua.ErrResolve, 20 * time.Millisecond},
 		{"plain", 81, nil, ErrRefused, 40 * time.Millisecond},
 		{"plain", 80, &lua.TLS{}, ErrTLS, 80 * time.Millisecond},
 		{"secure", 443, &lua.TLS{}, nil, 80 * time.Millisecond},
