@@ -1,55 +1,62 @@
 package lua
 
-import glua "github.com/yuin/gopher-lua"
+import "airlift/lua/lua53"
 
 // openBit installs bit.*, on integers of the VM's width.
 func (m *Machine) openBit() {
-	fold := func(op func(a, b int64) int64) glua.LGFunction {
-		return func(l *glua.LState) int {
-			r := m.bits(l, 1)
-			for i := 2; i <= l.GetTop(); i++ {
-				r = op(r, m.bits(l, i))
+	fold := func(op func(a, b int64) int64) lua53.Native {
+		return func(a lua53.Args) int {
+			r := a.Int(0)
+			for i := 2; i <= a.N(); i++ {
+				r = op(r, a.Int(i-1))
 			}
-			return pushInt(l, m.wrap(r))
+			return m.retInt(a, m.wrap(r))
 		}
 	}
 	m.lib("bit",
-		fn("bnot", func(l *glua.LState) int { return pushInt(l, m.wrap(^m.bits(l, 1))) }),
-		fn("band", fold(func(a, b int64) int64 { return a & b })),
-		fn("bor", fold(func(a, b int64) int64 { return a | b })),
-		fn("bxor", fold(func(a, b int64) int64 { return a ^ b })),
-		fn("lshift", func(l *glua.LState) int { return pushInt(l, m.shift(m.bits(l, 1), m.integer(l, 2))) }),
-		fn("rshift", func(l *glua.LState) int { return pushInt(l, m.shift(m.bits(l, 1), -m.integer(l, 2))) }),
-		fn("arshift", func(l *glua.LState) int {
-			n := max(0, min(63, m.integer(l, 2)))
-			return pushInt(l, m.wrap(m.wrap(m.bits(l, 1))>>n))
+		native("bnot", func(a lua53.Args) int { return m.retInt(a, m.wrap(^a.Int(0))) }),
+		native("band", fold(func(a, b int64) int64 { return a & b })),
+		native("bor", fold(func(a, b int64) int64 { return a | b })),
+		native("bxor", fold(func(a, b int64) int64 { return a ^ b })),
+		native("lshift", func(a lua53.Args) int { return m.retInt(a, m.shift(a.Int(0), a.Int(1))) }),
+		native("rshift", func(a lua53.Args) int { return m.retInt(a, m.shift(a.Int(0), -a.Int(1))) }),
+		native("arshift", func(a lua53.Args) int {
+			n := max(0, min(63, a.Int(1)))
+			return m.retInt(a, m.wrap(m.wrap(a.Int(0))>>n))
 		}),
-		fn("bit", func(l *glua.LState) int { return pushInt(l, m.shift(1, m.integer(l, 1))) }),
-		fn("isset", func(l *glua.LState) int {
-			return pushBool(l, m.shift(m.bits(l, 1), -m.integer(l, 2))&1 == 1)
+		native("bit", func(a lua53.Args) int { return m.retInt(a, m.shift(1, a.Int(0))) }),
+		native("isset", func(a lua53.Args) int {
+			return retBool(a, m.shift(a.Int(0), -a.Int(1))&1 == 1)
 		}),
-		fn("isclear", func(l *glua.LState) int {
-			return pushBool(l, m.shift(m.bits(l, 1), -m.integer(l, 2))&1 == 0)
+		native("isclear", func(a lua53.Args) int {
+			return retBool(a, m.shift(a.Int(0), -a.Int(1))&1 == 0)
 		}),
-		fn("set", func(l *glua.LState) int {
-			r := m.bits(l, 1)
-			for i := 2; i <= l.GetTop(); i++ {
-				r |= m.shift(1, m.integer(l, i))
+		native("set", func(a lua53.Args) int {
+			r := a.Int(0)
+			for i := 2; i <= a.N(); i++ {
+				r |= m.shift(1, a.Int(i-1))
 			}
-			return pushInt(l, m.wrap(r))
+			return m.retInt(a, m.wrap(r))
 		}),
-		fn("clear", func(l *glua.LState) int {
-			r := m.bits(l, 1)
-			for i := 2; i <= l.GetTop(); i++ {
-				r &^= m.shift(1, m.integer(l, i))
+		native("clear", func(a lua53.Args) int {
+			r := a.Int(0)
+			for i := 2; i <= a.N(); i++ {
+				r &^= m.shift(1, a.Int(i-1))
 			}
-			return pushInt(l, m.wrap(r))
+			return m.retInt(a, m.wrap(r))
 		}),
 	)
 }
 
-// bits reads an integer argument of a bit operation.
-func (m *Machine) bits(l *glua.LState, n int) int64 { return m.wrap(m.integer(l, n)) }
+func (m *Machine) retInt(a lua53.Args, n int64) int {
+	a.PushInt(m.wrap(n))
+	return 1
+}
+
+func retBool(a lua53.Args, b bool) int {
+	a.PushBool(b)
+	return 1
+}
 
 // wrap cuts an integer to the VM's width, with its sign.
 func (m *Machine) wrap(n int64) int64 {

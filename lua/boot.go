@@ -1,11 +1,11 @@
 package lua
 
 import (
-	"fmt"
-	"runtime"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/lua/lua53"
 )
 
 // exitDelay is how long the firmware waits before it reboots when the VM has
@@ -31,37 +31,16 @@ func (m *Machine) boot() {
 	m.vmExit()
 }
 
-// openState makes the VM and its libraries.
-func (m *Machine) openState() {
-	setArrayLimit()
-	m.l = glua.NewState(glua.Options{
-		SkipOpenLibs:        true,
-		RegistrySize:        128,
-		RegistryGrowStep:    256,
-		RegistryMaxSize:     200_000,
-		CallStackSize:       16_000,
-		MinimizeStackMemory: true,
-	})
-	m.l.SetContext(gauge{m})
-	// The state of gopher-lua learns which thread is the main one in its first
-	// call.
-	m.l.Push(m.l.NewFunction(func(*glua.LState) int {
-		m.openLibs()
-		return 0
-	}))
-	m.l.Call(0, 0)
-}
-
 // main runs the scripts: sys, sysplus, then main.
-func (m *Machine) main(l *glua.LState) int {
-	require := m.l.G.Global.RawGetString("require")
+func (m *Machine) main(lua53.Args) int {
 	for _, name := range []string{"sys", "sysplus"} {
-		m.setGlobal(name, m.call1(l, require, glua.LString(name)))
+		m.setGlobal(name, m.requireModule(name))
 	}
 	if _, ok := m.find("main"); !ok {
 		m.noMain()
 	}
-	m.call(l, require, 0, glua.LString("main"))
+	// Through the function, so that it shows in a traceback.
+	m.call(m.l, m.vm.Globals().RawGetString("require"), 0, glua.LString("main"))
 	return 0
 }
 
@@ -77,36 +56,6 @@ func (m *Machine) noMain() {
 	m.after(time.Second, again)
 }
 
-// protected calls fn on the main coroutine and returns the message and
-// traceback of an error that nobody caught.
-func (m *Machine) protected(fn glua.LGFunction) (text string, ok bool) {
-	l := m.l
-	l.Panic = func(l *glua.LState) {
-		err := cleanError(l.Get(-1))
-		msg, isText := m.text(err)
-		if !isText {
-			msg = fmt.Sprintf("(error object is a %s value)", typeName(err))
-		}
-		panic(&glua.ApiError{Type: glua.ApiErrorRun, Object: glua.LString(m.traceback(l, msg, true, 0))})
-	}
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case *glua.ApiError:
-			text, ok = r.Object.String(), false
-		case string: // how the interpreter says that its call stack is full
-			text, ok = cleanError(glua.LString(r)).String(), false
-		case runtime.Error: // a fault of the interpreter, provoked by the script
-			text, ok = cleanError(glua.LString(r.Error())).String(), false
-		default:
-			panic(r)
-		}
-	}()
-	l.Push(l.NewFunction(fn))
-	l.Call(0, 0)
-	return "", true
-}
-
 // vmExit is the end of luat_main: a message, a wait with the watchdog fed, a
 // reboot.
 func (m *Machine) vmExit() {
@@ -119,14 +68,8 @@ func (m *Machine) vmExit() {
 // openLibs installs everything that scripts find, in the order in which
 // pairs(_G) shows it.
 func (m *Machine) openLibs() {
-	m.openOperators()
 	m.openBase()
 	m.openPackage()
-	m.openCoroutine(m.l)
-	m.openDebug()
-	m.openTable()
-	m.openString()
-	m.openMath()
 	m.openIo()
 	m.openOs()
 	m.openBit()
@@ -148,6 +91,4 @@ func (m *Machine) openLibs() {
 	m.openMobile()
 	m.openCrypto()
 	m.openRefused()
-	m.ipairsNext = m.l.NewFunction(ipairsNext)
-	m.tostringFn, _ = m.l.G.Global.RawGetString("tostring").(*glua.LFunction)
 }

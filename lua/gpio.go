@@ -1,6 +1,10 @@
 package lua
 
-import glua "github.com/yuin/gopher-lua"
+import (
+	"strconv"
+
+	glua "github.com/yuin/gopher-lua"
+)
 
 // pin is one GPIO as the scripts left it. Nothing is connected to pins: an
 // input reads what its pull says, an interrupt never comes.
@@ -37,9 +41,9 @@ func (m *Machine) openGpio() {
 			}
 			m.hardware(l, "gpio", "setup")
 			l.Push(l.NewFunction(func(l *glua.LState) int {
-				if level, ok := toNumber(l.Get(1)); ok {
+				if level, ok := m.vm.ToNumber(l.Get(1)); ok {
 					set(l, n, int64(level))
-					m.hardware(l, "gpio", "set "+m.numberText(glua.LNumber(n)))
+					m.hardware(l, "gpio", "set "+strconv.FormatInt(n, 10))
 					return 0
 				}
 				return pushInt(l, int64(at(n).level))

@@ -43,7 +43,9 @@ func (m *Machine) httpRequest(l *glua.LState) int {
 		return m.immediate(l, glua.LNumber(httpConnect))
 	}
 	object, complete := m.cwait(l)
+	release := m.hold(l.Get(5))
 	req.done = func(code int, head *responseHead, body httpBody) {
+		release()
 		m.post(func(l *glua.LState) int {
 			complete(l, httpResults(l, code, head, body)...)
 			return 0
@@ -78,7 +80,7 @@ func (m *Machine) httpArguments(l *glua.LState) (*httpRequest, bool) {
 	req := &httpRequest{method: m.optStr(l, 1, "GET"), url: m.str(l, 2)}
 	if t, ok := l.Get(3).(*glua.LTable); ok {
 		m.eachPair(t, func(k, v glua.LValue) {
-			req.headers = append(req.headers, header{m.tostring(l, k), m.tostring(l, v)})
+			req.headers = append(req.headers, header{m.vm.ToString(k), m.vm.ToString(v)})
 		})
 	}
 	if s, ok := m.text(l.Get(4)); ok {
@@ -102,11 +104,11 @@ func (m *Machine) httpArguments(l *glua.LState) (*httpRequest, bool) {
 }
 
 func (m *Machine) httpOptions(l *glua.LState, t *glua.LTable, req *httpRequest) bool {
-	if n, ok := t.RawGetString("adapter").(glua.LNumber); ok && (n < 0 || int(n) >= adapterCount) {
+	if n, ok := m.number(t.RawGetString("adapter")); ok && (n < 0 || int(n) >= adapterCount) {
 		m.logf(levelError, "http", "bad network adapter index %d", int(n))
 		return false
 	}
-	if n, ok := t.RawGetString("timeout").(glua.LNumber); ok && n >= 1000 {
+	if n, ok := m.number(t.RawGetString("timeout")); ok && n >= 1000 {
 		req.timeout = milliseconds(int64(n))
 	}
 	if s, ok := t.RawGetString("dst").(glua.LString); ok {
@@ -119,10 +121,10 @@ func (m *Machine) httpOptions(l *glua.LState, t *glua.LTable, req *httpRequest) 
 			req.fota = bool(v)
 		case *glua.LTable:
 			req.fota = true
-			if n, ok := v.RawGetString("address").(glua.LNumber); ok {
+			if n, ok := m.number(v.RawGetString("address")); ok {
 				req.fotaStart = int64(n)
 			}
-			if n, ok := v.RawGetString("length").(glua.LNumber); ok {
+			if n, ok := m.number(v.RawGetString("length")); ok {
 				req.fotaLength = int64(n)
 			}
 		}
@@ -145,7 +147,7 @@ func (m *Machine) httpOptions(l *glua.LState, t *glua.LTable, req *httpRequest) 
 
 // eachPair visits a table in the order of pairs().
 func (m *Machine) eachPair(t *glua.LTable, fn func(k, v glua.LValue)) {
-	for k, v := t.Next(glua.LNil); k != glua.LNil; k, v = t.Next(k) {
+	for k, v := m.vm.Next(t, glua.LNil); k != glua.LNil; k, v = m.vm.Next(t, k) {
 		fn(k, v)
 	}
 }

@@ -180,7 +180,7 @@ func (m *Machine) file(l *glua.LState, n int, open bool) *scriptFile {
 	if ok {
 		if f, ok := ud.Value.(*scriptFile); ok {
 			if open && f.f == nil {
-				m.raise(l, "attempt to use a closed file")
+				m.raise("attempt to use a closed file")
 			}
 			return f
 		}
@@ -262,7 +262,7 @@ func (m *Machine) readLine(l *glua.LState, f *scriptFile, keep bool) (string, bo
 			return line, true
 		}
 		from = len(f.buf)
-		m.allocate(l, int64(from))
+		m.allocate(int64(from))
 		if !m.more(f) {
 			line := string(f.buf)
 			f.buf = nil
@@ -273,7 +273,7 @@ func (m *Machine) readLine(l *glua.LState, f *scriptFile, keep bool) (string, bo
 
 func (m *Machine) readBytes(l *glua.LState, f *scriptFile, n int64) (string, bool) {
 	for int64(len(f.buf)) < n {
-		m.allocate(l, min(n, int64(len(f.buf))))
+		m.allocate(min(n, int64(len(f.buf))))
 		if !m.more(f) {
 			break
 		}
@@ -339,7 +339,7 @@ func (m *Machine) pushRead(l *glua.LState, f *scriptFile, format glua.LValue) in
 func (m *Machine) linesOf(l *glua.LState, f *scriptFile, formats []glua.LValue, closeAtEnd bool) int {
 	l.Push(l.NewFunction(func(l *glua.LState) int {
 		if f.f == nil {
-			m.raise(l, "file is already closed")
+			m.raise("file is already closed")
 		}
 		l.SetTop(0)
 		for _, v := range formats {
@@ -373,7 +373,7 @@ func (m *Machine) ioLines(l *glua.LState) int {
 	f, err := m.openFile(name, "r")
 	if err != nil {
 		text, _ := errno(err)
-		m.raise(l, "%s", name+": "+text)
+		m.raise("%s", name+": "+text)
 	}
 	return m.linesOf(l, f, m.args(l, 2), true)
 }

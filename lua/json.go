@@ -9,46 +9,55 @@ import (
 	"unicode/utf8"
 
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/lua/lua53"
 )
 
 // jsonDepth is how deep values may nest (luatos-runtime.md 9.1).
 const jsonDepth = 1000
+
+// What decoded values take, about.
+const (
+	jsonTableBytes = 40
+	jsonValueBytes = 20
+)
 
 // jsonNull is json.null, a light userdata that is NULL.
 var jsonNull = &glua.LUserData{Metatable: glua.LNil}
 
 // openJson installs json.* (luatos-runtime.md 9.1).
 func (m *Machine) openJson() {
-	t := m.lib("json", fn("encode", m.jsonEncode), fn("decode", m.jsonDecode))
+	t := m.lib("json", native("encode", m.jsonEncode), native("decode", m.jsonDecode))
 	t.RawSetString("null", jsonNull)
 }
 
 // jsonEncode returns the text, or nil and a message.
-func (m *Machine) jsonEncode(l *glua.LState) int {
-	v := l.Get(1)
+func (m *Machine) jsonEncode(a lua53.Args) int {
+	v := a.Get(0)
 	if v == glua.LNil {
-		return pushStr(l, "")
+		a.PushString("")
+		return 1
 	}
-	e := jsonEncoder{m: m, l: l, verb: 'f', prec: 7}
+	e := jsonEncoder{m: m, verb: 'f', prec: 7}
 	if !m.core("2024-01-09") {
 		e.verb = 'g'
 	}
-	if f, ok := m.text(l.Get(2)); ok {
+	if f, ok := m.text(a.Get(1)); ok {
 		e.setFormat(f)
 	}
 	e.value(v, 0)
 	if e.err != nil {
-		l.Push(glua.LNil)
-		l.Push(glua.LString(e.err.Error()))
+		a.PushNil()
+		a.PushString(e.err.Error())
 		return 2
 	}
-	m.allocate(l, int64(e.b.Len()))
-	return pushStr(l, e.b.String())
+	m.allocate(int64(e.b.Len()))
+	a.PushString(e.b.String())
+	return 1
 }
 
 type jsonEncoder struct {
 	m    *Machine
-	l    *glua.LState
 	b    strings.Builder
 	verb byte
 	prec int
@@ -84,8 +93,8 @@ func (e *jsonEncoder) value(v glua.LValue, depth int) {
 		e.b.WriteString("null")
 	case glua.LBool:
 		e.b.WriteString(v.String())
-	case glua.LNumber:
-		e.number(float64(v))
+	case glua.LNumber, lua53.Float, lua53.Int:
+		e.number(v)
 	case glua.LString:
 		e.text(string(v))
 	case *glua.LTable:
@@ -108,16 +117,25 @@ func (e *jsonEncoder) value(v glua.LValue, depth int) {
 	}
 }
 
-func (e *jsonEncoder) number(f float64) {
-	switch n, whole := toInteger(f); {
+// number writes an integer with %d, a float with the format asked for.
+func (e *jsonEncoder) number(v glua.LValue) {
+	if !e.m.vm.IsFloat(v) {
+		n, _ := e.m.vm.ToInteger(v)
+		e.b.WriteString(strconv.FormatInt(n, 10))
+		return
+	}
+	f, _ := e.m.vm.ToNumber(v)
+	epsilon := 2.220446049250313e-16
+	if e.m.fw.Bits == 32 {
+		epsilon = 1.1920929e-07
+	}
+	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		e.fail("Cannot serialise number: must not be NaN or Inf")
-	case whole:
-		e.b.WriteString(strconv.FormatInt(n, 10))
-	case math.Abs(f) <= 1e-300 || e.m.fw.Bits == 32 && math.Abs(f) <= 1.1920929e-07 || e.m.fw.Bits == 64 && math.Abs(f) <= 2.220446049250313e-16:
+	case math.Abs(f) <= epsilon:
 		e.b.WriteString("0")
 	default:
-		e.b.WriteString(cFormat(f, e.verb, e.prec, false))
+		e.b.WriteString(cFormat(f, e.verb, e.prec))
 	}
 }
 
@@ -155,9 +173,8 @@ func (e *jsonEncoder) arrayLength(t *glua.LTable) int64 {
 	var most, count int64
 	object := false
 	e.m.eachPair(t, func(k, _ glua.LValue) {
-		f, ok := k.(glua.LNumber)
-		n, whole := toInteger(float64(f))
-		if !ok || !whole || n < 1 {
+		n, ok := e.m.vm.ToInteger(k)
+		if k.Type() != glua.LTNumber || !ok || n < 1 {
 			object = true
 			return
 		}
@@ -179,7 +196,7 @@ func (e *jsonEncoder) table(t *glua.LTable, depth int) {
 			if i > 1 {
 				e.b.WriteByte(',')
 			}
-			e.value(t.RawGet(glua.LNumber(i)), depth)
+			e.value(e.m.vm.RawGet(t, glua.LNumber(i)), depth)
 		}
 		e.b.WriteByte(']')
 		return
@@ -208,17 +225,17 @@ func (e *jsonEncoder) table(t *glua.LTable, depth int) {
 
 // jsonDecode returns value and 1, or nil, false (0 in the documentation; the
 // code says false) and a message.
-func (m *Machine) jsonDecode(l *glua.LState) int {
-	d := jsonDecoder{m: m, l: l, s: m.str(l, 1)}
+func (m *Machine) jsonDecode(a lua53.Args) int {
+	d := jsonDecoder{m: m, l: m.l, s: a.Str(0)}
 	v, err := d.document()
 	if err != nil {
-		l.Push(glua.LNil)
-		l.Push(glua.LFalse)
-		l.Push(glua.LString(err.Error()))
+		a.PushNil()
+		a.PushBool(false)
+		a.PushString(err.Error())
 		return 3
 	}
-	l.Push(v)
-	l.Push(glua.LNumber(1))
+	a.Push(v)
+	a.PushInt(1)
 	return 2
 }
 
@@ -234,7 +251,6 @@ func (d *jsonDecoder) wrong(want string) error {
 	if d.at < len(d.s) {
 		got = strconv.QuoteRune(rune(d.s[d.at]))
 	}
-	//lint:ignore ST1005 the text is the firmware's, scripts see it
 	//lint:ignore ST1005 the text is the firmware's, scripts see it
 	return fmt.Errorf("Expected %s but found %s at character %d", want, got, d.at+1)
 }
@@ -269,6 +285,7 @@ func (d *jsonDecoder) take(c byte) bool {
 
 func (d *jsonDecoder) value(depth int) (glua.LValue, error) {
 	d.m.charge(1)
+	d.m.vm.Alloc(jsonValueBytes)
 	if depth > jsonDepth {
 		return nil, errJSONDeep
 	}
@@ -303,17 +320,29 @@ func (d *jsonDecoder) number() (glua.LValue, error) {
 	if end == d.at {
 		return nil, d.wrong("value")
 	}
-	f, err := strconv.ParseFloat(d.s[d.at:end], 64)
+	text := d.s[d.at:end]
+	f, err := strconv.ParseFloat(text, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return nil, d.wrong("value")
 	}
 	d.at = end
-	return glua.LNumber(f), nil
+	// Numbers without a point become integers, if they can be.
+	if !strings.Contains(text, ".") {
+		bits := d.m.fw.Bits
+		if n, err := strconv.ParseInt(text, 10, bits); err == nil {
+			return d.m.vm.IntValue(n), nil
+		}
+		if n, ok := wholeFloat(f); ok && d.m.wrap(n) == n {
+			return d.m.vm.IntValue(n), nil
+		}
+	}
+	return d.m.vm.FloatValue(f), nil
 }
 
 func (d *jsonDecoder) array(depth int) (glua.LValue, error) {
 	d.at++
 	t := d.l.NewTable()
+	d.m.vm.Alloc(jsonTableBytes)
 	if d.take(']') {
 		return t, nil
 	}
@@ -322,7 +351,7 @@ func (d *jsonDecoder) array(depth int) (glua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.RawSetInt(i, v)
+		d.m.vm.RawSet(t, glua.LNumber(i), v)
 		if d.take(']') {
 			return t, nil
 		}
@@ -335,6 +364,7 @@ func (d *jsonDecoder) array(depth int) (glua.LValue, error) {
 func (d *jsonDecoder) object(depth int) (glua.LValue, error) {
 	d.at++
 	t := d.l.NewTable()
+	d.m.vm.Alloc(jsonTableBytes)
 	if d.take('}') {
 		return t, nil
 	}
@@ -353,7 +383,7 @@ func (d *jsonDecoder) object(depth int) (glua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.RawSetString(k, v)
+		d.m.vm.RawSet(t, glua.LString(k), v)
 		if d.take('}') {
 			return t, nil
 		}

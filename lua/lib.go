@@ -2,20 +2,27 @@ package lua
 
 import (
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/lua/lua53"
 )
 
 // entryFn is one function of a library. Libraries are lists, not maps: the
 // order decides what pairs() shows.
+//
+// Most functions see gopher-lua's values, in which 5 and 5.0 are the same.
+// Those that must tell them apart are native.
 type entryFn struct {
-	name string
-	fn   glua.LGFunction
+	name   string
+	fn     glua.LGFunction
+	native lua53.Native
 }
 
-func fn(name string, f glua.LGFunction) entryFn { return entryFn{name, f} }
+func fn(name string, f glua.LGFunction) entryFn  { return entryFn{name: name, fn: f} }
+func native(name string, f lua53.Native) entryFn { return entryFn{name: name, native: f} }
 
 // lib makes (or extends) the global table name.
 func (m *Machine) lib(name string, fns ...entryFn) *glua.LTable {
-	t, ok := m.l.G.Global.RawGetString(name).(*glua.LTable)
+	t, ok := m.vm.Globals().RawGetString(name).(*glua.LTable)
 	if !ok {
 		t = m.l.CreateTable(0, len(fns))
 		m.setGlobal(name, t)
@@ -28,20 +35,39 @@ func (m *Machine) lib(name string, fns ...entryFn) *glua.LTable {
 // fill adds functions to a table.
 func (m *Machine) fill(t *glua.LTable, fns ...entryFn) {
 	for _, e := range fns {
-		t.RawSetString(e.name, m.l.NewFunction(e.fn))
+		if e.native != nil {
+			t.RawSetString(e.name, m.vm.NewNative(e.name, e.native))
+			continue
+		}
+		t.RawSetString(e.name, m.l.NewFunction(m.counted(e.fn)))
 	}
 }
 
-func (m *Machine) setGlobal(name string, v glua.LValue) { m.l.G.Global.RawSetString(name, v) }
+// stringHead is what a string takes besides its bytes.
+const stringHead = 17
 
-// loaded is package.loaded.
-func (m *Machine) loaded() *glua.LTable {
-	if t, ok := m.l.G.Registry.RawGetString("_LOADED").(*glua.LTable); ok {
-		return t
+// counted counts the memory of the strings that f returns.
+func (m *Machine) counted(f glua.LGFunction) glua.LGFunction {
+	return func(l *glua.LState) int {
+		n := f(l)
+		var size int64
+		for i := 1; i <= n; i++ {
+			if s, ok := l.Get(-i).(glua.LString); ok {
+				size += stringHead + int64(len(s))
+			}
+		}
+		if size > 0 {
+			m.vm.Alloc(size)
+		}
+		return n
 	}
-	t := m.l.NewTable()
-	m.l.G.Registry.RawSetString("_LOADED", t)
-	return t
+}
+
+func (m *Machine) setGlobal(name string, v glua.LValue) { m.vm.Globals().RawSetString(name, v) }
+
+// loaded is package.loaded, where the VM keeps it.
+func (m *Machine) loaded() *glua.LTable {
+	return m.l.G.Registry.RawGetString("_LOADED").(*glua.LTable)
 }
 
 // The argument helpers below check like Lua 5.3 and convert numbers in one
@@ -53,6 +79,28 @@ func (m *Machine) typeError(l *glua.LState, n int, want string) {
 		got = typeName(l.Get(n))
 	}
 	l.ArgError(n, want+" expected, got "+got)
+}
+
+// text is lua_tolstring: strings and numbers only.
+func (m *Machine) text(v glua.LValue) (string, bool) {
+	switch v.Type() {
+	case glua.LTString:
+		return string(v.(glua.LString)), true
+	case glua.LTNumber:
+		return m.vm.ToString(v), true
+	}
+	return "", false
+}
+
+func typeName(v glua.LValue) string { return v.Type().String() }
+
+// number is lua_tonumber, for numbers only: a table may hold any of the three
+// types that a number can have.
+func (m *Machine) number(v glua.LValue) (float64, bool) {
+	if v.Type() != glua.LTNumber {
+		return 0, false
+	}
+	return m.vm.ToNumber(v)
 }
 
 // str is luaL_checklstring.
@@ -73,7 +121,7 @@ func (m *Machine) optStr(l *glua.LState, n int, def string) string {
 
 // num is luaL_checknumber.
 func (m *Machine) num(l *glua.LState, n int) float64 {
-	f, ok := toNumber(l.Get(n))
+	f, ok := m.vm.ToNumber(l.Get(n))
 	if !ok {
 		m.typeError(l, n, "number")
 	}
@@ -82,8 +130,9 @@ func (m *Machine) num(l *glua.LState, n int) float64 {
 
 // integer is luaL_checkinteger.
 func (m *Machine) integer(l *glua.LState, n int) int64 {
-	i, ok := toInteger(m.num(l, n))
+	i, ok := m.vm.ToInteger(l.Get(n))
 	if !ok {
+		m.num(l, n)
 		l.ArgError(n, "number has no integer representation")
 	}
 	return i
@@ -114,8 +163,16 @@ func pushStr(l *glua.LState, s string) int {
 }
 
 func pushInt(l *glua.LState, n int64) int {
-	l.Push(glua.LNumber(n))
+	l.Push(integerValue(n))
 	return 1
+}
+
+// integerValue is exact for every n.
+func integerValue(n int64) glua.LValue {
+	if n > 1<<53 || n < -1<<53 {
+		return lua53.Int(n)
+	}
+	return glua.LNumber(n)
 }
 
 // constants adds numbers to a table, in the order given.

@@ -1,7 +1,7 @@
 package lua
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"path"
 	"strings"
@@ -9,11 +9,8 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
-	"airlift/lua/syntax"
+	"airlift/lua/lua53"
 )
-
-// ErrCompiled is the refusal of files that luac has compiled.
-var ErrCompiled = errors.New("compiled Lua file: this version runs source only; pack the project with its .lua files")
 
 // sourceMax bounds one script file. No module has as much script area.
 const sourceMax = 2 << 20
@@ -34,41 +31,86 @@ func (m *Machine) find(name string) (file string, ok bool) {
 	return "", false
 }
 
-// openPackage installs require, unload, module and package.loaded.
+// openPackage installs require, unload, module and package.
 func (m *Machine) openPackage() {
-	g := m.l.G.Global
-	m.fill(g, fn("require", m.require), fn("unload", m.unload), fn("module", m.module))
+	g := m.vm.Globals()
+	m.fill(g, native("require", m.require), fn("unload", m.unload))
 	p := m.lib("package")
 	p.RawSetString("loaded", m.loaded())
+	d := g.RawGetString("debug").(*glua.LTable)
+	m.call(m.l, m.builtin("=[C]", moduleSource), 0, m.loaded(), d.RawGetString("getinfo"), d.RawGetString("setupvalue"))
 }
 
-func (m *Machine) require(l *glua.LState) int {
-	name := m.str(l, 1)
+// moduleSource is module and package.seeall, which the firmware's build keeps
+// from Lua 5.1 (luatos-runtime.md 11.3).
+const moduleSource = `
+local loaded, getinfo, setupvalue = ...
+local type, error, setmetatable, select = type, error, setmetatable, select
+local G = _G
+local function find(name)
+  local t = G
+  for part in name:gmatch("[^.]+") do
+    if t[part] == nil then t[part] = {} end
+    t = t[part]
+    if type(t) ~= "table" then error("name conflict for module '" .. name .. "'", 3) end
+  end
+  return t
+end
+function module(name, ...)
+  local caller = getinfo(2, "fS")
+  if not caller or caller.what == "C" then error("'module' not called from a Lua function", 2) end
+  local t = loaded[name]
+  if type(t) ~= "table" then
+    t = find(name)
+    loaded[name] = t
+  end
+  if t._NAME == nil then
+    t._M, t._NAME, t._PACKAGE = t, name, name:match("^(.*%.)[^.]*$") or ""
+  end
+  setupvalue(caller.func, 1, t)
+  for i = 1, select("#", ...) do
+    local option = select(i, ...)
+    if type(option) == "function" then option(t) end
+  end
+end
+function package.seeall(t)
+  local mt = getmetatable(t)
+  if not mt then
+    mt = {}
+    setmetatable(t, mt)
+  end
+  mt.__index = G
+end`
+
+func (m *Machine) require(a lua53.Args) int {
+	a.Push(m.requireModule(a.Str(0)))
+	return 1
+}
+
+func (m *Machine) requireModule(name string) glua.LValue {
 	if len(name) < 1 || len(name) > 48 {
-		m.raise(l, "module name '%s' len %d is invalid", name, len(name))
+		m.raise("module name '%s' len %d is invalid", name, len(name))
 	}
 	loaded := m.loaded()
 	if v := loaded.RawGetString(name); v != glua.LNil {
-		l.Push(v)
-		return 1
+		return v
 	}
 	file, ok := m.find(name)
 	if !ok {
-		m.raise(l, "module '%s' not found", name)
+		m.raise("module '%s' not found", name)
 	}
-	f, extra, err := m.loadFile(l, file)
+	f, extra, err := m.loadFile(file)
 	if err != nil {
-		l.Error(glua.LString(m.where(l, 1)+fmt.Sprintf("error loading module '%s' from file '%s':\n\t%s", name, file, err.Error())), 0)
+		m.raise("error loading module '%s' from file '%s':\n\t%s", name, file, err.Error())
 	}
 	args := append([]glua.LValue{glua.LString(name), glua.LString(file)}, extra...)
-	v := m.call1(l, f, args...)
+	v := m.call1(m.l, f, args...)
 	if v != glua.LNil {
 		loaded.RawSetString(name, v)
 	} else if loaded.RawGetString(name) == glua.LNil {
 		loaded.RawSetString(name, glua.LTrue)
 	}
-	l.Push(loaded.RawGetString(name))
-	return 1
+	return loaded.RawGetString(name)
 }
 
 func (m *Machine) unload(l *glua.LState) int {
@@ -76,89 +118,44 @@ func (m *Machine) unload(l *glua.LState) int {
 	return 0
 }
 
-// module is the 5.1 function, without setfenv: it makes the global table and
-// registers it.
-func (m *Machine) module(l *glua.LState) int {
-	name := m.str(l, 1)
-	t := m.lib(name)
-	t.RawSetString("_M", t)
-	t.RawSetString("_NAME", glua.LString(name))
-	m.loaded().RawSetString(name, t)
-	l.Push(t)
-	return 1
-}
-
-// loadFile compiles a file of the tree. Our own libraries get a table of facts
-// about the firmware as their third argument, which user scripts never see.
-func (m *Machine) loadFile(l *glua.LState, file string) (f *glua.LFunction, extra []glua.LValue, err error) {
+// loadFile makes a function of a file of the tree, source or bytecode. Our own
+// libraries get a table of facts about the firmware as their third argument,
+// which user scripts never see.
+func (m *Machine) loadFile(file string) (f *glua.LFunction, extra []glua.LValue, err error) {
 	src, builtin, err := m.files.readAll(file, sourceMax)
 	m.checkPower()
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read %s: %w", file, err)
 	}
+	name := "@" + path.Base(file)
 	if builtin {
-		return m.builtin(l, path.Base(file), src), []glua.LValue{m.hostTable(l)}, nil
+		return m.builtin(name, src), []glua.LValue{m.hostTable(m.l)}, nil
 	}
-	f, err = m.compile(l, path.Base(file), src)
+	f, err = m.compile(name, src)
 	return f, nil, err
 }
 
-// chunkName is what messages call a chunk that load() made from a string.
-func chunkName(name string) string {
-	if name != "" && (name[0] == '@' || name[0] == '=') {
-		return name[1:]
-	}
-	line, _, cut := strings.Cut(name, "\n")
-	const room = 40
-	if len(line) > room {
-		line, cut = line[:room], true
-	}
-	if cut {
-		line += "..."
-	}
-	return `[string "` + line + `"]`
-}
-
-// compile makes a function from source text.
-func (m *Machine) compile(l *glua.LState, name, src string) (*glua.LFunction, error) {
-	c, err := protos.get(protoKey{name, src, m.fw.Bits})
+// compile makes a function of a file's contents.
+func (m *Machine) compile(name, src string) (*glua.LFunction, error) {
+	p, err := protos.get(protoKey{name, src, m.fw.Bits})
 	if err != nil {
 		return nil, err
 	}
-	return m.instance(l, c), nil
+	return m.vm.NewFunction(p), nil
 }
 
 // builtin makes a function from one of our own files, which cannot be wrong.
-func (m *Machine) builtin(l *glua.LState, name, src string) *glua.LFunction {
-	f, err := m.compile(l, name, src)
+func (m *Machine) builtin(name, src string) *glua.LFunction {
+	f, err := m.compile(name, src)
 	if err != nil {
 		panic(fmt.Sprintf("built-in script %s: %v", name, err))
 	}
 	return f
 }
 
-// instance makes a function of a compiled chunk: see [syntax.Chunk].
-func (m *Machine) instance(l *glua.LState, c *compiled) *glua.LFunction {
-	f := l.NewFunctionFromProto(c.proto)
-	if len(c.ops) == 0 {
-		return f
-	}
-	args := make([]glua.LValue, len(c.ops))
-	for i, op := range c.ops {
-		args[i] = m.operators[op]
-	}
-	return m.call1(l, f, args...).(*glua.LFunction)
-}
-
-// compiled is a chunk with the operator functions that it wants.
-type compiled struct {
-	proto *glua.FunctionProto
-	ops   []string
-}
-
 // protos keeps compiled functions for the whole process: they are never
 // changed, and a sweep runs the same scripts thousands of times.
-var protos = protoCache{byKey: map[protoKey]*compiled{}}
+var protos = protoCache{byKey: map[protoKey]*lua53.Proto{}}
 
 type protoKey struct {
 	name, src string
@@ -167,21 +164,21 @@ type protoKey struct {
 
 type protoCache struct {
 	mu    sync.Mutex
-	byKey map[protoKey]*compiled
+	byKey map[protoKey]*lua53.Proto
 	bytes int
 }
 
-// protoCacheMax bounds the source text that the cache keeps, in bytes.
+// protoCacheMax bounds the text that the cache keeps, in bytes.
 const protoCacheMax = 16 << 20
 
-func (c *protoCache) get(k protoKey) (*compiled, error) {
+func (c *protoCache) get(k protoKey) (*lua53.Proto, error) {
 	c.mu.Lock()
 	p := c.byKey[k]
 	c.mu.Unlock()
 	if p != nil {
 		return p, nil
 	}
-	p, err := compileSource(k)
+	p, err := compileChunk(k)
 	if err != nil {
 		return nil, err
 	}
@@ -196,23 +193,11 @@ func (c *protoCache) get(k protoKey) (*compiled, error) {
 	return p, nil
 }
 
-// compileSource is the only place that knows the language core's compiler.
-func compileSource(k protoKey) (c *compiled, err error) {
-	if strings.HasPrefix(k.src, "\x1bLua") {
-		return nil, fmt.Errorf("%s: %w", k.name, ErrCompiled)
+// compileChunk takes source text and luac's output. The latter is verified.
+func compileChunk(k protoKey) (*lua53.Proto, error) {
+	chunk := lua53.SkipPrefix([]byte(k.src))
+	if bytes.HasPrefix(chunk, []byte("\x1bLua")) {
+		return lua53.Undump(chunk, k.name, k.bits)
 	}
-	chunk, err := syntax.Parse(k.name, k.src, k.bits)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			c, err = nil, fmt.Errorf("%s: the compiler cannot take this file: %v", k.name, r)
-		}
-	}()
-	proto, err := glua.Compile(chunk.Stmts, k.name)
-	if err != nil {
-		return nil, fmt.Errorf("%s", strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n", " ")))
-	}
-	return &compiled{proto, chunk.Ops}, nil
+	return lua53.Compile(string(chunk), k.name, k.bits)
 }

@@ -2,9 +2,12 @@ package lua
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/lua/lua53"
 )
 
 // Log levels (luatos-runtime.md 4.2).
@@ -50,6 +53,7 @@ func levelLetter(level int) string { return "?DIWE"[level : level+1] }
 
 // userLine writes what a script prints.
 func (m *Machine) userLine(line string) {
+	m.charge(len(line) / 64)
 	if m.opts.Frame == FrameLuat {
 		line = fmt.Sprintf("luat:U(%d):%s", m.board.Now().Milliseconds(), line)
 	}
@@ -65,11 +69,11 @@ func (m *Machine) lines(text string) {
 
 func (m *Machine) openLog() {
 	t := m.lib("log",
-		fn("debug", m.logger(levelDebug)),
-		fn("info", m.logger(levelInfo)),
-		fn("warn", m.logger(levelWarn)),
-		fn("error", m.logger(levelError)),
-		fn("fatal", m.logger(levelError)),
+		native("debug", m.logger(levelDebug)),
+		native("info", m.logger(levelInfo)),
+		native("warn", m.logger(levelWarn)),
+		native("error", m.logger(levelError)),
+		native("fatal", m.logger(levelError)),
 		fn("setLevel", m.logSetLevel),
 		fn("getLevel", func(l *glua.LState) int { return pushInt(l, int64(m.logLevel)) }),
 		fn("style", func(l *glua.LState) int {
@@ -85,44 +89,52 @@ func (m *Machine) openLog() {
 
 // logger returns log.debug and so on. The line goes through the global print,
 // so a script that replaces print sees the log, too.
-func (m *Machine) logger(level int) glua.LGFunction {
-	return func(l *glua.LState) int {
-		if level < m.logLevel || l.GetTop() == 0 {
+func (m *Machine) logger(level int) lua53.Native {
+	return func(a lua53.Args) int {
+		if level < m.logLevel || a.N() == 0 {
 			return 0
 		}
-		tag, ok := m.text(l.Get(1))
+		tag, ok := m.text(a.Get(0))
 		if !ok {
 			tag = "(null)"
 		}
 		letter := levelLetter(level)
-		args := make([]glua.LValue, 0, l.GetTop()+2)
+		args := make([]glua.LValue, 0, a.N()+1)
 		switch m.logStyle {
 		case 1:
-			args = append(args, glua.LString(letter+"/"+m.caller(l)), glua.LString(tag))
+			args = append(args, glua.LString(letter+"/"+m.caller()), glua.LString(tag))
 		case 2:
-			args = append(args, glua.LString(letter+"/user."+tag), glua.LString(m.caller(l)))
+			args = append(args, glua.LString(letter+"/user."+tag), glua.LString(m.caller()))
 		default:
 			args = append(args, glua.LString(letter+"/user."+tag))
 		}
-		for i := 2; i <= l.GetTop(); i++ {
-			args = append(args, l.Get(i))
+		for i := 1; i < a.N(); i++ {
+			args = append(args, a.Get(i))
 		}
-		m.call(l, l.G.Global.RawGetString("print"), 0, args...)
+		m.call(m.l, m.vm.Globals().RawGetString("print"), 0, args...)
 		return 0
 	}
 }
 
 // caller is <file>:<line> of the script line that logs.
-func (m *Machine) caller(l *glua.LState) string {
-	list := m.stack(l, 2)
-	if len(list) < 2 || list[1].What == "G" {
+func (m *Machine) caller() string {
+	where := strings.TrimSuffix(m.vm.Where(1), ": ")
+	file, line, _ := cutLast(where, ":")
+	if file == "" {
 		return "?:0"
 	}
-	line := list[1].CurrentLine
-	if line > 65536 {
-		line = 0
+	if n, err := strconv.Atoi(line); err != nil || n > 65536 {
+		line = "0"
 	}
-	return fmt.Sprintf("%s:%d", list[1].Source, line)
+	return file + ":" + line
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return "", s, false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 func (m *Machine) logSetLevel(l *glua.LState) int {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/afero"
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/lua/lua53"
 )
 
 // ExitKind says how a script machine ended.
@@ -37,7 +39,6 @@ const (
 	CausePm       = "pm.reboot"
 	CauseVMExit   = "VM exit"
 	CauseWatchdog = "watchdog"
-	CauseMemory   = "out of memory"
 )
 
 // Exit is how a run of scripts ended.
@@ -46,7 +47,7 @@ type Exit struct {
 	Cause string // of a reboot
 	Code  int    // what the scripts gave rtos.reboot
 	Err   string // the text of the error that ended the VM, if one did
-	Steps uint64 // VM instructions executed
+	Steps uint64 // about VM instructions executed
 }
 
 func (e Exit) String() string {
@@ -78,33 +79,26 @@ type Machine struct {
 	opts  Options
 	files *tree // every file system that scripts see, with /lua/
 
-	l         *glua.LState
-	entry     *glua.LFunction        // starts every thread, see prelude
-	operators map[string]glua.LValue // what the syntax package turns into calls
-	trace     savedTrace
-	exit      Exit
-	stopped   bool
+	vm      *lua53.VM
+	l       *glua.LState // of vm, for libraries
+	exit    Exit
+	stopped bool
 
-	steps     uint64 // VM instructions so far
-	tickAt    uint64 // when tick has to look
-	depth     int    // nested resumes, pcalls and calls from libraries
-	allocated int64  // bytes that libraries and concatenation made since the last look
-	lookedAt  uint64 // steps at the last look at the heap
-	hostHeap  uint64 // bytes, the smallest since then
-	sliceEnd  uint64 // steps at which computing starts to cost time
+	sliceEnd      int64 // steps at which computing starts to cost time
+	luaMemoryMost int64 // bytes, the most that was seen
 
 	queue  []message // what rtos.receive hands out
 	timers []*timer
 
-	paths                  []string // rtos.setPaths
-	cwaits                 uint64
-	addresses              addressBook
-	rand                   *rand.Rand
-	trng                   *rand.Rand
-	fileMeta               *glua.LTable
-	ipairsNext, tostringFn *glua.LFunction
-	logLevel               int
-	logStyle               int
+	paths     []string // rtos.setPaths
+	cwaits    uint64
+	addresses addressBook
+	held      map[glua.LValue]int // what only callbacks in Go hold
+	trng      *rand.Rand
+	fileMeta  *glua.LTable
+	xpcall    glua.LValue
+	logLevel  int
+	logStyle  int
 	libstate
 }
 
@@ -118,7 +112,7 @@ type libstate struct {
 
 // New prepares a machine. It costs little: nothing runs before [Machine.Run].
 func New(board Board, opts Options) (*Machine, error) {
-	m := &Machine{board: board, fw: board.Firmware(), opts: opts}
+	m := &Machine{board: board, fw: board.Firmware(), opts: opts, addresses: addressBook{}, held: map[glua.LValue]int{}}
 	if m.fw.Bits != 64 {
 		m.fw.Bits = 32
 	}
@@ -162,7 +156,7 @@ func (m *Machine) Run() Exit {
 	if fault != nil {
 		panic(fmt.Sprintf("script machine: %v\n%s", fault, trace))
 	}
-	m.exit.Steps = m.steps
+	m.exit.Steps = uint64(m.steps())
 	return m.exit
 }
 

@@ -9,6 +9,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"airlift/flash/mount"
+	"airlift/lua/lua53"
 )
 
 // openOs installs os.* (luatos-runtime.md 7.3).
@@ -22,8 +23,8 @@ func (m *Machine) openOs() {
 			}
 			return pushInt(l, m.tableTime(l, l.CheckTable(1)))
 		}),
-		fn("difftime", func(l *glua.LState) int {
-			l.Push(glua.LNumber(m.num(l, 1) - m.num(l, 2)))
+		native("difftime", func(a lua53.Args) int {
+			a.PushFloat(a.Float(0) - a.Float(1))
 			return 1
 		}),
 		fn("remove", func(l *glua.LState) int {
@@ -54,12 +55,12 @@ func (m *Machine) osResult(l *glua.LState, name string, err error) int {
 func (m *Machine) tableTime(l *glua.LState, t *glua.LTable) int64 {
 	get := func(def int, names ...string) int {
 		for _, name := range names {
-			if f, ok := toNumber(t.RawGetString(name)); ok {
+			if f, ok := m.vm.ToNumber(t.RawGetString(name)); ok {
 				return int(f)
 			}
 		}
 		if def < 0 {
-			m.raise(l, "field '%s' missing in date table", names[0])
+			m.raise("field '%s' missing in date table", names[0])
 		}
 		return def
 	}

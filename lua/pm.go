@@ -50,7 +50,7 @@ func (m *Machine) hardware(l *glua.LState, unit, action string) {
 		case glua.LString:
 			action += fmt.Sprintf(" %q", short40(string(v)))
 		default:
-			action += " " + m.tostring(l, v)
+			action += " " + m.vm.ToString(v)
 		}
 	}
 	m.board.Hardware(HardwareEvent{Unit: unit, Action: action})

@@ -23,7 +23,7 @@ func (m *Machine) post(msg message) { m.queue = append(m.queue, msg) }
 // receive waits for one message, or for timeout milliseconds (negative: for
 // ever), and handles it.
 func (m *Machine) receive(l *glua.LState, timeoutMS int64) int {
-	m.checkMemory()
+	m.luaMemoryMost = max(m.luaMemoryMost, m.vm.MemoryInUse())
 	if len(m.queue) == 0 {
 		m.rested()
 		expired := false

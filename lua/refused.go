@@ -47,7 +47,7 @@ func (m *Machine) refuse(name string) glua.LGFunction {
 				lib = name[:i]
 			}
 		}
-		l.Error(glua.LString(m.where(l, 1)+name+" is not emulated: define your own _G."+lib+" = {...} before the script uses it"), 0)
+		m.raise("%s is not emulated: define your own _G.%s = {...} before the script uses it", name, lib)
 		return 0
 	}
 }

@@ -9,8 +9,10 @@ import (
 // msgTimer is rtos.MSG_TIMER.
 const msgTimer = 1
 
-// luaMemoryUsed and the two below are what rtos.meminfo and the boot lines
-// show as used: typical numbers, not measured (luatos-runtime.md 1.3).
+// luaMemoryUsed is what the libraries take when the scripts start; what these
+// take is counted from there. The two below are all that rtos.meminfo and the
+// boot lines show of the system's memory: typical numbers (luatos-runtime.md
+// 1.3).
 const (
 	luaMemoryUsed = 15176
 	sysMemoryUsed = 54072
@@ -23,7 +25,7 @@ func (m *Machine) openRtos() {
 		fn("timer_start", m.rtosTimerStart),
 		fn("timer_stop", func(l *glua.LState) int {
 			if f, ok := l.Get(1).(glua.LNumber); ok {
-				if id, ok := toInteger(float64(f)); ok {
+				if id, ok := wholeFloat(float64(f)); ok {
 					m.stopTimer(id)
 				}
 			}
@@ -31,7 +33,7 @@ func (m *Machine) openRtos() {
 		}),
 		fn("reboot", func(l *glua.LState) int {
 			code := 0
-			if f, ok := toNumber(l.Get(1)); ok {
+			if f, ok := m.vm.ToNumber(l.Get(1)); ok {
 				code = int(f)
 			}
 			m.stop(Exit{Kind: ExitReboot, Cause: CauseRtos, Code: code})
@@ -76,7 +78,9 @@ func (m *Machine) rtosVersion(l *glua.LState) int {
 }
 
 func (m *Machine) rtosMeminfo(l *glua.LState) int {
-	total, used, most := m.fw.LuaMemory, int64(luaMemoryUsed), int64(luaMemoryUsed)
+	used := m.vm.MemoryInUse()
+	m.luaMemoryMost = max(m.luaMemoryMost, used)
+	total, most := m.fw.LuaMemory, m.luaMemoryMost
 	switch m.optStr(l, 1, "lua") {
 	case "sys":
 		total, used, most = m.fw.SysMemory, sysMemoryUsed, sysMemoryMax

@@ -65,7 +65,7 @@ const upperHex = "0123456789ABCDEF"
 // stringToHex puts the separator after every byte, the last one too.
 func (m *Machine) stringToHex(l *glua.LState) int {
 	s, sep := m.str(l, 1), m.optStr(l, 2, "")
-	m.allocate(l, int64(len(s))*int64(2+len(sep)))
+	m.allocate(int64(len(s)) * int64(2+len(sep)))
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		b.WriteByte(upperHex[s[i]>>4])
@@ -137,7 +137,7 @@ func (m *Machine) stringURLEncode(l *glua.LState) int {
 		}
 		keep = m.optStr(l, 4, "")
 	}
-	m.allocate(l, 3*int64(len(s)))
+	m.allocate(3 * int64(len(s)))
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {

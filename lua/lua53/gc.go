@@ -174,7 +174,7 @@ type walk struct {
 }
 
 func newWalk(vm *VM) *walk {
-	return &walk{vm: vm, seen: map[unsafe.Pointer]bool{}}
+	return &walk{vm: vm, seen: map[unsafe.Pointer]bool{}, bytes: vm.memBase}
 }
 
 func (w *walk) roots() {

@@ -32,6 +32,10 @@ type Options struct {
 	Print func(line string)
 	// Separator is what print puts between values; "" is a TAB.
 	Separator string
+	// LibrariesCatch says that libraries catch errors of functions that they
+	// call. Otherwise the handler of an xpcall below them runs where the error
+	// happened, as in C.
+	LibrariesCatch bool
 	// Rethrow lets Go run-time errors through instead of making Lua errors of
 	// them: for tests.
 	Rethrow bool
@@ -55,6 +59,7 @@ type VM struct {
 	sizes    sizes
 
 	mem     int64 // bytes counted since the last walk plus what it found
+	memBase int64 // what every walk starts to add up from
 	memNext int64 // when to walk again
 	inGC    bool
 	gcStop  bool
