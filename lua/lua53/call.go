@@ -573,7 +573,10 @@ func (vm *VM) runHandler(err *glua.ApiError) {
 			v = r
 			break
 		}
-		if v = r; try == 10 {
+		if v = r; vm.handled != err { // the handler has seen its own error
+			break
+		}
+		if try == 10 {
 			v = mkString("error in error handling")
 			break
 		}
