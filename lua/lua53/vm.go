@@ -32,6 +32,9 @@ type Options struct {
 	Print func(line string)
 	// Separator is what print puts between values; "" is a TAB.
 	Separator string
+	// PointerBytes is the size of C's long and size_t that string.pack has: 4
+	// on every module; 0 is that of a PC, 8.
+	PointerBytes int
 	// Rethrow lets Go run-time errors through instead of making Lua errors of
 	// them: for tests.
 	Rethrow bool
@@ -199,6 +202,9 @@ func New(opts Options) *VM {
 	}
 	if opts.CallStackSize == 0 {
 		opts.CallStackSize = 4 * maxDepth
+	}
+	if opts.PointerBytes == 0 {
+		opts.PointerBytes = 8
 	}
 	if opts.Slice <= 0 {
 		opts.Slice = 1 << 40
