@@ -57,14 +57,15 @@ type VM struct {
 	typeMeta [16]*ltable
 	sizes    sizes
 
-	mem     int64 // bytes counted since the last walk plus what it found
-	memNext int64 // when to walk again
-	inGC    bool
-	gcStop  bool
-	gcDue   bool
-	gcTop   int            // first free register while the loop collects
-	pending []*glua.LTable // finalizers to call
-	finals  []*glua.LTable // tables with __gc, oldest first
+	mem      int64 // bytes counted since the last walk plus what it found
+	memNext  int64 // when to walk again
+	inGC     bool
+	gcStop   bool
+	lastSeen int // objects of the last walk
+	gcDue    bool
+	gcTop    int            // first free register while the loop collects
+	pending  []*glua.LTable // finalizers to call
+	finals   []*glua.LTable // tables with __gc, oldest first
 
 	handled   *glua.ApiError // the error that an xpcall handler has seen
 	addresses map[unsafe.Pointer]int
