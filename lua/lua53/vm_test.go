@@ -150,16 +150,16 @@ print(xpcall(apply, function(m) return "H:" .. m end, function() error("deep", 0
 	want := `3	1.5	3	integer
 10	integer	7	x
 21	10
-lib:5: inner	true
+lib:6: inner	true
 1	2	42
 paused	3
 resumed	back
 end
 false	bad 5
 false	42
-false	lib:9: bad 5
-false	lib:10: bad argument #1 to 'add' (number expected, got table)
-false	lib:10: bad argument #1 to 'twice' (userdata expected, got string)
+false	lib:10: bad 5
+false	lib:11: bad argument #1 to 'add' (number expected, got table)
+false	lib:11: bad argument #1 to 'twice' (userdata expected, got string)
 false	attempt to yield from outside a coroutine
 false	attempt to yield from outside a coroutine
 false	attempt to yield across a C-call boundary
