@@ -226,8 +226,8 @@ type walk struct {
 	seen     *ptrSet
 	todo     []Value
 	bytes    int64
-	weakKeys []*ltable // ephemerons too
-	weakVals []*ltable
+	weakKeys []*ltable // ephemerons
+	weakVals []*ltable // weak keys too or not
 }
 
 func newWalk(vm *VM) *walk {
@@ -340,7 +340,7 @@ func (w *walk) table(t *ltable, full bool) {
 	if weakV {
 		w.weakVals = append(w.weakVals, t)
 	}
-	if weakK {
+	if weakK && !weakV {
 		w.weakKeys = append(w.weakKeys, t)
 	}
 	if !weakV {
@@ -361,9 +361,6 @@ func (w *walk) table(t *ltable, full bool) {
 				w.mark(fromL(v))
 			}
 		}
-	}
-	if weakK && weakV { // no ephemeron: only cleared
-		return
 	}
 }
 
