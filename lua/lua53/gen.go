@@ -528,14 +528,7 @@ func (g *gen) indexSlot(obj, key expr, all []expr) slot {
 	f := g.f
 	if n, ok := obj.(*eName); ok {
 		if kind, i := g.resolve(f, n.name); kind == vUpval && !assigned(n.name, all) {
-			if k, ok := g.constOf(key); ok && k <= maxIndexRK {
-				if _, str := unparen(key).(*eStr); str {
-					return slot{3, i, k + bitRK}
-				}
-			}
-			if n.name == "_ENV" {
-				return slot{3, i, g.rkSafe(key, all)}
-			}
+			return slot{3, i, g.rkSafe(key, all)}
 		}
 	}
 	s := slot{kind: 2}
@@ -717,8 +710,8 @@ func (g *gen) forIn(s *sForIn) {
 	g.f.free = base + 3
 	g.reserve(3) // the call needs room for its function and arguments
 	g.f.free = base + 3
-	g.emit(mkABC(opTForCall, base, 0, len(s.names)), s.line)
-	loop := g.emit(mkAsBx(opTForLoop, base+2, -1), s.line)
+	g.emit(mkABC(opTForCall, base, 0, len(s.names)), s.bodyLine)
+	loop := g.emit(mkAsBx(opTForLoop, base+2, -1), s.bodyLine)
 	g.patch(loop, prep+1)
 	g.leaveBlock(s.line, false)
 }
@@ -921,12 +914,8 @@ func (g *gen) nameTo(e *eName, r int) {
 func (g *gen) indexTo(e *eIndex, r int) {
 	if n, ok := e.obj.(*eName); ok {
 		if kind, i := g.resolve(g.f, n.name); kind == vUpval {
-			k, isK := g.constOf(e.key)
-			_, str := unparen(e.key).(*eStr)
-			if isK && str && k <= maxIndexRK {
-				g.emit(mkABC(opGetTabUp, r, i, k+bitRK), e.line)
-				return
-			}
+			g.emit(mkABC(opGetTabUp, r, i, g.rk(e.key)), e.line)
+			return
 		}
 	}
 	obj := g.scratchReg(e.obj, r)
