@@ -329,3 +329,39 @@ func TestLoadForms(t *testing.T) {
 		t.Errorf("wrong width: %v", err)
 	}
 }
+
+// TestFromGo calls functions and resumes coroutines from Go.
+func TestFromGo(t *testing.T) {
+	vm, out := newTestVM(t, Options{Bits: 64})
+	runChunk(vm, out, []byte(`function add(a, b) return a + b, a / b end
+function boom() error({code = 5}) end
+function gen(n) for i = 1, n do local x = coroutine.yield(i) ; n = x or n end return "done" end`), "=t")
+	g := func(name string) glua.LValue { return vm.Globals().RawGetString(name) }
+	r, err := vm.Call(g("add"), glua.LNumber(6), glua.LNumber(3))
+	if err != nil || len(r) != 2 || r[0] != glua.LNumber(9) || r[1] != Float(2) {
+		t.Errorf("add: %v, %v", r, err)
+	}
+	_, err = vm.Call(g("boom"))
+	var e *glua.ApiError
+	if !errors.As(err, &e) || e.Object.(*glua.LTable).RawGetString("code") != glua.LNumber(5) {
+		t.Errorf("boom: %v", err)
+	}
+	l := vm.L()
+	l.Push(g("add"))
+	l.Push(glua.LNumber(1))
+	l.Push(glua.LNumber(2))
+	if err := l.PCall(2, 1, nil); err != nil || l.Get(-1) != glua.LNumber(3) {
+		t.Errorf("PCall: %v, %v", l.Get(-1), err)
+	}
+	l.SetTop(0)
+	co := vm.NewCoroutine(g("gen").(*glua.LFunction))
+	for i, want := range []glua.LValue{glua.LNumber(1), glua.LNumber(2), glua.LString("done")} {
+		ok, r := vm.Resume(co, glua.LNumber(2))
+		if !ok || len(r) != 1 || r[0] != want {
+			t.Errorf("resume %d: %v %v", i, ok, r)
+		}
+	}
+	if ok, r := vm.Resume(co); ok || r[0] != glua.LString("cannot resume dead coroutine") || vm.Status(co) != "dead" {
+		t.Errorf("dead: %v %v", ok, r)
+	}
+}
