@@ -4,7 +4,5 @@ package lua
 // 5.1 and 5.2 that the firmware's build keeps (luatos-runtime.md 11.3).
 func (m *Machine) openBase() {
 	m.vm.OpenLibs()
-	g := m.vm.Globals()
-	m.xpcall = g.RawGetString("xpcall")
 	m.fill(m.lib("string"), m.stringExtensions()...)
 }

@@ -2,7 +2,6 @@ package lua
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -34,6 +33,8 @@ func (m *Machine) openState() {
 		Address:   m.address,
 		Print:     m.userLine,
 		Separator: sep,
+		// Every module has a 32-bit processor.
+		PointerBytes: 4,
 	})
 	m.l = m.vm.L()
 	m.vm.SeedRandom(int64(m.board.Rand("lua").Uint64()))
@@ -150,27 +151,18 @@ func (m *Machine) raise(format string, args ...any) {
 // protected calls a native function on the main coroutine and returns the
 // message and traceback of an error that nobody caught.
 func (m *Machine) protected(fn lua53.Native) (text string, ok bool) {
-	handler := m.vm.NewNative("handler", func(a lua53.Args) int {
+	failed, err := m.vm.Protect(fn, func(a lua53.Args) int {
 		msg, isText := m.text(a.Get(0))
 		if !isText {
 			msg = fmt.Sprintf("(error object is a %s value)", typeName(a.Get(0)))
 		}
-		trace := m.vm.Traceback(1)
-		// The last frames are those of this call.
-		for range 3 {
-			trace = trace[:max(strings.LastIndexByte(trace, '\n'), 0)]
-		}
-		a.Push(glua.LString(msg + "\n" + trace + "\n\t[C]: in ?"))
+		a.Push(glua.LString(msg + "\n" + m.vm.Traceback(1)))
 		return 1
 	})
-	r, err := m.vm.Call(m.xpcall, m.vm.NewNative("main", fn), handler)
-	if err != nil {
-		return err.Error(), false
-	}
-	if r[0] == glua.LTrue {
+	if !failed {
 		return "", true
 	}
-	return r[1].String(), false
+	return err.String(), false
 }
 
 // addressBook gives tables, functions, threads and userdata addresses that

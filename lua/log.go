@@ -111,7 +111,7 @@ func (m *Machine) logger(level int) lua53.Native {
 		for i := 1; i < a.N(); i++ {
 			args = append(args, a.Get(i))
 		}
-		m.call(m.l, m.vm.Globals().RawGetString("print"), 0, args...)
+		a.Call(m.vm.Globals().RawGetString("print"), args...)
 		return 0
 	}
 }

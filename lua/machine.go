@@ -96,7 +96,6 @@ type Machine struct {
 	held      map[glua.LValue]int // what only callbacks in Go hold
 	trng      *rand.Rand
 	fileMeta  *glua.LTable
-	xpcall    glua.LValue
 	logLevel  int
 	logStyle  int
 	libstate

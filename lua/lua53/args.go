@@ -33,11 +33,46 @@ func (a Args) Get(i int) glua.LValue { return a.t.vm.box.toL(a.at(i)) }
 // Push pushes a result.
 func (a Args) Push(v glua.LValue) { a.t.push(fromL(v)) }
 
-func (a Args) push(v Value)        { a.t.push(v) }
-func (a Args) PushInt(i int64)     { a.t.push(mkInt(i)) }
+// Call calls a function and returns its results. An error of it goes through
+// the caller, as in C.
+func (a Args) Call(f glua.LValue, args ...glua.LValue) []glua.LValue {
+	vm, th := a.t.vm, a.t
+	top := th.top
+	vs := make([]Value, len(args))
+	for i, x := range args {
+		vs[i] = fromL(x)
+	}
+	n := vm.call(th, fromL(f), -1, vs...)
+	var out []glua.LValue
+	for i := 0; i < n; i++ {
+		out = append(out, vm.box.toL(th.stack[th.top-n+i]))
+	}
+	th.top = top
+	return out
+}
+
+// LTable checks for a table.
+func (a Args) LTable(i int) *glua.LTable {
+	a.Table(i)
+	v := a.at(i)
+	return v.gtable()
+}
+
+func (a Args) push(v Value) { a.t.push(v) }
+
+// PushInt pushes an integer.
+func (a Args) PushInt(i int64) { a.t.push(mkInt(i)) }
+
+// PushFloat pushes a float.
 func (a Args) PushFloat(f float64) { a.t.push(mkFloat(a.t.vm.round(f))) }
-func (a Args) PushBool(b bool)     { a.t.push(mkBool(b)) }
-func (a Args) PushNil()            { a.t.push(Value{}) }
+
+// PushBool pushes a boolean.
+func (a Args) PushBool(b bool) { a.t.push(mkBool(b)) }
+
+// PushNil pushes nil.
+func (a Args) PushNil() { a.t.push(Value{}) }
+
+// PushString pushes a string.
 func (a Args) PushString(s string) {
 	a.t.vm.allocString(len(s))
 	a.t.push(mkString(s))
@@ -246,8 +281,6 @@ func (vm *VM) address(v Value) string {
 
 // ToString is tostring for libraries.
 func (vm *VM) ToString(v glua.LValue) string { return vm.tostring(vm.cur, fromL(v)) }
-
-// Truth, and conversions that libraries need.
 
 // ToInteger converts a number or numeric string with an exact integer.
 func (vm *VM) ToInteger(v glua.LValue) (int64, bool) {

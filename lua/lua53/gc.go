@@ -12,7 +12,56 @@ import (
 // lives. The walk happens at fixed points of the program, so limits, weak
 // tables and finalizers behave the same in every run and on every host.
 
-const firstWalk = 256 << 10
+// firstWalk is when the first walk happens; without a memory limit walks are
+// rarer, since nothing but finalizers and weak tables waits for them.
+const (
+	firstWalk     = 512 << 10
+	firstWalkFree = 8 << 20
+)
+
+// ptrSet is a set of addresses. The objects are held by what the walk visits.
+type ptrSet struct {
+	slots []uintptr
+	n     int
+}
+
+func newPtrSet(size int) *ptrSet {
+	n := 1 << 10
+	for n < 2*size {
+		n *= 2
+	}
+	return &ptrSet{slots: make([]uintptr, n)}
+}
+
+func (s *ptrSet) at(p uintptr) int {
+	mask := uint64(len(s.slots) - 1)
+	i := uint64(p) * 0x9E3779B97F4A7C15 >> 20 & mask
+	for s.slots[i] != 0 && s.slots[i] != p {
+		i = (i + 1) & mask
+	}
+	return int(i)
+}
+
+func (s *ptrSet) has(p unsafe.Pointer) bool { return s.slots[s.at(uintptr(p))] != 0 }
+
+// add reports whether p is new.
+func (s *ptrSet) add(p unsafe.Pointer) bool {
+	i := s.at(uintptr(p))
+	if s.slots[i] != 0 {
+		return false
+	}
+	s.slots[i] = uintptr(p)
+	if s.n++; 2*s.n > len(s.slots) {
+		old := s.slots
+		s.slots = make([]uintptr, 2*len(old))
+		for _, q := range old {
+			if q != 0 {
+				s.slots[s.at(q)] = q
+			}
+		}
+	}
+	return true
+}
 
 func (vm *VM) alloc(n int64) {
 	vm.mem += n
@@ -48,6 +97,7 @@ func (vm *VM) full(n int64) {
 	w.roots()
 	w.drain(false)
 	vm.mem = w.bytes + n
+	vm.lastSeen = w.seen.n
 	vm.setMark(w.bytes)
 	vm.gcDue = !vm.gcStop
 	if l := vm.opts.MemoryLimit; l > 0 && vm.mem > l {
@@ -59,6 +109,9 @@ func (vm *VM) full(n int64) {
 
 func (vm *VM) setMark(live int64) {
 	next := max(2*live, firstWalk)
+	if vm.opts.MemoryLimit == 0 {
+		next = max(3*live, firstWalkFree)
+	}
 	if l := vm.opts.MemoryLimit; l > 0 && next > l {
 		next = max(l, live+l/32)
 	}
@@ -67,6 +120,9 @@ func (vm *VM) setMark(live int64) {
 
 func (vm *VM) resetMemory() {
 	vm.memNext = firstWalk
+	if vm.opts.MemoryLimit == 0 {
+		vm.memNext = firstWalkFree
+	}
 	if l := vm.opts.MemoryLimit; l > 0 && l < vm.memNext {
 		vm.memNext = l
 	}
@@ -104,6 +160,7 @@ func (vm *VM) Collect() {
 	w.clearWeak(w.weakKeys, false)
 	w.clearWeak(w.weakVals, true)
 	vm.mem = w.bytes
+	vm.lastSeen = w.seen.n
 	vm.setMark(w.bytes)
 	vm.inGC = false
 	vm.gcTop = 0
@@ -140,7 +197,7 @@ func (vm *VM) unreachable(w *walk) []*glua.LTable {
 	var dead []*glua.LTable
 	live := vm.finals[:0]
 	for _, t := range vm.finals {
-		if w.seen[unsafe.Pointer(t)] {
+		if w.seen.has(unsafe.Pointer(t)) {
 			live = append(live, t)
 		} else {
 			dead = append(dead, t)
@@ -166,15 +223,15 @@ func (vm *VM) Finalize() {
 // walk visits what is reachable and adds up its size.
 type walk struct {
 	vm       *VM
-	seen     map[unsafe.Pointer]bool
+	seen     *ptrSet
 	todo     []Value
 	bytes    int64
-	weakKeys []*ltable // ephemerons too
-	weakVals []*ltable
+	weakKeys []*ltable // ephemerons
+	weakVals []*ltable // weak keys too or not
 }
 
 func newWalk(vm *VM) *walk {
-	return &walk{vm: vm, seen: map[unsafe.Pointer]bool{}, bytes: vm.memBase}
+	return &walk{vm: vm, seen: newPtrSet(vm.lastSeen), bytes: vm.memBase}
 }
 
 func (w *walk) roots() {
@@ -203,20 +260,20 @@ func (w *walk) roots() {
 }
 
 func (w *walk) mark(v Value) {
-	if v.p == nil || v.isNum() || v.n == kOther || w.seen[v.p] {
+	if v.p == nil || v.isNum() || v.n == kOther {
 		return
 	}
 	if v.n == kString {
 		s := v.str()
 		p := unsafe.Pointer(unsafe.StringData(s))
-		if len(s) > 1 && !w.seen[p] {
-			w.seen[p] = true
+		if len(s) > 1 && w.seen.add(p) {
 			w.bytes += w.vm.sizes.str + int64(len(s))
 		}
 		return
 	}
-	w.seen[v.p] = true
-	w.todo = append(w.todo, v)
+	if w.seen.add(v.p) {
+		w.todo = append(w.todo, v)
+	}
 }
 
 // drain visits everything marked. With full, entries of ephemeron tables wait
@@ -283,7 +340,7 @@ func (w *walk) table(t *ltable, full bool) {
 	if weakV {
 		w.weakVals = append(w.weakVals, t)
 	}
-	if weakK {
+	if weakK && !weakV {
 		w.weakKeys = append(w.weakKeys, t)
 	}
 	if !weakV {
@@ -305,9 +362,6 @@ func (w *walk) table(t *ltable, full bool) {
 			}
 		}
 	}
-	if weakK && weakV { // no ephemeron: only cleared
-		return
-	}
 }
 
 func (w *walk) function(f *glua.LFunction) {
@@ -326,8 +380,7 @@ func (w *walk) function(f *glua.LFunction) {
 		if u == nil {
 			continue
 		}
-		if u.idx < 0 && !w.seen[unsafe.Pointer(u)] {
-			w.seen[unsafe.Pointer(u)] = true
+		if u.idx < 0 && w.seen.add(unsafe.Pointer(u)) {
 			w.bytes += w.vm.sizes.upval
 		}
 		w.mark(*u.v)
@@ -364,7 +417,7 @@ func (w *walk) thread(th *Thread) {
 
 // dead reports whether a value is collectable and was not reached.
 func (w *walk) dead(v Value) bool {
-	return v.p != nil && !v.isNum() && v.n != kString && v.n != kOther && !w.seen[v.p]
+	return v.p != nil && !v.isNum() && v.n != kString && v.n != kOther && !w.seen.has(v.p)
 }
 
 // clearWeak removes dead entries: dead values if vals, else dead keys.

@@ -16,8 +16,24 @@ func (vm *VM) StartMemory(used, limit int64) {
 	vm.setMark(used)
 }
 
-// MemoryLimit is the bound of MemoryInUse, 0 if there is none.
-func (vm *VM) MemoryLimit() int64 { return vm.opts.MemoryLimit }
+// Protect calls a native function as the outermost one of the main coroutine.
+// handler gets an error that nobody caught, where it happened, and its result
+// is the error that Protect returns. Tracebacks do not show the two.
+func (vm *VM) Protect(fn, handler Native) (failed bool, err glua.LValue) {
+	hidden := func(fn Native, special uint8) glua.LValue {
+		c := vm.native("?", fn, special)
+		c.nat.hidden = true
+		return &c.LFunction
+	}
+	r, e := vm.Call(hidden(nil, spXpcall), hidden(fn, spNone), hidden(handler, spNone))
+	switch {
+	case e != nil:
+		return true, glua.LString(e.Error())
+	case r[0] == lvTrue:
+		return false, glua.LNil
+	}
+	return true, r[1]
+}
 
 // IsNative reports whether a function is written in Go.
 func (vm *VM) IsNative(f *glua.LFunction) bool {

@@ -56,3 +56,13 @@ func (vm *VM) Status(l *glua.LState) string {
 	}
 	return "dead"
 }
+
+// Resume resumes a coroutine from Go. ok is false if it ended with an error,
+// which then is the only result.
+func (vm *VM) Resume(co *glua.LState, args ...glua.LValue) (ok bool, results []glua.LValue) {
+	r, err := vm.Call(&vm.native("resume", nil, spResume).LFunction, append([]glua.LValue{co}, args...)...)
+	if err != nil {
+		return false, []glua.LValue{glua.LString(err.Error())}
+	}
+	return r[0] == lvTrue, r[1:]
+}

@@ -36,7 +36,7 @@ func float1(f func(float64) float64) Native {
 }
 
 func mathAbs(a Args) int {
-	v := a.Num(0)
+	v := a.at(0)
 	if v.isInt() {
 		i := v.i()
 		if i < 0 {
@@ -44,7 +44,7 @@ func mathAbs(a Args) int {
 		}
 		return a.ret(mkInt(i))
 	}
-	return a.ret(mkFloat(math.Abs(v.f())))
+	return a.ret(mkFloat(math.Abs(a.Float(0))))
 }
 
 // integral pushes f as an integer if it fits.

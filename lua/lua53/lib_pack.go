@@ -59,7 +59,10 @@ func (p *packer) intSize(def int) int {
 	return n
 }
 
-// sizes of C types: long, size_t and lua_Integer depend on the profile
+// pointerSize is the size of C's long and size_t.
+func (p *packer) pointerSize() int { return p.vm.opts.PointerBytes }
+
+// wordSize is the size of lua_Integer and lua_Number.
 func (p *packer) wordSize() int {
 	if p.vm.narrow {
 		return 4
@@ -83,9 +86,13 @@ func (p *packer) option() (packOption, byte) {
 		return packOption{kind: pkInt, size: p.intSize(4)}, c
 	case 'I':
 		return packOption{kind: pkUint, size: p.intSize(4)}, c
-	case 'l', 'j':
+	case 'l':
+		return packOption{kind: pkInt, size: p.pointerSize()}, c
+	case 'j':
 		return packOption{kind: pkInt, size: p.wordSize()}, c
-	case 'L', 'J', 'T':
+	case 'L', 'T':
+		return packOption{kind: pkUint, size: p.pointerSize()}, c
+	case 'J':
 		return packOption{kind: pkUint, size: p.wordSize()}, c
 	case 'f':
 		return packOption{kind: pkFloat, size: 4}, c
@@ -94,7 +101,7 @@ func (p *packer) option() (packOption, byte) {
 	case 'n':
 		return packOption{kind: pkFloat, size: p.wordSize()}, c
 	case 's':
-		return packOption{kind: pkString, size: p.intSize(p.wordSize())}, c
+		return packOption{kind: pkString, size: p.intSize(p.pointerSize())}, c
 	case 'c':
 		n := p.number(-1)
 		if n == -1 {
@@ -322,7 +329,7 @@ func strUnpack(a Args) int {
 		case pkChar:
 			a.PushString(data[pos : pos+size])
 		case pkString:
-			l := p.getUint(data[pos : pos+size])
+			l := uint64(p.getInt(data[pos:pos+size], false))
 			if l > uint64(len(data)-pos-size) {
 				a.ArgError(1, "data string too short")
 			}
@@ -331,9 +338,8 @@ func strUnpack(a Args) int {
 		case pkZstr:
 			i := strings.IndexByte(data[pos:], 0)
 			if i < 0 {
-				i = len(data) - pos // C runs off the end; we stop there
-				a.PushString(data[pos:])
-				pos = len(data)
+				a.PushString(data[pos:]) // C finds its own zero at the end
+				pos = len(data) + 1
 				continue
 			}
 			a.PushString(data[pos : pos+i])

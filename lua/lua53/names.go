@@ -54,12 +54,10 @@ func (p *Proto) line(pc int) int {
 // currentLine is the line that a Lua function's frame is at.
 func (f *frame) currentLine() int { return f.cl.p.line(f.pc - 1) }
 
-// position is "chunk:line: " of a Lua function's frame.
+// position is "chunk:line: " of a Lua function's frame; "?:-1: " if that was
+// stripped.
 func (f *frame) position() string {
-	if n := f.currentLine(); n > 0 || len(f.cl.p.LineInfo) > 0 {
-		return fmt.Sprintf("%s:%d: ", f.cl.p.source(), n)
-	}
-	return fmt.Sprintf("%s:?: ", f.cl.p.source())
+	return fmt.Sprintf("%s:%d: ", f.cl.p.source(), f.currentLine())
 }
 
 // level returns the frame that is n calls below the running function.
@@ -394,6 +392,9 @@ func (vm *VM) traceback(th *Thread, level int) string {
 		f = nil
 	}
 	for ; f != nil && f != &th.base; f = f.prev {
+		if f.cl != nil && f.cl.nat != nil && f.cl.nat.hidden {
+			continue
+		}
 		var b strings.Builder
 		if f.kind == fLua {
 			if n := f.currentLine(); n > 0 {

@@ -289,6 +289,9 @@ func (p *parser) functionStmt() stmt {
 func (p *parser) localStmt() stmt {
 	s := &sLocal{names: []string{p.name()}}
 	for p.accept(',') {
+		if len(s.names) >= maxLocals {
+			p.limit("local variables", maxLocals)
+		}
 		s.names = append(s.names, p.name())
 	}
 	if p.accept('=') {

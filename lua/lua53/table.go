@@ -1,6 +1,7 @@
 package lua53
 
 import (
+	"math"
 	"unsafe"
 
 	glua "github.com/yuin/gopher-lua"
@@ -44,7 +45,9 @@ func (t *ltable) getStr(s string) Value {
 // dictKey is the dictionary key of a value that is neither string nor nil.
 func (vm *VM) dictKey(k Value) glua.LValue {
 	if k.isFloat() {
-		return glua.LNumber(k.f())
+		if f := k.f(); f != math.Trunc(f) {
+			return glua.LNumber(f)
+		}
 	}
 	return vm.box.toL(k)
 }
@@ -56,7 +59,7 @@ func (vm *VM) rawGet(t *ltable, k *Value) Value {
 	case k.isString():
 		return t.getStr(k.str())
 	case k.p == unsafe.Pointer(&tags[1]):
-		if i, ok := floatToInt(k.f()); ok {
+		if i, ok := vm.floatToInt(k.f()); ok {
 			return t.getInt(i)
 		}
 	case k.isNil():
@@ -78,7 +81,7 @@ func (vm *VM) rawSet(t *ltable, k *Value, v *Value) {
 		vm.setStr(t, k, v)
 		return
 	case k.p == unsafe.Pointer(&tags[1]):
-		if i, ok := floatToInt(k.f()); ok {
+		if i, ok := vm.floatToInt(k.f()); ok {
 			vm.setInt(t, i, v)
 			return
 		}

@@ -321,9 +321,12 @@ func (b *boxer) toL(v Value) glua.LValue {
 func (b *boxer) toLegacy(v Value) glua.LValue {
 	switch v.p {
 	case unsafe.Pointer(&tags[0]):
-		return glua.LNumber(int64(v.n))
+		if i := int64(v.n); uint64(i-boxMin) < boxMax-boxMin {
+			return intBoxes[i-boxMin]
+		}
+		return b.number(float64(int64(v.n)))
 	case unsafe.Pointer(&tags[1]):
-		return glua.LNumber(math.Float64frombits(v.n))
+		return b.number(math.Float64frombits(v.n))
 	}
 	return b.toL(v)
 }

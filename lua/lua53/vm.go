@@ -32,6 +32,9 @@ type Options struct {
 	Print func(line string)
 	// Separator is what print puts between values; "" is a TAB.
 	Separator string
+	// PointerBytes is the size of C's long and size_t that string.pack has: 4
+	// on every module; 0 is that of a PC, 8.
+	PointerBytes int
 	// LibrariesCatch says that libraries catch errors of functions that they
 	// call. Otherwise the handler of an xpcall below them runs where the error
 	// happened, as in C.
@@ -58,15 +61,16 @@ type VM struct {
 	typeMeta [16]*ltable
 	sizes    sizes
 
-	mem     int64 // bytes counted since the last walk plus what it found
-	memBase int64 // what every walk starts to add up from
-	memNext int64 // when to walk again
-	inGC    bool
-	gcStop  bool
-	gcDue   bool
-	gcTop   int            // first free register while the loop collects
-	pending []*glua.LTable // finalizers to call
-	finals  []*glua.LTable // tables with __gc, oldest first
+	mem      int64 // bytes counted since the last walk plus what it found
+	memNext  int64 // when to walk again
+	memBase  int64 // what every walk starts to add up from
+	inGC     bool
+	gcStop   bool
+	lastSeen int // objects of the last walk
+	gcDue    bool
+	gcTop    int            // first free register while the loop collects
+	pending  []*glua.LTable // finalizers to call
+	finals   []*glua.LTable // tables with __gc, oldest first
 
 	handled   *glua.ApiError // the error that an xpcall handler has seen
 	addresses map[unsafe.Pointer]int
@@ -105,6 +109,7 @@ type nativeInfo struct {
 	name    string
 	special uint8
 	co      *Thread // of coroutine.wrap
+	hidden  bool    // not in tracebacks
 }
 
 // Natives that the loop itself runs.
@@ -204,6 +209,9 @@ func New(opts Options) *VM {
 	}
 	if opts.CallStackSize == 0 {
 		opts.CallStackSize = 4 * maxDepth
+	}
+	if opts.PointerBytes == 0 {
+		opts.PointerBytes = 8
 	}
 	if opts.Slice <= 0 {
 		opts.Slice = 1 << 40
