@@ -95,7 +95,7 @@ func (m *Machine) stringLimit() int64 { return m.fw.LuaMemory }
 // itself is counted when the library returns it.
 func (m *Machine) allocate(n int64) {
 	if n > m.stringLimit() {
-		m.vm.Throw(glua.LString("not enough memory"))
+		m.vm.NoMemory()
 	}
 	if n > 256 {
 		m.charge(int(n / 64))

@@ -58,7 +58,7 @@ func TestString(t *testing.T) {
 		[2]string{`("abc"):sub(2), ("abc"):sub(-2, -1), ("abc"):sub(0), ("abc"):sub(5), ("abc"):sub(2, 1)`, "bc|bc|abc||"},
 		[2]string{`("abc"):byte(), ("abc"):byte(-1), ("abc"):byte(9)`, "97|99"},
 		[2]string{`("a"):rep(3, ","), ("a"):rep(0), (""):rep(1e9)`, "a,a,a||"},
-		[2]string{`pcall(string.rep, "x", 1e9)`, "false|resulting string too large"},
+		[2]string{`pcall(string.rep, "x", 1e9)`, "false|not enough memory"},
 		[2]string{`("abc"):find("b"), ("abc"):find("b", 1, true), ("a.c"):find(".", 2, true)`, "2|2|2|2"},
 		[2]string{`("abc"):find("", 10), ("abc"):find("", 4)`, "nil|4|3"},
 		[2]string{`("hello world"):find("o", 6), ("x"):find("y")`, "8|nil"},
@@ -86,10 +86,10 @@ func TestString(t *testing.T) {
 
 func TestStringFormatErrors(t *testing.T) {
 	lines(t,
-		[2]string{`pcall(string.format, "%d", 3.5)`, "false|bad argument #2 to '?' (number has no integer representation)"},
-		[2]string{`pcall(string.format, "%d", "x")`, "false|bad argument #2 to '?' (number expected, got string)"},
-		[2]string{`pcall(string.format, "%y", 1)`, "false|invalid conversion '%y' to 'format'"},
-		[2]string{`pcall(string.format, "%d")`, "false|bad argument #2 to '?' (no value)"},
+		[2]string{`pcall(string.format, "%d", 3.5)`, "false|bad argument #2 to 'string.format' (number has no integer representation)"},
+		[2]string{`pcall(string.format, "%d", "x")`, "false|bad argument #2 to 'string.format' (number expected, got string)"},
+		[2]string{`pcall(string.format, "%y", 1)`, "false|invalid option '%y' to 'format'"},
+		[2]string{`pcall(string.format, "%d")`, "false|bad argument #2 to 'string.format' (number expected, got no value)"},
 		[2]string{`string.format("%s %s %s %d", nil, true, setmetatable({}, {__tostring = function() return "T" end}), "3")`, "nil true T 3"},
 		[2]string{`string.format("%c%c%%", 72, 105)`, "Hi%"},
 		[2]string{`string.format("%5s%5s", true, nil)`, " true  nil"},
@@ -106,10 +106,10 @@ func TestStringPack(t *testing.T) {
 		[2]string{`string.unpack("<i3", ("FFFFFF"):fromHex())`, "-1|4"},
 		[2]string{`string.pack("<f", 1.5):toHex(), string.unpack("<f", string.pack("<f", 1.5))`, "0000C03F|1.5|5"},
 		[2]string{`string.packsize("<!4 b i4"), string.packsize("c10"), string.packsize("<bi4")`, "8|10|5"},
-		[2]string{`pcall(string.pack, "b", 200)`, "false|bad argument #2 to '?' (integer overflow)"},
-		[2]string{`pcall(string.unpack, "i4", "ab")`, "false|bad argument #2 to '?' (data string too short)"},
-		[2]string{`pcall(string.unpack, "c99999999999", "ab")`, "false|format result too large"},
-		[2]string{`pcall(string.unpack, "s4", "\255\255\255\255")`, "false|bad argument #2 to '?' (data string too short)"},
+		[2]string{`pcall(string.pack, "b", 200)`, "false|bad argument #2 to 'string.pack' (integer overflow)"},
+		[2]string{`pcall(string.unpack, "i4", "ab")`, "false|bad argument #2 to 'string.unpack' (data string too short)"},
+		[2]string{`pcall(string.unpack, "c99999999999", "ab")`, "false|bad argument #2 to 'string.unpack' (data string too short)"},
+		[2]string{`pcall(string.unpack, "s4", "\255\255\255\255")`, "false|bad argument #2 to 'string.unpack' (data string too short)"},
 		[2]string{`string.unpack("B", "abc", -1)`, "99|4"},
 	)
 }
@@ -117,9 +117,9 @@ func TestStringPack(t *testing.T) {
 func TestTable(t *testing.T) {
 	lines(t,
 		[2]string{`table.concat({1, 2.5, "x"}, "-"), table.concat({}, ","), table.concat({1, 2, 3}, "", 2, 3)`, "1-2.5-x||23"},
-		[2]string{`pcall(table.concat, {1, {}, 3})`, "false|invalid value (at index 2) in table for 'concat'"},
+		[2]string{`pcall(table.concat, {1, {}, 3})`, "false|invalid value (table) at index 2 in table for 'concat'"},
 		[2]string{`(function() local t = {1, 2} table.insert(t, 3) table.insert(t, 1, 0) return #t, t[1], t[4] end)()`, "4|0|3"},
-		[2]string{`pcall(table.insert, {1}, 5, 1)`, "false|bad argument #2 to '?' (position out of bounds)"},
+		[2]string{`pcall(table.insert, {1}, 5, 1)`, "false|bad argument #2 to 'table.insert' (position out of bounds)"},
 		[2]string{`(function() local t = {1, 2, 3} return table.remove(t), table.remove(t, 1), #t, table.remove({}) end)()`, "3|1|1|nil"},
 		[2]string{`table.unpack({1, 2, 3}, 2)`, "2|3"},
 		[2]string{`pcall(table.unpack, {}, 1, 1e8)`, "false|too many results to unpack"},
@@ -128,7 +128,7 @@ func TestTable(t *testing.T) {
 		[2]string{`(function() local t = {3, 1, 2} table.sort(t) local s = table.concat(t) table.sort(t, function(a, b) return a > b end) return s, table.concat(t) end)()`, "123|321"},
 		[2]string{`pcall(table.sort, {1, "x"})`, "false|attempt to compare string with number"},
 		[2]string{`(function() local t = {} t[3000000] = 1 t[1] = 2 return #t, t[3000000] end)()`, "1|1"},
-		[2]string{`table.maxn({1, 2, [10] = 3})`, "10"},
+		[2]string{`table.maxn({1, 2, [10] = 3})`, "10.0"},
 	)
 }
 
@@ -154,7 +154,7 @@ rtos.reboot()`)
 	want := []string{
 		`{"a":1,"b":[1,2,"x"],"c":{}}`,
 		`"q\"\\\/\n\u0001é"  null true`,
-		`[0.5000000,0,3,0.3333333] [0.333333333333] [0.333]`,
+		`[0.5000000,0,3,0.3333333] [0.333333343267] [0.333]`,
 		`[1,null,null,null,5] nil Cannot serialise table: excessively sparse array`,
 		"nil Cannot serialise number: must not be NaN or Inf",
 		"nil Cannot serialise function: type not supported",
@@ -214,7 +214,7 @@ func TestIo(t *testing.T) {
 		[2]string{`(function() local f = io.open("/b", "a") f:write("+") f:close() return io.readFile("/b") end)()`, "abc1Z1.5d+"},
 		[2]string{`io.open("/none")`, "nil|/none: No such file or directory|2"},
 		[2]string{`(function() local f = io.open("/b") f:close() return pcall(f.read, f) end)()`, "false|attempt to use a closed file"},
-		[2]string{`(function() local f = io.open("/b") return pcall(f.read, f, "n") end)()`, "false|bad argument #2 to '?' (invalid format)"},
+		[2]string{`(function() local f = io.open("/b") return pcall(f.read, f, "n") end)()`, "false|bad argument #2 to 'f.read' (invalid format)"},
 		[2]string{`(function() local f = io.open("/b") return f:flush() end)()`, ""},
 	)
 }
@@ -269,9 +269,9 @@ func TestOsAndRtc(t *testing.T) {
 		[2]string{`rtc.timezone(0), os.date("%c", 0), os.date("%a %A %b %B %d %H %I %j %m %M %p %S %U %w %W %x %X %y %Y %%", 86400 * 200)`, "0|Thu Jan  1 00:00:00 1970|Mon Monday Jul July 20 00 12 201 07 00 AM 00 29 1 29 07/20/70 00:00:00 70 1970 %"},
 		[2]string{`os.time({year = 2024, month = 4, day = 10}), os.time({year = 2024, mon = 4, day = 10, hour = 0})`, "1712750400|1712707200"},
 		[2]string{`os.date("!*t", 0).year, os.date("!*t", 0).wday`, "1970|5"},
-		[2]string{`pcall(os.date, "%Q")`, "false|bad argument #1 to '?' (invalid conversion specifier '%Q')"},
+		[2]string{`pcall(os.date, "%Q")`, "false|bad argument #1 to 'os.date' (invalid conversion specifier '%Q')"},
 		[2]string{`pcall(os.time, {})`, "false|field 'year' missing in date table"},
-		[2]string{`rtc.set(1000), os.time(), rtc.get().hour, os.difftime(10, 3), os.clock()`, "true|1000|0|7|0"},
+		[2]string{`rtc.set(1000), os.time(), rtc.get().hour, os.difftime(10, 3), os.clock()`, "true|1000|0|7.0|0"},
 	)
 }
 
@@ -279,13 +279,13 @@ func TestBitAndMath(t *testing.T) {
 	lines(t,
 		[2]string{`bit.band(12, 10), bit.bor(12, 10), bit.bxor(12, 10), bit.bnot(0), bit.lshift(1, 31), bit.rshift(-1, 28), bit.arshift(-16, 2)`, "8|14|6|-1|-2147483648|15|-4"},
 		[2]string{`bit.bit(3), bit.isset(8, 3), bit.isclear(8, 3), bit.set(0, 1, 2), bit.clear(7, 0)`, "8|true|false|6|6"},
-		[2]string{`math.floor(2.7), math.ceil(2.1), math.max(1, 5, 3), math.min(2, 1), math.abs(-3), math.fmod(7, 3), math.pow(2, 3)`, "2|3|5|1|3|1|8"},
+		[2]string{`math.floor(2.7), math.ceil(2.1), math.max(1, 5, 3), math.min(2, 1), math.abs(-3), math.fmod(7, 3), math.pow(2, 3)`, "2|3|5|1|3|1|8.0"},
 		[2]string{`math.modf(3.7)`, "3|0.7"},
-		[2]string{`math.huge, -math.huge, math.pi, math.sqrt(2), math.log(8, 2), math.ult(1, -1)`, "inf|-inf|3.141593|1.414214|3|true"},
-		[2]string{`math.tointeger(3.5), math.tointeger("3"), math.type(2^53)`, "nil|nil|integer"},
-		[2]string{`pcall(math.random, 0)`, "false|bad argument #1 to '?' (interval is empty)"},
+		[2]string{`math.huge, -math.huge, math.pi, math.sqrt(2), math.log(8, 2), math.ult(1, -1)`, "inf|-inf|3.141593|1.414214|3.0|true"},
+		[2]string{`math.tointeger(3.5), math.tointeger("3"), math.type(2^53)`, "nil|3|float"},
+		[2]string{`pcall(math.random, 0)`, "false|bad argument #1 to 'math.random' (interval is empty)"},
 		[2]string{`(function() for i = 1, 100 do local r = math.random(5, 7) assert(r >= 5 and r <= 7 and r == math.floor(r)) end return math.random() < 1 end)()`, "true"},
-		[2]string{`tonumber("0x10"), tonumber("10", 2), tonumber("zz", 36), tonumber("  5  "), tonumber("5x"), tonumber(""), tonumber("1e2"), tonumber("8", 8)`, "16|2|1295|5|nil|nil|100|nil"},
+		[2]string{`tonumber("0x10"), tonumber("10", 2), tonumber("zz", 36), tonumber("  5  "), tonumber("5x"), tonumber(""), tonumber("1e2"), tonumber("8", 8)`, "16|2|1295|5|nil|nil|100.0|nil"},
 		[2]string{`tonumber("inf"), tonumber("nan"), tonumber("0x"), tonumber("1_000"), tonumber(nil)`, "nil|nil|nil|nil|nil"},
 	)
 }

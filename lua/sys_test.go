@@ -180,9 +180,9 @@ sys.run()`)
 		at[line] = b.Times[i]
 	}
 	for line, want := range map[string]time.Duration{
-		"E/user.coroutine.resume\tmain.lua:5: attempt to index a nil value (field 'x')": 100 * time.Millisecond,
+		"E/user.coroutine.resume\tmain.lua:5: attempt to index a nil value (local 't')": 100 * time.Millisecond,
 		"E/main Luat: ": 600 * time.Millisecond,
-		"E/main main.lua:5: attempt to index a nil value (field 'x')": 600 * time.Millisecond,
+		"E/main main.lua:5: attempt to index a nil value (local 't')": 600 * time.Millisecond,
 		"E/main Lua VM exit!! reboot in 15000ms":                      600 * time.Millisecond,
 		"tick":                                                        400 * time.Millisecond,
 	} {
@@ -309,7 +309,7 @@ func TestRtos(t *testing.T) {
 rtos.receive(0) -- IP_READY
 print(rtos.bsp(), rtos.version(), rtos.firmware(), rtos.buildDate())
 print(rtos.version(true))
-print(rtos.meminfo()) print(rtos.meminfo("sys")) print(rtos.meminfo("psram"))
+local total, used, most = rtos.meminfo() print(total, used > 15176 and used < 30000, most >= used) print(rtos.meminfo("sys")) print(rtos.meminfo("psram"))
 print(rtos.timer_start(1, 0), rtos.timer_start(1, 10), rtos.timer_start(2, 10, 1), rtos.timer_start(3, 15, -1))
 print(rtos.receive(5))
 for i = 1, 5 do print(mcu.ticks(), rtos.receive(-1)) end
@@ -319,7 +319,7 @@ print(pm.lastReson())
 print(rtos.tick, rtos.INF_TIMEOUT, rtos.MSG_TIMER)`,
 		"AIR601\tV1025\tLuatOS-SoC_V1025_AIR601\tApr 20 2024",
 		"V1025\t0\t32",
-		"180224\t15176\t15176", "65536\t54072\t66784", "0\t0\t0",
+		"180224\ttrue\ttrue", "65536\t54072\t66784", "0\t0\t0",
 		"0\t1\t1\t1",
 		"-1",
 		"5\t1\t1\t0", "10\t1\t2\t0", "10\t1\t3\t-1", "15\t1\t2\t0", "20\t1\t3\t-1",

@@ -82,7 +82,12 @@ func (vm *VM) allocString(n int) {
 // "not enough memory" if the limit does not allow it.
 func (vm *VM) Alloc(n int64) { vm.alloc(n) }
 
-func (vm *VM) noMemory() { vm.throwValue(mkString("not enough memory")) }
+// noMemory raises the error that no handler sees, as in C.
+func (vm *VM) noMemory() {
+	err := vm.newError(mkString("not enough memory"))
+	vm.handled = err
+	panic(err)
+}
 
 // MemoryInUse is what collectgarbage("count") reports, in bytes.
 func (vm *VM) MemoryInUse() int64 { return vm.mem }
@@ -98,6 +103,7 @@ func (vm *VM) full(n int64) {
 	w.drain(false)
 	vm.mem = w.bytes + n
 	vm.lastSeen = w.seen.n
+	vm.budget -= int64(w.seen.n) // so that a script without memory comes to its end
 	vm.setMark(w.bytes)
 	vm.gcDue = !vm.gcStop
 	if l := vm.opts.MemoryLimit; l > 0 && vm.mem > l {

@@ -16,6 +16,9 @@ func (vm *VM) StartMemory(used, limit int64) {
 	vm.setMark(used)
 }
 
+// NoMemory raises "not enough memory".
+func (vm *VM) NoMemory() { vm.noMemory() }
+
 // Protect calls a native function as the outermost one of the main coroutine.
 // handler gets an error that nobody caught, where it happened, and its result
 // is the error that Protect returns. Tracebacks do not show the two.

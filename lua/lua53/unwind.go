@@ -182,7 +182,7 @@ func (vm *VM) runHandler(err *glua.ApiError) {
 	th := vm.cur
 	var h Value
 	for f := th.ci; f != &th.base; f = f.prev {
-		if f.kind == fPcall || f.kind == fNative && f.cl == nil && f != th.ci { // a library may catch it first
+		if f.kind == fPcall || vm.opts.LibrariesCatch && f.kind == fNative && f.cl == nil && f != th.ci {
 			return
 		}
 		if f.kind == fXpcall {
