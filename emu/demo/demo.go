@@ -24,6 +24,7 @@ import (
 	"airlift/flash"
 	"airlift/flash/luadb"
 	"airlift/lua"
+	"airlift/lua/lua53"
 )
 
 //go:embed project/main.lua
@@ -43,6 +44,7 @@ type Config struct {
 	Link     string        // link model, "" for wifi
 	Library  string        // that the project uses: libfota or libfota2, "" for the latter
 	CoreSize int64         // bytes of code in the cores, 0 for the family's default
+	Compiled bool          // the images hold luac bytecode, as production packages do
 	Limit    time.Duration // virtual time after which the run ends, 0 for 10 minutes
 	Script   lua.Options
 }
@@ -113,7 +115,7 @@ func New(cfg Config) (*Story, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.versions(text); err != nil {
+	if err := s.versions(text, cfg.Compiled); err != nil {
 		return nil, err
 	}
 	if err := s.upload(cfg); err != nil {
@@ -172,7 +174,7 @@ func script(library, key string) (string, error) {
 }
 
 // versions makes the two versions of the project.
-func (s *Story) versions(mainLua string) error {
+func (s *Story) versions(mainLua string, compiled bool) error {
 	s.From = Version{Core: s.chip.Profile.CoreVersion, Script: oldVersion}
 	s.To = Version{Core: s.From.Core, Script: newVersion}
 	if s.Package.Kind.Core {
@@ -185,10 +187,30 @@ func (s *Story) versions(mainLua string) error {
 	for _, v := range []*Version{&s.From, &s.To} {
 		text := strings.Replace(mainLua, `VERSION = "1.0.0"`, `VERSION = "`+v.Script+`"`, 1)
 		v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
+		if compiled {
+			data, err := luac("main.lua", text, s.chip.Profile.Bits)
+			if err != nil {
+				return err
+			}
+			v.files = []luadb.File{{Name: "main.luac", Data: data}}
+		}
 		part := strings.Split(v.Script, ".")
 		v.Platform = strings.TrimPrefix(v.Core, "V") + "." + part[0] + "." + part[2]
 	}
 	return nil
+}
+
+// luac compiles a script with its line numbers, as LuaTools does.
+func luac(name, text string, bits int) ([]byte, error) {
+	p, err := lua53.Compile(text, "@"+name, bits)
+	if err != nil {
+		return nil, err
+	}
+	layout := lua53.Layout32
+	if bits == 64 {
+		layout = lua53.LayoutMCU64
+	}
+	return p.Dump(layout, false)
 }
 
 // nextCore counts a core version up: "V2001" to "V2002".

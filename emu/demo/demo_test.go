@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/afero"
+
 	"airlift/chips"
 	"airlift/chips/all"
 	"airlift/emu"
@@ -132,6 +134,32 @@ func TestLibraries(t *testing.T) {
 	}
 	if _, err := New(Config{Chip: chip(t, "Air601", ""), Library: "libfota9"}); err == nil {
 		t.Error("an unknown library was accepted")
+	}
+}
+
+// Production images hold no source at all.
+func TestCompiledScripts(t *testing.T) {
+	for _, library := range []string{"libfota", "libfota2"} {
+		for _, model := range []string{"Air601", "Air6208"} {
+			r, lines := play(t, Config{Chip: chip(t, model, ""), Seed: 3, Library: library, Compiled: true})
+			if r.Outcome != emu.OutcomeNew {
+				t.Errorf("%s on %s: outcome %s\n%s", library, model, r.Outcome, strings.Join(lines, "\n"))
+			}
+			for _, m := range r.Running.Mounts.Mounts() {
+				if m.Type != "luadb" {
+					continue
+				}
+				infos, err := afero.ReadDir(m.Fs, "/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, info := range infos {
+					if strings.HasSuffix(info.Name(), ".lua") {
+						t.Errorf("%s on %s: the image holds source: %s", library, model, info.Name())
+					}
+				}
+			}
+		}
 	}
 }
 
