@@ -166,8 +166,10 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 // resets without end, is a finding.
 func endCode(e emu.End) int {
 	switch e {
-	case emu.EndBoot, emu.EndCore, emu.EndBoots, emu.EndBudget:
+	case emu.EndBoot, emu.EndCore, emu.EndBoots:
 		return exitFindings
+	case emu.EndBudget:
+		return exitTimeout
 	}
 	return exitFine
 }
