@@ -11,6 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"airlift/emu/iot"
+	"airlift/emu/link"
 )
 
 var updateDocs = flag.Bool("update", false, "rewrite the flag lists in docs/CLI.md")
@@ -186,6 +189,37 @@ func TestDocLinks(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(m[1]))); err != nil {
 				t.Errorf("%s: link to %s: %v", name, m[1], err)
 			}
+		}
+	}
+}
+
+// TestDocConfig builds the platform of docs/PLATFORM.md.
+func TestDocConfig(t *testing.T) {
+	text := documents(t)[filepath.Join(repo, "docs", "PLATFORM.md")]
+	m := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("no JSON in docs/PLATFORM.md")
+	}
+	cfg, err := iot.LoadConfig([]byte(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cfg.Build(1, func(string) ([]byte, error) { return []byte("package"), nil }); err != nil {
+		t.Error(err)
+	}
+	for _, set := range iot.AnswerSetNames {
+		if !strings.Contains(text, "| `"+set+"` |") {
+			t.Errorf("answer set %s is not described", set)
+		}
+	}
+	for _, c := range iot.Comparators {
+		if !strings.Contains(text, "`"+string(c)+"`") {
+			t.Errorf("comparator %s is not described", c)
+		}
+	}
+	for _, name := range link.Presets {
+		if !strings.Contains(text, "`"+name+"` (") {
+			t.Errorf("link %s is not described", name)
 		}
 	}
 }
