@@ -229,7 +229,7 @@ func TestDocConfig(t *testing.T) {
 func TestReadmesAgree(t *testing.T) {
 	docs := documents(t)
 	en, zh := docs[filepath.Join(repo, "README.md")], docs[filepath.Join(repo, "README.zh-CN.md")]
-	for _, pattern := range []string{`\]\((docs/[^)]*|[A-Z]+\.md)\)`, "(?m)^(?:airlift|go) [^\n]*$", "`(airlift [a-z]+)"} {
+	for _, pattern := range []string{`\]\((docs/[^)]*|(DESIGN|RATIONALE|CONTRIBUTING)\.md)\)`, "(?m)^go [^\n]*$", "`(airlift [a-z]+)", "(?s)```text\n.*?```"} {
 		a, b := regexp.MustCompile(pattern).FindAllString(en, -1), regexp.MustCompile(pattern).FindAllString(zh, -1)
 		if strings.Join(a, "\n") != strings.Join(b, "\n") || len(a) == 0 {
 			t.Errorf("%s:\nREADME.md       %q\nREADME.zh-CN.md %q", pattern, a, b)
@@ -238,6 +238,37 @@ func TestReadmesAgree(t *testing.T) {
 	for _, c := range commands() {
 		if c.HasParent() && !strings.Contains(en, "`"+c.CommandPath()) && !strings.Contains(en, c.Name()) {
 			t.Errorf("README.md does not name %s", c.CommandPath())
+		}
+	}
+}
+
+// TestReadmeSession runs the demo that the README shows: its lines must come,
+// in this order. Time stamps may move.
+func TestReadmeSession(t *testing.T) {
+	text := documents(t)[filepath.Join(repo, "README.md")]
+	m := regexp.MustCompile("(?s)```text\n(.*?)```").FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("no session in README.md")
+	}
+	var out strings.Builder
+	a := &app{out: &out, err: io.Discard}
+	root := a.root()
+	root.SetArgs([]string{"demo"})
+	if err := root.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	stamp := regexp.MustCompile(`(?m)^\[ *[0-9]+\.[0-9]{6}\]`)
+	lines := strings.Split(stamp.ReplaceAllString(out.String(), ""), "\n")
+	at := 0
+	for _, want := range strings.Split(strings.TrimSpace(stamp.ReplaceAllString(m[1], "")), "\n") {
+		if want == "..." {
+			continue
+		}
+		for at < len(lines) && lines[at] != want {
+			at++
+		}
+		if at == len(lines) {
+			t.Fatalf("the demo does not say %q, or not in this place", want)
 		}
 	}
 }
