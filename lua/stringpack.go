@@ -155,9 +155,9 @@ func (m *Machine) stringPack(l *glua.LState) int {
 			}
 			out = append(out, p.bytes(uint64(n), it.size, n < 0)...)
 		case 'f':
-			out = append(out, p.bytes(uint64(math.Float32bits(float32(m.num(l, arg)))), 4, false)...)
+			out = append(out, p.bytes(uint64(math.Float32bits(float32(oneNaN(m.num(l, arg))))), 4, false)...)
 		case 'd':
-			out = append(out, p.bytes(math.Float64bits(m.num(l, arg)), 8, false)...)
+			out = append(out, p.bytes(math.Float64bits(oneNaN(m.num(l, arg))), 8, false)...)
 		case 's':
 			s := m.str(l, arg)
 			if it.size < 8 && uint64(len(s)) >= uint64(1)<<(8*it.size) {
@@ -287,4 +287,13 @@ func (p *packReader) integer(field string, signed bool) int64 {
 		return int64(u<<shift) >> shift
 	}
 	return int64(u)
+}
+
+// oneNaN replaces every NaN by the same one: which bits an operation gives it
+// depends on the host's processor.
+func oneNaN(f float64) float64 {
+	if f != f {
+		return math.Float64frombits(0x7FF8000000000000)
+	}
+	return f
 }
