@@ -147,6 +147,8 @@ func (m *Machine) openLibs() {
 	m.openWlan()
 	m.openMobile()
 	m.openCrypto()
+	m.openZbuff()
+	m.openPack()
 	m.openRefused()
 	m.ipairsNext = m.l.NewFunction(ipairsNext)
 	m.tostringFn, _ = m.l.G.Global.RawGetString("tostring").(*glua.LFunction)

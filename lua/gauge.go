@@ -76,4 +76,5 @@ func (m *Machine) tick() {
 func (m *Machine) rested() {
 	m.sliceEnd = m.steps + sliceSteps
 	m.tickAt = m.nextTick()
+	m.buffersForgiven = 0
 }

@@ -79,8 +79,10 @@ func (m *Machine) hostGrew() bool {
 }
 
 // heap estimates what is reachable from the globals and the running threads.
-func (m *Machine) heap() int64 {
-	w := heapWalk{seen: map[any]struct{}{}}
+func (m *Machine) heap() int64 { return m.walk().bytes }
+
+func (m *Machine) walk() *heapWalk {
+	w := &heapWalk{seen: map[any]struct{}{}}
 	w.add(m.l.G.Global)
 	w.add(m.l.G.Registry)
 	w.add(m.l)
@@ -92,13 +94,15 @@ func (m *Machine) heap() int64 {
 		w.todo = w.todo[:len(w.todo)-1]
 		w.visit(v)
 	}
-	return w.bytes
+	return w
 }
 
 type heapWalk struct {
 	seen  map[any]struct{}
 	todo  []glua.LValue
 	bytes int64
+	// buffers are the bytes of zbuffs, which are not the VM's memory.
+	buffers int64
 }
 
 // add counts v once.
@@ -136,6 +140,9 @@ func (w *heapWalk) visit(v glua.LValue) {
 		}
 	case *glua.LUserData:
 		w.bytes += 40
+		if b, ok := v.Value.(*zbuff); ok {
+			w.buffers += int64(len(b.data))
+		}
 		if v.Metatable != nil {
 			w.add(v.Metatable)
 		}

@@ -345,6 +345,8 @@ func inClass(c, class byte) bool {
 		in = isAlpha(c) || isDigit(c)
 	case 'x':
 		_, in = hexDigit(c)
+	case 'z': // deprecated, but 5.3 has it
+		in = c == 0
 	default:
 		return c == class
 	}
