@@ -53,6 +53,14 @@ func (f *chipFlags) chip() (*chips.Chip, error) {
 	return c, err
 }
 
+// checkCoreSize refuses a negative --core-size.
+func checkCoreSize(n int64) error {
+	if n < 0 {
+		return usagef("--core-size %d: expected a number of bytes, or 0 for the model's usual size", n)
+	}
+	return nil
+}
+
 func (a *app) chipsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chips",

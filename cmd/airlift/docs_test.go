@@ -224,6 +224,55 @@ func TestDocConfig(t *testing.T) {
 	}
 }
 
+// TestLuaDoc asks a module: every library must be named in docs/LUA.md, and
+// those that it says are refused must be.
+func TestLuaDoc(t *testing.T) {
+	text := documents(t)[filepath.Join(repo, "docs", "LUA.md")]
+	m := regexp.MustCompile(`(?s)Refused as a whole: (.*?)\.\n`).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("docs/LUA.md does not say what is refused as a whole")
+	}
+	refused := map[string]bool{}
+	for _, name := range regexp.MustCompile("`([a-zA-Z0-9]+)`").FindAllStringSubmatch(m[1], -1) {
+		refused[name[1]] = true
+	}
+	script := filepath.Join(t.TempDir(), "ask.lua")
+	if err := os.WriteFile(script, []byte(`
+for name, lib in pairs(_G) do
+    if type(lib) == "table" and name ~= "_G" and name ~= "package" then
+        local all = true
+        for _, f in pairs(lib) do
+            local ok, e = true, ""
+            if type(f) == "function" and name ~= "rtos" and name ~= "sys" and name ~= "pm" then ok, e = pcall(f) end
+            if ok or not tostring(e):find("is not emulated", 1, true) then all = false end
+        end
+        print("LIB", name, all and next(lib) ~= nil)
+    end
+end
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	root := (&app{out: &out, err: io.Discard}).root()
+	root.SetArgs([]string{"run", script, "--chip", "air6208", "--for", "1s", "--quiet"})
+	if err := root.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, lib := range regexp.MustCompile(`LIB[ \t](\w+)[ \t](true|false)`).FindAllStringSubmatch(out.String(), -1) {
+		seen[lib[1]] = true
+		if !strings.Contains(text, "`"+lib[1]+"`") {
+			t.Errorf("docs/LUA.md does not name %s", lib[1])
+		}
+		if all := lib[2] == "true"; all != refused[lib[1]] {
+			t.Errorf("%s: all of it refused is %v, docs/LUA.md says %v", lib[1], all, refused[lib[1]])
+		}
+	}
+	if len(seen) < 20 || !seen["http"] {
+		t.Errorf("the module names only %v\n%s", seen, out.String())
+	}
+}
+
 // TestReadmesAgree: both READMEs name the same commands and link to the same
 // documents.
 func TestReadmesAgree(t *testing.T) {

@@ -57,6 +57,9 @@ func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := checkCoreSize(p.coreSize); err != nil {
+		return err
+	}
 	in := chips.MakeInput{CoreVersion: p.coreVersion, CoreSize: p.coreSize, CoreSeed: p.seed, Pad: p.pad, Force: p.force}
 	proj := &project.Project{}
 	if len(args) == 1 {
