@@ -4,6 +4,8 @@ import (
 	"math"
 
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/lua/libm"
 )
 
 // openMath installs math.* of Lua 5.3 with the 5.1 names that the firmware's
@@ -35,12 +37,12 @@ func (m *Machine) openMath() {
 	}
 	t := m.lib("math",
 		one("abs", math.Abs), one("ceil", math.Ceil), one("floor", math.Floor), one("sqrt", math.Sqrt),
-		one("sin", math.Sin), one("cos", math.Cos), one("tan", math.Tan),
-		one("asin", math.Asin), one("acos", math.Acos), one("exp", math.Exp), one("log10", math.Log10),
-		one("sinh", math.Sinh), one("cosh", math.Cosh), one("tanh", math.Tanh),
+		one("sin", libm.Sin), one("cos", libm.Cos), one("tan", libm.Tan),
+		one("asin", libm.Asin), one("acos", libm.Acos), one("exp", libm.Exp), one("log10", libm.Log10),
+		one("sinh", libm.Sinh), one("cosh", libm.Cosh), one("tanh", libm.Tanh),
 		one("deg", func(f float64) float64 { return f * (180 / math.Pi) }),
 		one("rad", func(f float64) float64 { return f * (math.Pi / 180) }),
-		two("pow", math.Pow), two("atan2", math.Atan2),
+		two("pow", libm.Pow), two("atan2", libm.Atan2),
 		pick("max", func(a, b float64) bool { return a > b }),
 		pick("min", func(a, b float64) bool { return a < b }),
 		fn("atan", func(l *glua.LState) int {
@@ -48,13 +50,13 @@ func (m *Machine) openMath() {
 			if l.GetTop() > 1 {
 				x = m.num(l, 2)
 			}
-			l.Push(glua.LNumber(math.Atan2(m.num(l, 1), x)))
+			l.Push(glua.LNumber(libm.Atan2(m.num(l, 1), x)))
 			return 1
 		}),
 		fn("log", func(l *glua.LState) int {
-			f := math.Log(m.num(l, 1))
+			f := libm.Log(m.num(l, 1))
 			if l.GetTop() > 1 {
-				f /= math.Log(m.num(l, 2))
+				f = libm.LogBase(m.num(l, 1), m.num(l, 2))
 			}
 			l.Push(glua.LNumber(f))
 			return 1
