@@ -229,7 +229,7 @@ func (c *cutStory) cuts(seed uint64) []flashtest.CutAt {
 	if flashtest.Full() {
 		list = nil // they are among all
 	}
-	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 120, seed) {
+	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 80, seed) {
 		list = append(list, cut)
 	}
 	return list
@@ -407,7 +407,7 @@ func TestPowerCutsAtEveryEvent(t *testing.T) {
 				}
 			}
 		}
-		for at := range flashtest.Sample(events, 60, 1) {
+		for at := range flashtest.Sample(events, 40, 1) {
 			if err := c.cutAtEvent(t, chip, at); err != nil {
 				t.Errorf("%s, cut at event %d (%s): %v", c.model, at, c.clean[at], err)
 			}
@@ -458,7 +458,7 @@ func TestRebootLoopEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dev, err := emu.NewDevice(emu.Config{Chip: chip, Flash: flashes, Clock: emu.NewClock(5 * time.Second)})
+		dev, err := emu.NewDevice(emu.Config{Chip: chip, Flash: flashes, Clock: emu.NewClock(time.Second)})
 		if err != nil {
 			t.Fatal(err)
 		}
