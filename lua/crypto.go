@@ -144,7 +144,12 @@ func (m *Machine) crc16(data string, k crcKind) uint16 {
 }
 
 func (m *Machine) cryptoCrc16(l *glua.LState) int {
-	name, data := m.str(l, 1), m.str(l, 2)
+	name, data := m.str(l, 1), ""
+	if b := asZbuff(l.Get(2)); b != nil {
+		data = string(b.rest()) // from the cursor to the end
+	} else {
+		data = m.str(l, 2)
+	}
 	for _, k := range crc16Kinds {
 		if k.name != name {
 			continue
