@@ -499,7 +499,32 @@ func (p *parser) exprStmt() ast.Stmt {
 	}
 	p.want("=")
 	s.Rhs = p.exprList()
-	return s
+	return viaTemporary(s, line)
+}
+
+// viaTemporary turns v = x and y, v = x or y into
+//
+//	do local value = x and y; v = value end
+//
+// because gopher-lua computes such an expression in the place of v if v is a
+// local, and jumps over the store when an operand that is no local decides:
+// after v = t.x and 7 the variable keeps its old value instead of nil.
+func viaTemporary(s *ast.AssignStmt, line int) ast.Stmt {
+	if len(s.Lhs) != 1 || len(s.Rhs) != 1 {
+		return s
+	}
+	if _, ok := s.Lhs[0].(*ast.IdentExpr); !ok {
+		return s
+	}
+	if _, ok := s.Rhs[0].(*ast.LogicalOpExpr); !ok {
+		return s
+	}
+	const name = "(value)" // no script can have a variable of this name
+	take := at(&ast.LocalAssignStmt{Names: []string{name}, Exprs: s.Rhs}, line)
+	s.Rhs = []ast.Expr{at(&ast.IdentExpr{Value: name}, line)}
+	block := at(&ast.DoBlockStmt{Stmts: []ast.Stmt{take, s}}, line)
+	block.SetLastLine(line)
+	return block
 }
 
 func (p *parser) exprList() []ast.Expr {
