@@ -199,7 +199,7 @@ func TestCrypto(t *testing.T) {
 		"CCITT-FALSE": "29B1", "X25": "906E", "XMODEM": "31C3", "DNP": "EA82"} {
 		cases = append(cases, [2]string{`string.format("%04X", crypto.crc16("` + name + `", "123456789"))`, check})
 	}
-	cases = append(cases, [2]string{`string.format("%04X", crypto.crc16("USER-DEFINED", "123456789", 0x8005, 0xFFFF, 0, 1, 1))`, "4B37"})
+	cases = append(cases, [2]string{`string.format("%04X", crypto.crc16("USER-DEFINED", "123456789", 0x8005, 0xFFFF, 0, 1, 0))`, "4B37"})
 	lines(t, cases...)
 }
 
