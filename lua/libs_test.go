@@ -193,7 +193,7 @@ func TestCrypto(t *testing.T) {
 		{`crypto.checksum("123456789"), crypto.checksum("123456789", 1)`, "49|221"},
 		{`crypto.base64_encode("hello"), crypto.base64_decode("aGVsbG8=")`, "aGVsbG8=|hello"},
 		{`#crypto.trng(16), #crypto.trng(-1)`, "16|0"},
-		{`pcall(crypto.cipher_encrypt)`, "false|crypto.cipher_encrypt is not emulated: define your own _G.crypto = {...} before the script uses it"},
+		{`pcall(crypto.pk_sign)`, "false|crypto.pk_sign is not emulated: define your own _G.crypto = {...} before the script uses it"},
 	}
 	for name, check := range map[string]string{"IBM": "BB3D", "MAXIM": "44C2", "USB": "B4C8", "MODBUS": "4B37", "CCITT": "2189",
 		"CCITT-FALSE": "29B1", "X25": "906E", "XMODEM": "31C3", "DNP": "EA82"} {
