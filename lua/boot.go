@@ -149,6 +149,7 @@ func (m *Machine) openLibs() {
 	m.openCrypto()
 	m.openZbuff()
 	m.openPack()
+	m.openBit64()
 	m.openRefused()
 	m.ipairsNext = m.l.NewFunction(ipairsNext)
 	m.tostringFn, _ = m.l.G.Global.RawGetString("tostring").(*glua.LFunction)

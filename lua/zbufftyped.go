@@ -22,7 +22,7 @@ func bytesInt(p []byte, big, signed bool) int64 {
 	return int64(u)
 }
 
-// intBytes are the lowest size bytes of n.
+// intBytes are the lowest size bytes of n; there are zeros behind the eighth.
 func intBytes(n int64, size int, big bool) []byte {
 	p := make([]byte, size)
 	for i := range p {
