@@ -229,7 +229,7 @@ func (c *cutStory) cuts(seed uint64) []flashtest.CutAt {
 	if flashtest.Full() {
 		list = nil // they are among all
 	}
-	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 80, seed) {
+	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 50, seed) {
 		list = append(list, cut)
 	}
 	return list
@@ -350,7 +350,7 @@ func TestTimeUpAndBudgetUnwind(t *testing.T) {
 	for _, c := range []*cutStory{{model: "Air6208", coreSize: 12 << 10}, {model: "Air601"}} {
 		chip := mustChip(t, c.model, c.profile)
 		clean := c.rehearse(t, chip)
-		n := 12
+		n := 6
 		if flashtest.Full() {
 			n = 300
 		}
@@ -407,7 +407,7 @@ func TestPowerCutsAtEveryEvent(t *testing.T) {
 				}
 			}
 		}
-		for at := range flashtest.Sample(events, 40, 1) {
+		for at := range flashtest.Sample(events, 25, 1) {
 			if err := c.cutAtEvent(t, chip, at); err != nil {
 				t.Errorf("%s, cut at event %d (%s): %v", c.model, at, c.clean[at], err)
 			}

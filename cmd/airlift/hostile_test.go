@@ -164,7 +164,7 @@ func TestDamagedFiles(t *testing.T) {
 	for name := range files {
 		names = append(names, name)
 	}
-	n := 4
+	n := 2
 	if flashtest.Full() {
 		n = 600
 	}
