@@ -276,6 +276,12 @@ type Maker interface {
 	Make(kind string, in MakeInput) ([]byte, error)
 }
 
+// FlashMaker is a Maker that can hand over the flash of a finished module
+// without a dump in between.
+type FlashMaker interface {
+	MakeFlash(in MakeInput) ([]*flash.Device, error)
+}
+
 // PackageNamer is a Maker that knows how LuaTools names upgrade packages.
 type PackageNamer interface {
 	// PackageName returns the file name for PROJECT, core version ("V1025")

@@ -11,6 +11,9 @@ import (
 // MakeFlash makes the flash of a module as it leaves production: boot code,
 // core, scripts.
 func MakeFlash(c *chips.Chip, in chips.MakeInput) ([]*flash.Device, error) {
+	if m, ok := c.Maker.(chips.FlashMaker); ok {
+		return m.MakeFlash(in)
+	}
 	dump, err := c.Maker.Make("flash", in)
 	if err != nil {
 		return nil, err

@@ -121,11 +121,7 @@ func (s *placeTap) After(*flash.Op) {}
 
 func mustChip(t testing.TB, model, profile string) *chips.Chip {
 	t.Helper()
-	f, m, err := chips.FindModel(all.Families(), model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Chip(m, profile, nil)
+	c, err := all.Chip(model, profile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +229,7 @@ func (c *cutStory) cuts(seed uint64) []flashtest.CutAt {
 	if flashtest.Full() {
 		list = nil // they are among all
 	}
-	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 120, seed) {
+	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 50, seed) {
 		list = append(list, cut)
 	}
 	return list
@@ -354,7 +350,7 @@ func TestTimeUpAndBudgetUnwind(t *testing.T) {
 	for _, c := range []*cutStory{{model: "Air6208", coreSize: 12 << 10}, {model: "Air601"}} {
 		chip := mustChip(t, c.model, c.profile)
 		clean := c.rehearse(t, chip)
-		n := 12
+		n := 6
 		if flashtest.Full() {
 			n = 300
 		}
@@ -411,7 +407,7 @@ func TestPowerCutsAtEveryEvent(t *testing.T) {
 				}
 			}
 		}
-		for at := range flashtest.Sample(events, 60, 1) {
+		for at := range flashtest.Sample(events, 25, 1) {
 			if err := c.cutAtEvent(t, chip, at); err != nil {
 				t.Errorf("%s, cut at event %d (%s): %v", c.model, at, c.clean[at], err)
 			}
@@ -462,7 +458,7 @@ func TestRebootLoopEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dev, err := emu.NewDevice(emu.Config{Chip: chip, Flash: flashes, Clock: emu.NewClock(5 * time.Second)})
+		dev, err := emu.NewDevice(emu.Config{Chip: chip, Flash: flashes, Clock: emu.NewClock(time.Second)})
 		if err != nil {
 			t.Fatal(err)
 		}

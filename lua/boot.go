@@ -90,5 +90,8 @@ func (m *Machine) openLibs() {
 	m.openWlan()
 	m.openMobile()
 	m.openCrypto()
+	m.openZbuff()
+	m.openPack()
+	m.openBit64()
 	m.openRefused()
 }

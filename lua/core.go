@@ -35,6 +35,8 @@ func (m *Machine) openState() {
 		Separator: sep,
 		// Every module has a 32-bit processor.
 		PointerBytes: 4,
+		ExactNumbers: true,
+		OneNaN:       true,
 	})
 	m.l = m.vm.L()
 	m.vm.SeedRandom(int64(m.board.Rand("lua").Uint64()))
@@ -82,6 +84,7 @@ func (m *Machine) tick() {
 // rested notes that the scripts waited: what they computed so far is free.
 func (m *Machine) rested() {
 	m.sliceEnd = m.steps() + sliceSteps
+	m.buffersForgiven = 0
 	if m.vm != nil {
 		m.vm.SetSlice(m.slice())
 	}
@@ -104,8 +107,10 @@ func (m *Machine) allocate(n int64) {
 
 // markRoots tells the collector what only Go code holds.
 func (m *Machine) markRoots(mark func(glua.LValue)) {
-	if m.fileMeta != nil {
-		mark(m.fileMeta)
+	for _, t := range []*glua.LTable{m.fileMeta, m.zbuffMeta} {
+		if t != nil {
+			mark(t)
+		}
 	}
 	for _, p := range m.uart {
 		mark(p.sent)

@@ -20,24 +20,42 @@ var crc16Kinds = []crcKind{
 	{"USER-DEFINED", 0, 0, 0, false},
 }
 
-// crcBits runs a CRC of width bits over data, bit by bit.
-func crcBits(data string, width uint, poly, crc uint64, reflectIn bool) uint64 {
-	top, mask := uint64(1)<<(width-1), uint64(1)<<width-1
-	for i := 0; i < len(data); i++ {
-		b := uint64(data[i])
-		if reflectIn {
+// crcState is a CRC of width bits, computed bit by bit.
+type crcState struct {
+	width     uint
+	poly, crc uint64
+	reflect   bool // bytes come lowest bit first, and so does the result
+}
+
+// newCrc starts a CRC whose register holds start.
+func newCrc(width uint, poly, start uint64, reflect bool) *crcState {
+	return &crcState{width: width, poly: poly, crc: start, reflect: reflect}
+}
+
+func (c *crcState) write(data []byte) {
+	top, mask := uint64(1)<<(c.width-1), uint64(1)<<c.width-1
+	for _, d := range data {
+		b := uint64(d)
+		if c.reflect {
 			b = reverseBits(b, 8)
 		}
 		for bit := 7; bit >= 0; bit-- {
 			in := b >> uint(bit) & 1
-			out := crc & top >> (width - 1)
-			crc = crc << 1 & mask
+			out := c.crc & top >> (c.width - 1)
+			c.crc = c.crc << 1 & mask
 			if in != out {
-				crc ^= poly
+				c.crc ^= c.poly
 			}
 		}
 	}
-	return crc & mask
+	c.crc &= mask
+}
+
+func (c *crcState) value() uint64 {
+	if c.reflect {
+		return reverseBits(c.crc, c.width)
+	}
+	return c.crc
 }
 
 func reverseBits(v uint64, n uint) uint64 {

@@ -15,7 +15,7 @@ func (m *Machine) openFota() {
 	m.lib("fota",
 		fn("init", func(l *glua.LState) int {
 			start := int64(0)
-			if n, ok := l.Get(1).(glua.LNumber); ok {
+			if n, ok := m.number(l.Get(1)); ok {
 				start = int64(n)
 			}
 			r := f.Init(start, m.optInt(l, 2, 0))
@@ -54,7 +54,16 @@ func fotaTriple(l *glua.LState, r int) int {
 }
 
 func (m *Machine) fotaRun(l *glua.LState) int {
-	data := []byte(m.str(l, 1))
+	var data []byte
+	if b := asZbuff(l.Get(1)); b != nil {
+		off, n := m.optInt(l, 2, 0), m.optInt(l, 3, int64(b.used))
+		if data = b.slice(off, n); off < 0 || n < 0 || int64(len(data)) != n {
+			m.logf(levelError, "fota", "len too long")
+			return fotaTriple(l, -1)
+		}
+	} else {
+		data = []byte(m.str(l, 1))
+	}
 	r := m.board.Fota().Write(data)
 	m.checkPower()
 	return fotaTriple(l, r)

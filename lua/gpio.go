@@ -34,9 +34,9 @@ func (m *Machine) openGpio() {
 			n := m.integer(l, 1)
 			p := at(n)
 			*p = pin{}
-			if level, ok := l.Get(2).(glua.LNumber); ok {
+			if level, ok := m.number(l.Get(2)); ok {
 				*p = pin{output: true, level: int(level) & 1}
-			} else if pull, ok := l.Get(3).(glua.LNumber); ok && pull == 1 {
+			} else if pull, ok := m.number(l.Get(3)); ok && pull == 1 {
 				p.level = 1
 			}
 			m.hardware(l, "gpio", "setup")

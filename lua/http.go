@@ -47,6 +47,9 @@ func (m *Machine) httpRequest(l *glua.LState) int {
 	req.done = func(code int, head *responseHead, body httpBody) {
 		release()
 		m.post(func(l *glua.LState) int {
+			if code >= 100 && req.receive != nil && !body.isNumber {
+				code, body = m.httpReceive(req.receive, code, body)
+			}
 			complete(l, httpResults(l, code, head, body)...)
 			return 0
 		})
@@ -54,6 +57,16 @@ func (m *Machine) httpRequest(l *glua.LState) int {
 	m.startHTTP(req)
 	l.Push(object)
 	return 1
+}
+
+// httpReceive puts a body into the script's buffer, behind what is used
+// (where, is an assumption): the result is the number of bytes, or -7 without
+// memory (luatos-runtime.md 5.3, 5.6).
+func (m *Machine) httpReceive(b *zbuff, code int, body httpBody) (int, httpBody) {
+	if body.text != "" && !m.put(b, int64(b.used), []byte(body.text)) {
+		return httpDownload, httpBody{}
+	}
+	return code, httpBody{count: int64(len(body.text)), isNumber: true}
 }
 
 // httpResults are what wait() returns: an error code alone, or three values.
@@ -85,6 +98,13 @@ func (m *Machine) httpArguments(l *glua.LState) (*httpRequest, bool) {
 	}
 	if s, ok := m.text(l.Get(4)); ok {
 		req.body = s
+	} else if b := asZbuff(l.Get(4)); b != nil {
+		// With other methods a zbuff is where the answer goes.
+		if req.method == "POST" || req.method == "PUT" {
+			req.body = string(b.filled())
+		} else {
+			req.receive = b
+		}
 	}
 	if t, ok := l.Get(5).(*glua.LTable); ok && !m.httpOptions(l, t, req) {
 		return nil, false

@@ -13,6 +13,7 @@ type httpRequest struct {
 	method, url string
 	headers     []header
 	body        string
+	receive     *zbuff        // where the body of the answer goes, or nil
 	timeout     time.Duration // 0: the default of the mode
 	dst         string
 	fota        bool

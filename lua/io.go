@@ -20,7 +20,7 @@ func (m *Machine) openIo() {
 		fn("read", m.fileRead), fn("write", m.fileWrite), fn("seek", m.fileSeek), fn("close", m.fileClose),
 		fn("flush", func(*glua.LState) int { return 0 }),
 		fn("lines", m.fileLines),
-		fn("fill", m.refuse("file.fill")),
+		fn("fill", m.fileFill),
 	)
 	m.fileMeta.RawSetString("__index", methods)
 	m.fileMeta.RawSetString("__name", glua.LString("FILE*"))
@@ -210,7 +210,15 @@ func (m *Machine) fileWrite(l *glua.LState) int {
 		f.buf = nil
 	}
 	for i := 2; i <= l.GetTop(); i++ {
-		_, err := f.f.Write([]byte(m.str(l, i)))
+		var p []byte
+		// Since 2025-09-30 (the function's documentation) also the used bytes
+		// of a zbuff.
+		if b := asZbuff(l.Get(i)); b != nil && m.core("2025-09-30") {
+			p = b.filled()
+		} else {
+			p = []byte(m.str(l, i))
+		}
+		_, err := f.f.Write(p)
 		m.checkPower()
 		if err != nil {
 			return failure(l, f.name, err)
@@ -218,6 +226,19 @@ func (m *Machine) fileWrite(l *glua.LState) int {
 	}
 	l.Push(l.Get(1))
 	return 1
+}
+
+// fileFill is fill(zbuff, offset=0, length=what fits): the file's bytes to a
+// place in the buffer, whose position stays. It returns whether it worked, and
+// the number of bytes.
+func (m *Machine) fileFill(l *glua.LState) int {
+	f, b := m.file(l, 1, true), m.zbuff(l, 2)
+	p := b.slice(m.optInt(l, 3, 0), m.optInt(l, 4, int64(len(b.data))))
+	s, _ := m.readBytes(l, f, int64(len(p)))
+	copy(p, s)
+	l.Push(glua.LTrue)
+	l.Push(glua.LNumber(len(s)))
+	return 2
 }
 
 func (m *Machine) fileSeek(l *glua.LState) int {
@@ -309,7 +330,7 @@ func (m *Machine) readFormats(l *glua.LState, f *scriptFile, first int) int {
 func (m *Machine) pushRead(l *glua.LState, f *scriptFile, format glua.LValue) int {
 	var s string
 	var ok bool
-	if n, isNumber := format.(glua.LNumber); isNumber {
+	if n, isNumber := m.number(format); isNumber {
 		if n == 0 {
 			ok = len(f.buf) > 0 || m.more(f)
 		} else {

@@ -236,3 +236,36 @@ print(math.random(1000), math.random(), crypto.trng(4):toHex())`
 		t.Errorf("a host address shows:\n%s", first)
 	}
 }
+
+// TestLogicalAssignment: the value of and/or replaces what a local held,
+// whatever the operands are.
+func TestLogicalAssignment(t *testing.T) {
+	expect(t, `
+local t, b, n = {}, true, 2
+local function f() return false end
+local a = 5
+local function show(v) print(v) a = 5 end
+a = t.x and 7 show(a)
+a = f() and 7 show(a)
+a = not b and 7 show(a)
+a = a and t.x and 3 show(a)
+a = a and not b and n show(a)
+a = t.x or t.y show(a)
+a = t.x and t.x.y or nil show(a)
+a = n == 1 and 7 or t.x show(a)
+a = (f() and 1) or (t.x and 2) show(a)
+a = f() or not b or 8 show(a)
+a = t.x and 7 or n == 2 and f() show(a)
+t.a = 5 t.a = f() and 1 show(t.a)
+g = 5 g = t.x and 1 show(g)
+local function p(v) v = t[v] and 1 return v end show(p(4))
+local function up() a = t.x and 7 end up() show(a)
+a = #(t.x and "abc" or "ab") show(a)
+a = not (t.x and 7) show(a)
+a = -(t.x and 7 or 3) show(a)
+a = {t.x and 7} show(#a)
+a = ({f() and 7})[1] show(a)
+for i = 1, 2 do a = t[i] and i end show(a)
+rtos.reboot()`,
+		"nil", "false", "false", "nil", "false", "nil", "nil", "nil", "nil", "8", "false", "false", "nil", "nil", "nil", "2", "true", "-3", "0", "false", "nil")
+}

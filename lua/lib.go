@@ -138,6 +138,9 @@ func (m *Machine) integer(l *glua.LState, n int) int64 {
 	return i
 }
 
+// bits reads an integer argument, cut to the VM's width.
+func (m *Machine) bits(l *glua.LState, n int) int64 { return m.wrap(m.integer(l, n)) }
+
 func (m *Machine) optInt(l *glua.LState, n int, def int64) int64 {
 	if l.Get(n) == glua.LNil {
 		return def

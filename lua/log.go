@@ -139,10 +139,10 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 func (m *Machine) logSetLevel(l *glua.LState) int {
 	level := 0
-	switch v := l.Get(1).(type) {
-	case glua.LNumber:
-		level = int(v)
-	case glua.LString:
+	if f, ok := m.number(l.Get(1)); ok {
+		level = int(f)
+	}
+	if v, ok := l.Get(1).(glua.LString); ok {
 		for _, e := range levelNames {
 			if e.name == string(v) {
 				level = e.level

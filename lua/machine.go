@@ -107,6 +107,11 @@ type libstate struct {
 	gpio     map[int]*pin
 	uart     map[int]*uartPort
 	timezone int // quarter hours
+
+	zbuffMeta *glua.LTable
+	// Bytes of zbuffs: reachable at the last look, made since then, and not
+	// found by looks since the scripts last waited.
+	buffersHeld, buffersNew, buffersForgiven int64
 }
 
 // New prepares a machine. It costs little: nothing runs before [Machine.Run].

@@ -12,8 +12,6 @@ var refusedLibs = []struct {
 	funcs []string
 }{
 	{"fskv", []string{"init", "set", "sett", "get", "del", "clear", "iter", "next", "status"}},
-	{"zbuff", []string{"create"}},
-	{"pack", []string{"pack", "unpack"}},
 	{"mqtt", []string{"create"}},
 	{"i2c", []string{"setup", "send", "recv", "close", "createSoft", "writeReg", "readReg", "transfer", "exist"}},
 	{"spi", []string{"setup", "deviceSetup", "close", "send", "recv", "transfer"}},

@@ -24,8 +24,8 @@ func (m *Machine) openRtos() {
 		fn("receive", func(l *glua.LState) int { return m.receive(l, m.integer(l, 1)) }),
 		fn("timer_start", m.rtosTimerStart),
 		fn("timer_stop", func(l *glua.LState) int {
-			if f, ok := l.Get(1).(glua.LNumber); ok {
-				if id, ok := wholeFloat(float64(f)); ok {
+			if f, ok := m.number(l.Get(1)); ok {
+				if id, ok := wholeFloat(f); ok {
 					m.stopTimer(id)
 				}
 			}

@@ -22,8 +22,16 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// cFormat is C's %.<prec><verb> for f and g of a finite number.
+// cFormat is C's %.<prec><verb> for e, f and g.
 func cFormat(f float64, verb byte, prec int) string {
+	switch {
+	case math.IsNaN(f):
+		return "nan" // its sign depends on the host's processor
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	}
 	if verb != 'g' {
 		return strconv.FormatFloat(f, verb, prec, 64)
 	}

@@ -38,7 +38,7 @@ func (m *Machine) openWlan() {
 		fn("getMac", func(l *glua.LState) int {
 			mac := m.board.Identity().MAC
 			hexForm := m.optBool(l, 1, true)
-			if _, isNumber := l.Get(1).(glua.LNumber); isNumber {
+			if _, isNumber := m.number(l.Get(1)); isNumber {
 				hexForm = m.optBool(l, 2, true) // wlan.getMac(id, hex)
 			}
 			if !hexForm {

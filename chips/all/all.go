@@ -14,3 +14,13 @@ var families = []chips.Family{xt804.New()}
 
 // Families returns the chip families in the order in which they are listed.
 func Families() []chips.Family { return append([]chips.Family(nil), families...) }
+
+// Chip returns the model called name, in any letter case, with one of its
+// profiles ("" for the model's own) and that profile's partitions.
+func Chip(name, profile string) (*chips.Chip, error) {
+	f, m, err := chips.FindModel(families, name)
+	if err != nil {
+		return nil, err
+	}
+	return f.Chip(m, profile, nil)
+}

@@ -1,7 +1,6 @@
 package xt804
 
 import (
-	"bytes"
 	"fmt"
 
 	"airlift/chips"
@@ -53,13 +52,13 @@ func NewFlash(c *chips.Chip, in chips.MakeInput) (*flash.Device, error) {
 	if c.Maker == nil || len(c.Model.Flash) != 1 {
 		return nil, fmt.Errorf("%s is no complete XT804 chip", c.Model.Name)
 	}
-	data, err := c.Maker.Make(KindFlash, in)
+	m, ok := c.Maker.(chips.FlashMaker)
+	if !ok {
+		return nil, fmt.Errorf("%s is no XT804 chip", c.Model.Name)
+	}
+	d, err := m.MakeFlash(in)
 	if err != nil {
 		return nil, err
 	}
-	d, err := flash.New(c.Model.Flash[0])
-	if err != nil {
-		return nil, err
-	}
-	return d, d.LoadDump(bytes.NewReader(data))
+	return d[0], nil
 }

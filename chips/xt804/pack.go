@@ -107,13 +107,31 @@ func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
 		return nil, fmt.Errorf("%s has no packages or images of kind %q", m.model.Name, kind)
 	}
 	data, err := f()
-	if err == nil && j.refusal != nil && !in.Force {
+	if err = j.verdict(kind, err); err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// MakeFlash implements [chips.FlashMaker].
+func (m *maker) MakeFlash(in chips.MakeInput) ([]*flash.Device, error) {
+	j := job{maker: m, in: in}
+	d, err := j.flashDevice()
+	if err = j.verdict(KindFlash, err); err != nil {
+		return nil, err
+	}
+	return []*flash.Device{d}, nil
+}
+
+// verdict is how a job ended: its error, or what was refused on the way.
+func (j *job) verdict(kind string, err error) error {
+	if err == nil && j.refusal != nil && !j.in.Force {
 		err = j.refusal
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make %s for %s %s: %w", kind, m.model.Name, m.profile.Name, err)
+		return fmt.Errorf("make %s for %s %s: %w", kind, j.model.Name, j.profile.Name, err)
 	}
-	return data, nil
+	return nil
 }
 
 // job is one call of Make. The first refusal is kept while work goes on, so
@@ -183,6 +201,14 @@ func (j *job) fls() ([]byte, error) {
 }
 
 func (j *job) flash() ([]byte, error) {
+	d, err := j.flashDevice()
+	if err != nil {
+		return nil, err
+	}
+	return d.Bytes(), nil
+}
+
+func (j *job) flashDevice() (*flash.Device, error) {
 	fls, err := j.fls()
 	if err != nil {
 		return nil, err
@@ -191,10 +217,7 @@ func (j *job) flash() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := BurnImages(d, fls); err != nil {
-		return nil, err
-	}
-	return d.Bytes(), nil
+	return d, BurnImages(d, fls)
 }
 
 // fota makes gzip(app image || script image) under a type 1 header

@@ -100,6 +100,15 @@ func (b *bootRun) romCheck() (byte, error) {
 
 // main is secboot's main function (xt804.md 3.5).
 func (b *bootRun) main() (chips.BootResult, error) {
+	flag, err := b.fls.word(FlagAddr(b.size))
+	if err != nil {
+		return chips.BootResult{}, err
+	}
+	b.flag = flag
+	b.read("flag at 0x%08X is 0x%08X", FlagAddr(b.size), b.flag)
+	if escaped(b.env.Board.Console) {
+		return b.download()
+	}
 	run, err := b.find("RUN", SecbootHeaderAddr, findChain)
 	if err != nil {
 		return b.ended(err)
@@ -107,13 +116,6 @@ func (b *bootRun) main() (chips.BootResult, error) {
 	upg, err := b.find("UPG", UpgradeAddr, findArea)
 	if err != nil {
 		return b.ended(err)
-	}
-	if b.flag, err = b.fls.word(FlagAddr(b.size)); err != nil {
-		return chips.BootResult{}, err
-	}
-	b.read("flag at 0x%08X is 0x%08X", FlagAddr(b.size), b.flag)
-	if escaped(b.env.Board.Console) {
-		return b.download()
 	}
 	switch {
 	case !run.ok() && !upg.ok():

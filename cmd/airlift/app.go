@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -129,6 +130,10 @@ func (a *app) c(code, s string) string {
 // temporary file in the same folder first, then by rename.
 func writeFile(name string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	var path *os.PathError
+	if errors.As(err, &path) {
+		path.Path = name // not that of the temporary file
+	}
 	if err != nil {
 		return withCode(exitEnv, err)
 	}

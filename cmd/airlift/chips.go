@@ -53,6 +53,14 @@ func (f *chipFlags) chip() (*chips.Chip, error) {
 	return c, err
 }
 
+// checkCoreSize refuses a negative --core-size.
+func checkCoreSize(n int64) error {
+	if n < 0 {
+		return usagef("--core-size %d: expected a number of bytes, or 0 for the model's usual size", n)
+	}
+	return nil
+}
+
 func (a *app) chipsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chips",
@@ -122,22 +130,47 @@ func (a *app) listChips() error {
 
 // shown is the JSON form of chips show.
 type shown struct {
-	Model       string              `json:"model"`
-	Family      string              `json:"family"`
-	Summary     string              `json:"summary"`
-	BSP         string              `json:"bsp"`
-	RAM         int64               `json:"ram_bytes"`
-	Profile     string              `json:"profile"`
-	ProfileText string              `json:"profile_summary"`
-	CoreVersion string              `json:"core_version"`
-	CoreDate    string              `json:"core_date"`
-	LibDate     string              `json:"lib_date"`
-	Bits        int                 `json:"lua_bits"`
-	Features    chips.Features      `json:"features"`
-	Timing      map[string]int64    `json:"timing_ns"`
-	Partitions  [][]shownPart       `json:"partitions"`
-	Packages    []chips.PackageKind `json:"packages"`
-	Assumptions []chips.Assumption  `json:"assumptions"`
+	Model       string            `json:"model"`
+	Family      string            `json:"family"`
+	Summary     string            `json:"summary"`
+	BSP         string            `json:"bsp"`
+	RAM         int64             `json:"ram_bytes"`
+	Profile     string            `json:"profile"`
+	ProfileText string            `json:"profile_summary"`
+	CoreVersion string            `json:"core_version"`
+	CoreDate    string            `json:"core_date"`
+	LibDate     string            `json:"lib_date"`
+	Bits        int               `json:"lua_bits"`
+	Features    shownFeatures     `json:"features"`
+	Timing      map[string]int64  `json:"timing_ns"`
+	Partitions  [][]shownPart     `json:"partitions"`
+	Packages    []shownKind       `json:"packages"`
+	Assumptions []shownAssumption `json:"assumptions"`
+}
+
+// These have the fields of chips.Features, PackageKind and Assumption under
+// their JSON names.
+type shownFeatures struct {
+	Fota    bool `json:"fota"`
+	FileOTA bool `json:"file_ota"`
+	Mobile  bool `json:"mobile"`
+	Wlan    bool `json:"wlan"`
+}
+
+type shownKind struct {
+	Name    string `json:"name"`
+	Ext     string `json:"ext"`
+	Summary string `json:"summary"`
+	Upgrade bool   `json:"upgrade"`
+	Core    bool   `json:"core"`
+	Fits    bool   `json:"fits"`
+	Why     string `json:"why,omitempty"`
+}
+
+type shownAssumption struct {
+	Name   string `json:"name"`
+	Text   string `json:"text"`
+	Source string `json:"source,omitempty"`
 }
 
 type shownPart struct {
@@ -154,11 +187,17 @@ func (a *app) showChip(c *chips.Chip) error {
 	s := shown{
 		Model: m.Name, Family: m.Family, Summary: m.Summary, BSP: m.BSP, RAM: m.RAM,
 		Profile: p.Name, ProfileText: p.Summary, CoreVersion: p.CoreVersion, CoreDate: p.CoreDate, LibDate: p.LibDate,
-		Bits: p.Bits, Features: p.Features, Assumptions: p.Assumptions, Packages: c.Maker.Kinds(),
+		Bits: p.Bits, Features: shownFeatures(p.Features), Packages: []shownKind{}, Assumptions: []shownAssumption{},
 		Timing: map[string]int64{
 			"page_program": p.Timing.PageProgram.Nanoseconds(), "sector_erase": p.Timing.SectorErase.Nanoseconds(),
 			"boot": p.Timing.Boot.Nanoseconds(), "core_start": p.Timing.CoreStart.Nanoseconds(),
 		},
+	}
+	for _, k := range c.Maker.Kinds() {
+		s.Packages = append(s.Packages, shownKind(k))
+	}
+	for _, as := range p.Assumptions {
+		s.Assumptions = append(s.Assumptions, shownAssumption(as))
 	}
 	for _, t := range c.Partitions {
 		parts := []shownPart{}
@@ -194,7 +233,7 @@ func (a *app) showChip(c *chips.Chip) error {
 		a.printf("\n%s\n", a.c(bold, fmt.Sprintf("flash %d: %d KiB", i, m.Flash[i].Size/1024)))
 		a.drawMap(t, m.Flash[i].Size, nil)
 	}
-	a.showKinds(s.Packages)
+	a.showKinds(c.Maker.Kinds())
 	a.showAssumptions(p.Assumptions)
 	return nil
 }

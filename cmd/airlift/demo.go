@@ -10,6 +10,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/demo"
 	"airlift/emu/iot"
+	"airlift/emu/link"
 	"airlift/emu/trace"
 	"airlift/lua"
 )
@@ -34,6 +35,9 @@ the new version running.`,
 			if cfg.Chip, err = f.chip(); err != nil {
 				return err
 			}
+			if err := checkDemo(&cfg); err != nil {
+				return withCode(exitUsage, err)
+			}
 			if libs != "" {
 				if cfg.Script.Libs, err = lua.LibsFromDir(libs); err != nil {
 					return withCode(exitEnv, err)
@@ -52,6 +56,20 @@ the new version running.`,
 	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
 	cmd.Flags().BoolVar(&debug, "debug", false, "print every debug line of the firmware's log")
 	return cmd
+}
+
+// checkDemo refuses flags that make no sense.
+func checkDemo(cfg *demo.Config) error {
+	if _, err := iot.AnswersByName(cfg.Answers); err != nil {
+		return err
+	}
+	if _, err := link.Preset(cfg.Link); err != nil {
+		return err
+	}
+	if cfg.Library != "libfota" && cfg.Library != "libfota2" {
+		return fmt.Errorf("--library %q: expected libfota or libfota2", cfg.Library)
+	}
+	return checkCoreSize(cfg.CoreSize)
 }
 
 // demoReport is the JSON form of a demo.

@@ -11,6 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"airlift/emu/iot"
+	"airlift/emu/link"
 )
 
 var updateDocs = flag.Bool("update", false, "rewrite the flag lists in docs/CLI.md")
@@ -190,12 +193,92 @@ func TestDocLinks(t *testing.T) {
 	}
 }
 
+// TestDocConfig builds the platform of docs/PLATFORM.md.
+func TestDocConfig(t *testing.T) {
+	text := documents(t)[filepath.Join(repo, "docs", "PLATFORM.md")]
+	m := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("no JSON in docs/PLATFORM.md")
+	}
+	cfg, err := iot.LoadConfig([]byte(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cfg.Build(1, func(string) ([]byte, error) { return []byte("package"), nil }); err != nil {
+		t.Error(err)
+	}
+	for _, set := range iot.AnswerSetNames {
+		if !strings.Contains(text, "| `"+set+"` |") {
+			t.Errorf("answer set %s is not described", set)
+		}
+	}
+	for _, c := range iot.Comparators {
+		if !strings.Contains(text, "`"+string(c)+"`") {
+			t.Errorf("comparator %s is not described", c)
+		}
+	}
+	for _, name := range link.Presets {
+		if !strings.Contains(text, "`"+name+"` (") {
+			t.Errorf("link %s is not described", name)
+		}
+	}
+}
+
+// TestLuaDoc asks a module: every library must be named in docs/LUA.md, and
+// those that it says are refused must be.
+func TestLuaDoc(t *testing.T) {
+	text := documents(t)[filepath.Join(repo, "docs", "LUA.md")]
+	m := regexp.MustCompile(`(?s)Refused as a whole: (.*?)\.\n`).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("docs/LUA.md does not say what is refused as a whole")
+	}
+	refused := map[string]bool{}
+	for _, name := range regexp.MustCompile("`([a-zA-Z0-9]+)`").FindAllStringSubmatch(m[1], -1) {
+		refused[name[1]] = true
+	}
+	script := filepath.Join(t.TempDir(), "ask.lua")
+	if err := os.WriteFile(script, []byte(`
+for name, lib in pairs(_G) do
+    if type(lib) == "table" and name ~= "_G" and name ~= "package" then
+        local all = true
+        for _, f in pairs(lib) do
+            local ok, e = true, ""
+            if type(f) == "function" and name ~= "rtos" and name ~= "sys" and name ~= "pm" then ok, e = pcall(f) end
+            if ok or not tostring(e):find("is not emulated", 1, true) then all = false end
+        end
+        print("LIB", name, all and next(lib) ~= nil)
+    end
+end
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	root := (&app{out: &out, err: io.Discard}).root()
+	root.SetArgs([]string{"run", script, "--chip", "air6208", "--for", "1s", "--quiet"})
+	if err := root.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, lib := range regexp.MustCompile(`LIB[ \t](\w+)[ \t](true|false)`).FindAllStringSubmatch(out.String(), -1) {
+		seen[lib[1]] = true
+		if !strings.Contains(text, "`"+lib[1]+"`") {
+			t.Errorf("docs/LUA.md does not name %s", lib[1])
+		}
+		if all := lib[2] == "true"; all != refused[lib[1]] {
+			t.Errorf("%s: all of it refused is %v, docs/LUA.md says %v", lib[1], all, refused[lib[1]])
+		}
+	}
+	if len(seen) < 20 || !seen["http"] {
+		t.Errorf("the module names only %v\n%s", seen, out.String())
+	}
+}
+
 // TestReadmesAgree: both READMEs name the same commands and link to the same
 // documents.
 func TestReadmesAgree(t *testing.T) {
 	docs := documents(t)
 	en, zh := docs[filepath.Join(repo, "README.md")], docs[filepath.Join(repo, "README.zh-CN.md")]
-	for _, pattern := range []string{`\]\((docs/[^)]*|[A-Z]+\.md)\)`, "(?m)^(?:airlift|go) [^\n]*$", "`(airlift [a-z]+)"} {
+	for _, pattern := range []string{`\]\((docs/[^)]*|(DESIGN|RATIONALE|CONTRIBUTING)\.md)\)`, "(?m)^go [^\n]*$", "`(airlift [a-z]+)", "(?s)```text\n.*?```"} {
 		a, b := regexp.MustCompile(pattern).FindAllString(en, -1), regexp.MustCompile(pattern).FindAllString(zh, -1)
 		if strings.Join(a, "\n") != strings.Join(b, "\n") || len(a) == 0 {
 			t.Errorf("%s:\nREADME.md       %q\nREADME.zh-CN.md %q", pattern, a, b)
@@ -204,6 +287,37 @@ func TestReadmesAgree(t *testing.T) {
 	for _, c := range commands() {
 		if c.HasParent() && !strings.Contains(en, "`"+c.CommandPath()) && !strings.Contains(en, c.Name()) {
 			t.Errorf("README.md does not name %s", c.CommandPath())
+		}
+	}
+}
+
+// TestReadmeSession runs the demo that the README shows: its lines must come,
+// in this order. Time stamps may move.
+func TestReadmeSession(t *testing.T) {
+	text := documents(t)[filepath.Join(repo, "README.md")]
+	m := regexp.MustCompile("(?s)```text\n(.*?)```").FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("no session in README.md")
+	}
+	var out strings.Builder
+	a := &app{out: &out, err: io.Discard}
+	root := a.root()
+	root.SetArgs([]string{"demo"})
+	if err := root.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	stamp := regexp.MustCompile(`(?m)^\[ *[0-9]+\.[0-9]{6}\]`)
+	lines := strings.Split(stamp.ReplaceAllString(out.String(), ""), "\n")
+	at := 0
+	for _, want := range strings.Split(strings.TrimSpace(stamp.ReplaceAllString(m[1], "")), "\n") {
+		if want == "..." {
+			continue
+		}
+		for at < len(lines) && lines[at] != want {
+			at++
+		}
+		if at == len(lines) {
+			t.Fatalf("the demo does not say %q, or not in this place", want)
 		}
 	}
 }

@@ -90,20 +90,32 @@ func (p *eventPrinter) event(e *trace.Event) {
 	} else {
 		p.flush()
 	}
+	text, step := printable(e.Text), printable(e.Step.Text)
 	switch e.Kind {
 	case trace.Power:
-		p.a.printf("%s\n", p.a.c(bold, fmt.Sprintf("%s ── boot %d ── %s", stamp(e.Time), e.Boot, e.Text)))
+		p.a.printf("%s\n", p.a.c(bold, fmt.Sprintf("%s ── boot %d ── %s", stamp(e.Time), e.Boot, text)))
 	case trace.Log:
-		p.line(e.Time, "log", p.a.c(logColour(e.Text), e.Text))
+		p.line(e.Time, "log", p.a.c(logColour(text), text))
 	case trace.Step:
-		p.line(e.Time, e.Step.Stage, p.a.c(stepColour(e.Step.Kind), e.Step.Text))
+		p.line(e.Time, e.Step.Stage, p.a.c(stepColour(e.Step.Kind), step))
 	case trace.Flash:
 		p.line(e.Time, "flash", p.a.c(dim, fmt.Sprintf("#%d %s %s0x%06X+%d", e.Seq, e.Op, p.partPrefix(e.Off), e.Off, e.Len)))
 	case trace.Net, trace.Server:
-		p.line(e.Time, string(e.Kind), p.a.c(cyan, e.Text))
+		p.line(e.Time, string(e.Kind), p.a.c(cyan, text))
 	case trace.Exit:
-		p.line(e.Time, "scripts", p.a.c(yellow, e.Text))
+		p.line(e.Time, "scripts", p.a.c(yellow, text))
 	}
+}
+
+// printable keeps what a script or a server sends from acting on the terminal.
+// Line ends and tabs stay.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		return visible(r)
+	}, s)
 }
 
 // line prints one line: time, who, what. Text of several lines is indented.

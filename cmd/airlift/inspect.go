@@ -98,11 +98,12 @@ func (a *app) printTree(f *explain.Field, depth int, whole bool) {
 }
 
 // oneLine keeps control characters from the terminal.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7F || (r >= 0x80 && r < 0xA0) {
-			return '·'
-		}
-		return r
-	}, s)
+func oneLine(s string) string { return strings.Map(visible, s) }
+
+// visible replaces control characters by dots.
+func visible(r rune) rune {
+	if r < 0x20 || r == 0x7F || (r >= 0x80 && r < 0xA0) {
+		return '·'
+	}
+	return r
 }

@@ -55,9 +55,10 @@ func usagef(format string, args ...any) error {
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-// run executes one command line and returns the exit code.
-func run(args []string) int {
-	a := &app{out: os.Stdout, err: os.Stderr}
+func run(args []string) int { return (&app{out: os.Stdout, err: os.Stderr}).execute(args) }
+
+// execute runs one command line and returns the exit code.
+func (a *app) execute(args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	err := root.Execute()

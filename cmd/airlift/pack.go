@@ -8,6 +8,7 @@ import (
 
 	"airlift/chips"
 	"airlift/emu/project"
+	"airlift/flash/mount"
 )
 
 type packFlags struct {
@@ -56,6 +57,9 @@ func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := checkCoreSize(p.coreSize); err != nil {
+		return err
+	}
 	in := chips.MakeInput{CoreVersion: p.coreVersion, CoreSize: p.coreSize, CoreSeed: p.seed, Pad: p.pad, Force: p.force}
 	proj := &project.Project{}
 	if len(args) == 1 {
@@ -77,7 +81,9 @@ func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	}
 	out := p.out
 	if out == "" {
-		out = defaultName(chip, kind, proj, p.coreVersion)
+		if out, err = defaultName(chip, kind, proj, p.coreVersion); err != nil {
+			return usagef("PROJECT %q makes no file name: %v: choose one with --out", proj.Name, err)
+		}
 	}
 	if err := writeBytes(out, data); err != nil {
 		return err
@@ -104,18 +110,20 @@ func findKind(chip *chips.Chip, name string) (chips.PackageKind, error) {
 }
 
 // defaultName is what LuaTools calls an upgrade package, or something plain.
-func defaultName(chip *chips.Chip, kind chips.PackageKind, p *project.Project, coreVersion string) string {
-	if coreVersion == "" {
-		coreVersion = chip.Profile.CoreVersion
-	}
-	if n, ok := chip.Maker.(chips.PackageNamer); ok && kind.Upgrade && p.Name != "" {
-		if name, err := n.PackageName(p.Name, coreVersion, p.Version); err == nil {
-			return strings.TrimSuffix(name, ".bin") + kind.Ext
-		}
-	}
+// PROJECT comes from the script, so the name is made safe for the host.
+func defaultName(chip *chips.Chip, kind chips.PackageKind, p *project.Project, coreVersion string) (string, error) {
 	name := p.Name
 	if name == "" {
 		name = strings.ToLower(chip.Model.Name)
 	}
-	return name + kind.Ext
+	name += kind.Ext
+	if coreVersion == "" {
+		coreVersion = chip.Profile.CoreVersion
+	}
+	if n, ok := chip.Maker.(chips.PackageNamer); ok && kind.Upgrade && p.Name != "" {
+		if full, err := n.PackageName(p.Name, coreVersion, p.Version); err == nil {
+			name = strings.TrimSuffix(full, ".bin") + kind.Ext
+		}
+	}
+	return mount.HostName(name, map[string]string{})
 }

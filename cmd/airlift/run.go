@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,6 +98,9 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := r.check(); err != nil {
+		return err
+	}
 	flashes, err := runFlash(name, chip, r)
 	if err != nil {
 		return err
@@ -162,22 +167,44 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	return nil
 }
 
+// check refuses flags that make no sense, and brings the MAC address to its
+// usual form.
+func (r *runFlags) check() error {
+	r.mac = strings.ToUpper(strings.NewReplacer(":", "", "-", "").Replace(r.mac))
+	if _, err := hex.DecodeString(r.mac); err != nil || r.mac != "" && len(r.mac) != 12 {
+		return usagef("--mac %q: expected 12 hex digits", r.mac)
+	}
+	if r.imei != "" && (len(r.imei) != 15 || strings.Trim(r.imei, "0123456789") != "") {
+		return usagef("--imei %q: expected 15 digits", r.imei)
+	}
+	if r.boots < 0 {
+		return usagef("--boots %d: expected a number, or 0 for no bound", r.boots)
+	}
+	return checkCoreSize(r.coreSize)
+}
+
 // endCode is the exit code of a run: a module that cannot start, or that
 // resets without end, is a finding.
 func endCode(e emu.End) int {
 	switch e {
-	case emu.EndBoot, emu.EndCore, emu.EndBoots, emu.EndBudget:
+	case emu.EndBoot, emu.EndCore, emu.EndBoots:
 		return exitFindings
+	case emu.EndBudget:
+		return exitTimeout
 	}
 	return exitFine
 }
 
 // runFlash makes the module's flash from a project, or takes a dump as it is.
 func runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error) {
-	if st, err := os.Stat(name); err == nil && !st.IsDir() && st.Size() == emu.FlashBytes(chip.Model) {
+	st, err := os.Stat(name)
+	if err == nil && !st.IsDir() && st.Size() == emu.FlashBytes(chip.Model) {
 		return loadFlash(name, chip)
 	}
 	p, err := project.Load(name)
+	if err != nil && st != nil && st.Size() >= 1<<20 {
+		err = fmt.Errorf("%w; a dump of %s has %d bytes", err, chip.Model.Name, emu.FlashBytes(chip.Model))
+	}
 	if err != nil {
 		return nil, badInput(err)
 	}

@@ -163,6 +163,9 @@ func addFirmware(server *iot.Server, file string, a *app) error {
 		return withCode(exitBadInput, fmt.Errorf("%s: %w", file, err))
 	}
 	a.note("firmware %s version %s, %d bytes", name.Name, name.Version, len(data))
+	if why := iot.VersionWarning(name.Version); why != "" {
+		a.note("warning: %s", why)
+	}
 	return nil
 }
 

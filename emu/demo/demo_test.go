@@ -18,11 +18,7 @@ import (
 // chip returns a model with a profile.
 func chip(t testing.TB, model, profile string) *chips.Chip {
 	t.Helper()
-	f, m, err := chips.FindModel(all.Families(), model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Chip(m, profile, nil)
+	c, err := all.Chip(model, profile)
 	if err != nil {
 		t.Fatal(err)
 	}

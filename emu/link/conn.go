@@ -147,9 +147,7 @@ func (c *conn) serve() {
 	}
 	c.stopIdle()
 	c.x = x
-	if x.req != nil {
-		c.event("request", int64(len(x.req.Body)), x.req.Method+" "+x.req.Target+" "+x.req.Proto)
-	} else {
+	if x.bad != nil {
 		c.event("request", 0, x.bad.Error())
 	}
 	c.event("response", x.out.size, statusLine(x.resp))

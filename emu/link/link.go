@@ -170,6 +170,9 @@ func (l *Link) Dial(name string, port int, tls *lua.TLS, ev lua.ConnEvents) lua.
 	local := net.JoinHostPort(l.opt.IP, strconv.Itoa(localPort+(l.dials-1)%16383))
 	c.keepAlive, c.think = ep.opt.KeepAlive, ep.opt.Think
 	c.session = newSession(ep.handler, ep.opt.Limits, local, net.JoinHostPort(canonical(name), strconv.Itoa(port)), tls != nil, l.mss)
+	c.session.asked = func(r *Request) {
+		c.event("request", int64(len(r.Body)), r.Method+" "+r.Target+" "+r.Proto)
+	}
 	c.cancelDown = l.clock.After(delay, c.connected)
 	return c
 }

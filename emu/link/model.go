@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -32,7 +33,7 @@ func Preset(name string) (Model, error) {
 	case "nbiot":
 		return Model{Latency: 800 * time.Millisecond, Jitter: 400 * time.Millisecond, BandwidthBps: 30_000, LossPermille: 10, MSS: 1280}, nil
 	}
-	return Model{}, fmt.Errorf("no link model %q: known are %q", name, Presets)
+	return Model{}, fmt.Errorf("no link model %q: known are %s", name, strings.Join(Presets, ", "))
 }
 
 // Check says what is wrong with a model.

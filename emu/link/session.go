@@ -15,6 +15,8 @@ type session struct {
 	p       parser
 	buf     []byte
 	broken  bool // a bad request came; nothing is read after it
+	// asked, if not nil, is told about a request before the handler is.
+	asked func(*Request)
 }
 
 // exchange is one request and its answer.
@@ -76,6 +78,9 @@ func (s *session) next(now time.Time) *exchange {
 		s.buf = nil
 	}
 	req.Remote, req.Local, req.TLS, req.Time = s.remote, s.local, s.tls, now
+	if s.asked != nil {
+		s.asked(req)
+	}
 	x := &exchange{req: req, resp: s.handler.Serve(req)}
 	if x.resp == nil || x.resp.Status < 100 || x.resp.Status > 999 {
 		x.resp = Text(500, "the handler gave no answer\n")

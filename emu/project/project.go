@@ -19,6 +19,7 @@ import (
 const (
 	maxFiles     = luadb.MaxFiles - 1
 	maxFileBytes = 16 << 20
+	maxBytes     = 64 << 20 // of all files together
 )
 
 // Project is a set of files as they lie in a script image: flat, by base name.
@@ -82,6 +83,7 @@ func (p *Project) Image() ([]byte, error) { return luadb.Build(p.Files, luadb.Op
 func loadFolder(root string) (*Project, error) {
 	var files []luadb.File
 	from := map[string]string{}
+	total := 0
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -106,6 +108,9 @@ func loadFolder(root string) (*Project, error) {
 		data, err := readFile(name)
 		if err != nil {
 			return err
+		}
+		if total += len(data); total > maxBytes {
+			return fmt.Errorf("%s holds more than %d bytes: is it a project?", root, maxBytes)
 		}
 		files = append(files, luadb.File{Name: base, Data: data})
 		return nil

@@ -45,7 +45,7 @@ type Event struct {
 	Len int64
 }
 
-// Recorder takes events. The zero value records nothing; use [New].
+// Recorder takes events. Make one with [New].
 type Recorder struct {
 	hash     hash.Hash
 	buf      []byte

@@ -54,7 +54,7 @@ func (vm *VM) callLegacy(th *Thread, fn *glua.LFunction, at, nargs, nres int, co
 	base := l.GetTop()
 	l.Push(w.fn)
 	for i := 0; i < nargs; i++ {
-		l.Push(vm.box.toLegacy(th.stack[at+1+i]))
+		l.Push(vm.toLibrary(th.stack[at+1+i]))
 	}
 	vm.depth++
 	th.nny++
@@ -173,7 +173,7 @@ func (vm *VM) borderCall(l *glua.LState, f *glua.LFunction) int {
 	done = true
 	l.SetTop(0)
 	for i := 0; i < n; i++ {
-		l.Push(vm.box.toLegacy(th.stack[fn+i]))
+		l.Push(vm.toLibrary(th.stack[fn+i]))
 	}
 	th.top = fn
 	return n

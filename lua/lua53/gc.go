@@ -230,6 +230,7 @@ func (vm *VM) Finalize() {
 type walk struct {
 	vm       *VM
 	seen     *ptrSet
+	onUser   func(*glua.LUserData)
 	todo     []Value
 	bytes    int64
 	weakKeys []*ltable // ephemerons
@@ -316,6 +317,9 @@ func (w *walk) visit(v Value, full bool) {
 	case kTable:
 		w.table(v.table(), full)
 	case kUser:
+		if w.onUser != nil {
+			w.onUser(v.user())
+		}
 		w.bytes += vm.sizes.user
 		w.markL(v.user().Metatable)
 	case kFunc:

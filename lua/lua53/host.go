@@ -38,6 +38,24 @@ func (vm *VM) Protect(fn, handler Native) (failed bool, err glua.LValue) {
 	return true, r[1]
 }
 
+// toLibrary converts what a library gets.
+func (vm *VM) toLibrary(v Value) glua.LValue {
+	if vm.opts.ExactNumbers {
+		return vm.box.toL(v)
+	}
+	return vm.box.toLegacy(v)
+}
+
+// EachUserData visits all userdata that is reachable. It returns how many
+// objects of any kind it came across.
+func (vm *VM) EachUserData(visit func(*glua.LUserData)) (objects int) {
+	w := newWalk(vm)
+	w.onUser = visit
+	w.roots()
+	w.drain(false)
+	return w.seen.n
+}
+
 // IsNative reports whether a function is written in Go.
 func (vm *VM) IsNative(f *glua.LFunction) bool {
 	c := ours(f)

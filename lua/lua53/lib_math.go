@@ -3,6 +3,8 @@ package lua53
 import (
 	"math"
 	"math/bits"
+
+	"airlift/lua/libm"
 )
 
 // OpenMath installs math with the functions that LUA_COMPAT_MATHLIB keeps.
@@ -12,9 +14,9 @@ func (vm *VM) OpenMath() {
 		{"min", mathMin}, {"modf", mathModf}, {"tointeger", mathToInteger}, {"type", mathType}, {"ult", mathUlt},
 		{"random", mathRandom}, {"randomseed", mathRandomSeed}, {"log", mathLog}, {"atan", mathAtan},
 		{"atan2", mathAtan}, {"pow", mathPow}, {"frexp", mathFrexp}, {"ldexp", mathLdexp},
-		{"sqrt", float1(invalid(math.Sqrt))}, {"exp", float1(math.Exp)}, {"sin", float1(invalid(math.Sin))}, {"cos", float1(invalid(math.Cos))},
-		{"tan", float1(invalid(math.Tan))}, {"asin", float1(math.Asin)}, {"acos", float1(math.Acos)}, {"sinh", float1(math.Sinh)},
-		{"cosh", float1(math.Cosh)}, {"tanh", float1(math.Tanh)}, {"log10", float1(math.Log10)},
+		{"sqrt", float1(invalid(math.Sqrt))}, {"exp", float1(libm.Exp)}, {"sin", float1(invalid(libm.Sin))}, {"cos", float1(invalid(libm.Cos))},
+		{"tan", float1(invalid(libm.Tan))}, {"asin", float1(libm.Asin)}, {"acos", float1(libm.Acos)}, {"sinh", float1(libm.Sinh)},
+		{"cosh", float1(libm.Cosh)}, {"tanh", float1(libm.Tanh)}, {"log10", float1(libm.Log10)},
 		{"deg", float1(func(x float64) float64 { return x * (180 / math.Pi) })},
 		{"rad", float1(func(x float64) float64 { return x * (math.Pi / 180) })},
 	})
@@ -166,16 +168,16 @@ func mathUlt(a Args) int {
 func mathLog(a Args) int {
 	x := a.Float(0)
 	if a.None(1) {
-		a.PushFloat(invalidNaN(math.Log(x), x))
+		a.PushFloat(invalidNaN(libm.Log(x), x))
 		return 1
 	}
 	switch b := a.Float(1); b {
 	case 2:
-		a.PushFloat(invalidNaN(math.Log2(x), x))
+		a.PushFloat(invalidNaN(libm.LogBase(x, 2), x))
 	case 10:
-		a.PushFloat(math.Log10(x))
+		a.PushFloat(libm.Log10(x))
 	default:
-		a.PushFloat(invalidNaN(math.Log(x), x) / invalidNaN(math.Log(b), b))
+		a.PushFloat(invalidNaN(libm.LogBase(x, b), x, b))
 	}
 	return 1
 }
@@ -185,7 +187,7 @@ func mathAtan(a Args) int {
 	if !a.None(1) {
 		x = a.Float(1)
 	}
-	a.PushFloat(math.Atan2(a.Float(0), x))
+	a.PushFloat(libm.Atan2(a.Float(0), x))
 	return 1
 }
 

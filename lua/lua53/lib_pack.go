@@ -169,9 +169,9 @@ func strPack(a Args) int {
 			arg++
 			f := a.Float(arg)
 			if o.size == 4 {
-				b = p.putUint(b, uint64(math.Float32bits(float32(f))), 4)
+				b = p.putUint(b, uint64(math.Float32bits(float32(a.t.vm.plain(f)))), 4)
 			} else {
-				b = p.putUint(b, math.Float64bits(f), 8)
+				b = p.putUint(b, math.Float64bits(a.t.vm.plain(f)), 8)
 			}
 		case pkChar:
 			arg++

@@ -299,7 +299,7 @@ func (a Args) formatOne(b []byte, sp spec, arg int) []byte {
 		}
 		return sp.unsigned(b, n)
 	case 'a', 'A', 'e', 'E', 'f', 'g', 'G':
-		return sp.float(b, a.Float(arg))
+		return sp.float(b, vm.plain(a.Float(arg)))
 	case 'q':
 		return a.quoted(b, arg)
 	case 's':

@@ -207,7 +207,7 @@ func tableConcat(a Args) int {
 		case v.isInt():
 			b = strconv.AppendInt(b, v.i(), 10)
 		case v.isFloat():
-			b = append(b, formatFloat(v.f(), vm.narrow)...)
+			b = append(b, vm.formatFloat(v.f())...)
 		default:
 			a.Error("invalid value (%s) at index %d in table for 'concat'", vm.typeNameOf(&v), i)
 		}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"airlift/lua/libm"
 )
 
 // narrowing to the profile's width
@@ -206,6 +208,16 @@ func formatFloat(f float64, narrow bool) string {
 	return string(append(b, '.', '0'))
 }
 
+func (vm *VM) formatFloat(f float64) string { return formatFloat(vm.plain(f), vm.narrow) }
+
+// plain gives every NaN the same bits, if the options say so.
+func (vm *VM) plain(f float64) float64 {
+	if f != f && vm.opts.OneNaN {
+		return math.Float64frombits(0x7FF8 << 48)
+	}
+	return f
+}
+
 func specialFloat(f float64) string {
 	switch {
 	case math.IsInf(f, 1):
@@ -222,7 +234,7 @@ func (vm *VM) numberString(v *Value) string {
 	if v.isInt() {
 		return strconv.FormatInt(v.i(), 10)
 	}
-	return formatFloat(v.f(), vm.narrow)
+	return vm.formatFloat(v.f())
 }
 
 // toNumber converts numbers and numeric strings.
@@ -294,7 +306,7 @@ func floatPow(a, b float64) float64 {
 	if b == 2 {
 		return a * a
 	}
-	return invalidNaN(math.Pow(a, b), a, b)
+	return invalidNaN(libm.Pow(a, b), a, b)
 }
 
 func intDiv(a, b int64) int64 {

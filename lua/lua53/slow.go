@@ -341,7 +341,7 @@ func (vm *VM) join(vs []Value) Value {
 		case v.isInt():
 			b = strconv.AppendInt(b, v.i(), 10)
 		default:
-			b = append(b, formatFloat(v.f(), vm.narrow)...)
+			b = append(b, vm.formatFloat(v.f())...)
 		}
 	}
 	if n > len(buf) {

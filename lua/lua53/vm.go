@@ -35,6 +35,11 @@ type Options struct {
 	// PointerBytes is the size of C's long and size_t that string.pack has: 4
 	// on every module; 0 is that of a PC, 8.
 	PointerBytes int
+	// ExactNumbers says that libraries know Float and Int, and get them.
+	ExactNumbers bool
+	// OneNaN gives every NaN that can be seen the same bits, which otherwise
+	// depend on the processor.
+	OneNaN bool
 	// LibrariesCatch says that libraries catch errors of functions that they
 	// call. Otherwise the handler of an xpcall below them runs where the error
 	// happened, as in C.
