@@ -2,10 +2,12 @@ package lua53
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"testing"
 
 	glua "github.com/yuin/gopher-lua"
@@ -86,7 +88,9 @@ func bounded(steps int64, bits int, f func(vm *VM)) {
 		ended := false
 		defer func() {
 			if !ended {
-				p = recover()
+				if p = recover(); p != nil {
+					p = fmt.Sprintf("%v\n%s", p, debug.Stack())
+				}
 			}
 			done <- p
 		}()

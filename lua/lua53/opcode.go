@@ -89,8 +89,14 @@ func fbToInt(x int) int {
 	if x < 8 {
 		return x
 	}
+	if x > 20<<3 {
+		return maxSizeHint
+	}
 	return (x&7 + 8) << (uint(x>>3) - 1)
 }
+
+// maxSizeHint is what larger hints count as.
+const maxSizeHint = 1 << 20
 
 // intToFB encodes a size hint, rounding up.
 func intToFB(x int) int {

@@ -301,7 +301,10 @@ func (v *verifier) multi(pc int, op uint32, a, b, c int) error {
 		switch {
 		case b == 0:
 			return firstError(v.reg(a), v.opened(pc))
-		case b == 1:
+		case b == 1: // nothing is read, and luac names the first free register
+			if a > v.p.MaxStack {
+				return errRegister
+			}
 			return nil
 		}
 		return v.reg(a + b - 2)
