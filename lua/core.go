@@ -35,8 +35,10 @@ func (m *Machine) openState() {
 		Separator: sep,
 		// Every module has a 32-bit processor.
 		PointerBytes: 4,
-		ExactNumbers: true,
-		OneNaN:       true,
+		// As deep as calls between Go and Lua nest, and some.
+		CallStackSize: 320,
+		ExactNumbers:  true,
+		OneNaN:        true,
 	})
 	m.l = m.vm.L()
 	m.vm.SeedRandom(int64(m.board.Rand("lua").Uint64()))

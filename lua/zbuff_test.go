@@ -59,7 +59,7 @@ func TestZbuff(t *testing.T) {
 		[2]string{`b:isEqual(0, zbuff.create(9, "abc"), 0, 9)`, "false|8"},
 		[2]string{`b:used(3), b:toBase64(zbuff.create(4)), b:toBase64(zbuff.create(3))`, "3|4|0"},
 		[2]string{`pcall(b.write, b)`, "false|bad argument #2 to '?' (string expected, got no value)"},
-		[2]string{`zbuff.create(0), zbuff.create(-1), zbuff.create(65537), zbuff.create(2^40)`, "nil|nil|nil|nil"},
+		[2]string{`zbuff.create(0), zbuff.create(-1), zbuff.create(65537), zbuff.create(1 << 30)`, "nil|nil|nil|nil"},
 		[2]string{`(pcall(zbuff.create, nil)), (pcall(zbuff.create, "x")), (pcall(zbuff.create, {1, 2}))`, "false|false|false"},
 		[2]string{`zbuff.create({3, 2, 16}, 0x1234):toStr(0, 4):toHex()`, "12341234|8"},
 		[2]string{`zbuff.create({3, 3, 1}):len(), zbuff.create({3, 3, 5}), zbuff.create({0, 1, 8})`, "2|nil|nil"},
