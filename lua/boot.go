@@ -150,6 +150,7 @@ func (m *Machine) openLibs() {
 	m.openZbuff()
 	m.openPack()
 	m.openBit64()
+	m.openFskv()
 	m.openRefused()
 	m.ipairsNext = m.l.NewFunction(ipairsNext)
 	m.tostringFn, _ = m.l.G.Global.RawGetString("tostring").(*glua.LFunction)
