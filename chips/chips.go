@@ -241,6 +241,11 @@ type Running struct {
 	Identity Identity
 	Mounts   *mount.Table
 	Updater  Updater // nil if the firmware has no fota library
+	// KV mounts the file system of the fskv library in its own partition, and
+	// formats it if that fails, as the firmware does when a script calls
+	// fskv.init(). Nil if the firmware has no fskv. The error is
+	// flash.ErrPowerLost, or why there is no file system.
+	KV func(env *Env) (*mount.Mount, error)
 }
 
 // Identity is what a core says of itself. It is read from its image in flash;

@@ -56,6 +56,13 @@ func (b *board) Fota() lua.Fota {
 	return fota{b.running.Updater, b.env}
 }
 
+func (b *board) KV() func() (*mount.Mount, error) {
+	if b.running.KV == nil {
+		return nil
+	}
+	return func() (*mount.Mount, error) { return b.running.KV(b.env) }
+}
+
 // fota turns an updater into the plain C results that scripts see. A lost
 // power shows through Board.PowerLost, so the result does not matter then.
 type fota struct {

@@ -28,6 +28,10 @@ type Board interface {
 	Net() Net
 	// Fota is the core's updater, or nil if the firmware has none.
 	Fota() Fota
+	// KV is how the core mounts the file system of fskv, formatting it if that
+	// fails; nil means that the firmware has no fskv. The machine asks
+	// Board.PowerLost after every use of it.
+	KV() func() (*mount.Mount, error)
 	// Rand returns the random stream of a component for this boot.
 	Rand(component string) *rand.Rand
 	// Hardware records what scripts do to pins, serial ports, power states.

@@ -93,5 +93,6 @@ func (m *Machine) openLibs() {
 	m.openZbuff()
 	m.openPack()
 	m.openBit64()
+	m.openFskv()
 	m.openRefused()
 }

@@ -12,8 +12,8 @@
 //
 // # How it is built
 //
-// The language is gopher-lua's, fed by a parser of our own for Lua 5.3
-// (package syntax). Four things are not gopher-lua's:
+// The language is package lua53's: a compiler and a VM for Lua 5.3 on
+// gopher-lua's values. Three things are decided here:
 //
 //   - Stopping. The VM runs on a goroutine of its own, and every end is a
 //     runtime.Goexit on it. A script cannot catch that, whatever pcall, handler
@@ -21,20 +21,18 @@
 //     Flash calls that return flash.ErrPowerLost need no translation: after
 //     every library call that could touch the flash the machine asks the board
 //     whether the power is gone.
-//   - Counting. The context of every thread counts instructions. The count is
-//     the budget, and it makes computing cost virtual time where a script
-//     computes for long without waiting.
-//   - pcall and coroutines. A pcall runs its function on a thread of its own
-//     that passes yields on, so sys.wait works inside pcall; scripts do not
-//     see these threads.
-//   - Everything that makes text out of numbers and other values, which is in
-//     number.go.
+//   - Counting. The VM counts steps and hands control back at the end of a
+//     slice. The count is the budget, and it makes computing cost virtual time
+//     where a script computes for long without waiting.
+//   - Memory. The VM counts what the scripts hold; the firmware's Lua memory is
+//     the limit.
 //
 // Libraries are one file each: log.go, rtos.go, http.go ... They are lists of
-// functions on *glua.LState. What a firmware does not have is nil; what it has
-// and is not emulated is there and raises an error that names it (refused.go).
-// The Lua files that we ship are in scripts, and [Options].Libs lays a user's
-// own over them.
+// functions on *glua.LState, which get and return numbers of both subtypes:
+// glua.LNumber, lua53.Float, lua53.Int. What a firmware does not have is nil;
+// what it has and is not emulated is there and raises an error that names it
+// (refused.go). The Lua files that we ship are in scripts, and [Options].Libs
+// lays a user's own over them.
 //
 // # Time and order
 //
@@ -45,10 +43,6 @@
 //
 // # Caveats
 //
-// Numbers have one kind, a 64-bit float: 5.0 prints as 5, 32-bit floats are
-// only rounded when they are printed, and integers beyond 2^53 are not exact.
-// Yields across metamethods, iterators and callbacks of libraries are refused.
-// There are no finalizers: __gc is never called. Compiled files (luac) are
-// refused with [ErrCompiled]. Memory is not measured: rtos.meminfo and
-// collectgarbage("count") show the numbers of a freshly started firmware.
+// Callbacks of libraries cannot yield, as in C. Memory is an estimate: values
+// have the sizes that they have on the module, Lua code has none.
 package lua

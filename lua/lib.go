@@ -9,8 +9,7 @@ import (
 // entryFn is one function of a library. Libraries are lists, not maps: the
 // order decides what pairs() shows.
 //
-// Most functions see gopher-lua's values, in which 5 and 5.0 are the same.
-// Those that must tell them apart are native.
+// A native function calls back without a detour through the LState.
 type entryFn struct {
 	name   string
 	fn     glua.LGFunction

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/afero"
 	glua "github.com/yuin/gopher-lua"
 
+	"airlift/flash/mount"
 	"airlift/lua/lua53"
 )
 
@@ -108,6 +109,7 @@ type libstate struct {
 	uart     map[int]*uartPort
 	timezone int // quarter hours
 
+	kv        *mount.Mount // of fskv, once it is initialised
 	zbuffMeta *glua.LTable
 	// Bytes of zbuffs: reachable at the last look, made since then, and not
 	// found by looks since the scripts last waited.

@@ -11,7 +11,6 @@ var refusedLibs = []struct {
 	name  string
 	funcs []string
 }{
-	{"fskv", []string{"init", "set", "sett", "get", "del", "clear", "iter", "next", "status"}},
 	{"mqtt", []string{"create"}},
 	{"i2c", []string{"setup", "send", "recv", "close", "createSoft", "writeReg", "readReg", "transfer", "exist"}},
 	{"spi", []string{"setup", "deviceSetup", "close", "send", "recv", "transfer"}},

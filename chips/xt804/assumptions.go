@@ -43,6 +43,8 @@ var assumptions = []assumption{
 		Text: "A comment says 3392 KiB, partition file and info.json say 3328 KiB. The latter is used."}, onlyModel("Air6208")},
 	{chips.Assumption{Name: "air6208-ram", Source: "xt804.md 9.8",
 		Text: "288 KiB as info.json says, although the configuration also enables 2 MiB of PSRAM, which is not emulated."}, onlyModel("Air6208")},
+	{chips.Assumption{Name: "core-inflate", Source: "xt804.md 4.5",
+		Text: "The core unpacks scripts with miniz, the emulator with Go's inflate. They agree on whole streams. On a stream that breaks off, V2001, which does not check the package's CRC at the start, may keep a few more or fewer bytes of a damaged script than is shown."}, only(G2Fota, G3)},
 	{chips.Assumption{Name: "soc-name", Source: "xt804.md 9.9",
 		Text: "Firmware archives are named by the build script (LuatOS-SoC_V2001_Air6208_101.soc); the upload script expects another form."}, only(G3)},
 	{chips.Assumption{Name: "script-img", Source: "xt804.md 9.10",

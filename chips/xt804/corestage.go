@@ -57,6 +57,9 @@ func (c *CoreStage) Start(env *chips.Env, boot chips.BootResult) (*chips.Running
 	}
 	env.Log("I", "main", "LuatOS@%s base %s bsp %s %dbit", r.id.Model, r.id.Base, r.id.Version, r.bits(c.Profile))
 	env.Log("I", "main", "ROM Build: %s %s", r.id.BuildDate, r.id.BuildTime)
+	if r.hasKV() {
+		run.KV = r.mountKV
+	}
 	run.Reboot, err = r.files()
 	return run, err
 }
@@ -182,6 +185,7 @@ func versionNumber(v string) int {
 const (
 	bspMD5Check   = 11   // /update.bin is checked by its MD5 only (xt804.md 4.2)
 	bspLegacyFS   = 11   // last one that takes a foreign script area for a file system (xt804.md 1.5)
+	bspFskv       = 15   // fskv instead of FlashDB (xt804.md 1.7)
 	bspOTAReboot  = 14   // the script OTA runs after all mounts and reboots (xt804.md 4.1)
 	bspDisk21     = 1023 // littlefs disk version 2.1; no more legacy check (xt804.md 1.5, 1.7)
 	bspFSSizeLine = 2001 // logs a file system size other than 48 KiB (xt804.md 1.7)

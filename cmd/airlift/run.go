@@ -75,6 +75,10 @@ through this computer's network; time is real then and the trace has no hash.`,
 	return cmd
 }
 
+// jsonEventsMax is how many events one JSON object lists; JSON lines have no
+// bound.
+const jsonEventsMax = 200_000
+
 // runReport is the JSON form of a run.
 type runReport struct {
 	Chip      string      `json:"chip"`
@@ -89,6 +93,8 @@ type runReport struct {
 	FlashOps  int         `json:"flash_ops"`
 	Trace     string      `json:"trace_sha256,omitempty"`
 	Events    []jsonEvent `json:"events,omitempty"`
+	// EventsLeftOut counts the events behind the last one listed.
+	EventsLeftOut int `json:"events_left_out,omitempty"`
 }
 
 func (a *app) run(name string, f chipFlags, r runFlags) error {
@@ -124,6 +130,10 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	w.Trace.Sink(func(e *trace.Event) {
 		switch {
 		case a.format == "json":
+			if len(report.Events) == jsonEventsMax {
+				report.EventsLeftOut++
+				return
+			}
 			report.Events = append(report.Events, toJSON(e))
 		case !r.quiet || e.Kind == trace.Log:
 			printer.event(e)

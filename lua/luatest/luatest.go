@@ -23,6 +23,12 @@ type Board struct {
 	Tree    *mount.Table
 	Network *Net     // nil: the firmware has no network
 	Updater lua.Fota // nil: no fota library
+	// KVFs is the file system of fskv, KVErr why there is none, KVMounts how
+	// often it was mounted. NoKV means that the firmware has no fskv.
+	KVFs     afero.Fs
+	KVErr    error
+	KVMounts int
+	NoKV     bool
 	// Lines are the log, Times when each line came.
 	Lines []string
 	Times []time.Duration
@@ -53,6 +59,7 @@ func New(main string) *Board {
 		ID:   lua.Identity{MAC: "C81234567830", MUID: "\x01\x02\x03\x04\x05\x06\x07\x08"},
 		Unix: 1712727886,
 	}
+	b.KVFs = afero.NewMemMapFs()
 	b.Tree = new(mount.Table)
 	b.Mount("/", "lfs", afero.NewMemMapFs())
 	b.Mount("/ram/", "ram", mount.RAM())
@@ -151,6 +158,21 @@ func (b *Board) Net() lua.Net {
 
 // Fota implements lua.Board.
 func (b *Board) Fota() lua.Fota { return b.Updater }
+
+// KV implements lua.Board.
+func (b *Board) KV() func() (*mount.Mount, error) {
+	if b.NoKV {
+		return nil
+	}
+	return func() (*mount.Mount, error) {
+		b.KVMounts++
+		if b.KVErr != nil {
+			return nil, b.KVErr
+		}
+		usage := func() (mount.Usage, error) { return mount.Usage{BlockSize: 4096, Blocks: 16, Used: 2}, nil }
+		return &mount.Mount{Type: "lfs", Fs: b.KVFs, Usage: usage}, nil
+	}
+}
 
 // Rand implements lua.Board.
 func (b *Board) Rand(component string) *rand.Rand {
