@@ -153,7 +153,7 @@ func (g *gen) binTo(e *eBin, r int) {
 // concatTo makes one instruction of a chain.
 func (g *gen) concatTo(e *eBin, r int) {
 	first := g.f.free
-	line := e.line
+	var line int
 	for {
 		g.nextReg(e.l)
 		line = e.line

@@ -84,13 +84,12 @@ type lexer struct {
 	v        Value  // of a number
 	raw      string // the token as written, for messages
 	ahead    bool
-	at, as   token
+	at       token
 	asS      string
 	asV      Value
 	asRaw    string
 	asLine   int
 	scanLine int // line of the scanner
-	names    map[string]string
 }
 
 func (x *lexer) fail(msg, near string) {

@@ -275,7 +275,6 @@ type sorter struct {
 	vm   *VM
 	t    Value
 	less Value
-	vals []Value // the values, when the table is plain
 }
 
 func tableSort(a Args) int {

@@ -20,7 +20,6 @@ type progen struct {
 	label int
 	uses  map[string]int
 	depth int
-	loops int
 }
 
 func newProgen(seed uint64) *progen {

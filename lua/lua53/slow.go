@@ -529,19 +529,6 @@ func (vm *VM) less(th *Thread, a, b *Value) bool {
 	return !r.falsy()
 }
 
-// equal is == with metamethods.
-func (vm *VM) equal(th *Thread, a, b *Value) bool {
-	if rawEqual(a, b) {
-		return true
-	}
-	mm := vm.eqHandler(a, b)
-	if mm.isNil() {
-		return false
-	}
-	r := vm.call1(th, mm, *a, *b)
-	return !r.falsy()
-}
-
 // get is t[key] with metamethods.
 func (vm *VM) get(th *Thread, t, key Value) Value {
 	for loop := 0; loop < maxMetaLoop; loop++ {

@@ -34,11 +34,6 @@ const (
 
 var tags [2]uint64
 
-var (
-	tagI = unsafe.Pointer(&tags[0])
-	tagF = unsafe.Pointer(&tags[1])
-)
-
 // Nil is Lua's nil.
 var Nil = Value{}
 
@@ -168,9 +163,8 @@ func (v *Value) setFloat(f float64) {
 	v.n = math.Float64bits(f)
 }
 
-func (v *Value) isNil() bool  { return v.p == nil && v.n == kNil }
-func (v *Value) falsy() bool  { return v.p == nil && v.n <= kFalse }
-func (v *Value) isBool() bool { return v.p == nil && v.n != kNil }
+func (v *Value) isNil() bool { return v.p == nil && v.n == kNil }
+func (v *Value) falsy() bool { return v.p == nil && v.n <= kFalse }
 func (v *Value) is(k uint64) bool {
 	return v.n == k && v.p != unsafe.Pointer(&tags[0]) && v.p != unsafe.Pointer(&tags[1]) && v.p != nil
 }

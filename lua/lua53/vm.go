@@ -85,8 +85,6 @@ type VM struct {
 	ipairsFn  *Closure
 	rnd       [2]uint64 // state of math.random
 	hook      Value
-	loaded    *glua.LTable
-	natives   map[*glua.LFunction]bool
 }
 
 // sizes are the bytes that values are counted with.
