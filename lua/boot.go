@@ -151,6 +151,8 @@ func (m *Machine) openLibs() {
 	m.openPack()
 	m.openBit64()
 	m.openFskv()
+	m.openMiniz()
+	m.openFastlz()
 	m.openRefused()
 	m.ipairsNext = m.l.NewFunction(ipairsNext)
 	m.tostringFn, _ = m.l.G.Global.RawGetString("tostring").(*glua.LFunction)
