@@ -153,6 +153,7 @@ func (m *Machine) openLibs() {
 	m.openFskv()
 	m.openMiniz()
 	m.openFastlz()
+	m.openIconv()
 	m.openRefused()
 	m.ipairsNext = m.l.NewFunction(ipairsNext)
 	m.tostringFn, _ = m.l.G.Global.RawGetString("tostring").(*glua.LFunction)
