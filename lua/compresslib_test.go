@@ -22,7 +22,7 @@ func TestFastlz(t *testing.T) {
 		[2]string{`fastlz.uncompress(fastlz.compress(("x"):rep(4097))) == nil, #fastlz.uncompress(fastlz.compress(("x"):rep(4097)), 4097)`, "true|4097"},
 		[2]string{`fastlz.compress(""), fastlz.compress("abc", 0), fastlz.compress("abc", 3)`, "nil|nil"},
 		[2]string{`fastlz.uncompress("This is no packed text", 99), fastlz.uncompress("\1\2\3\4\5", 1024), fastlz.uncompress("")`, "nil|nil"},
-		[2]string{`fastlz.uncompress("\0a", -1) == nil, fastlz.uncompress("\0a", 1e15) == nil, fastlz.uncompress("\0a", 1)`, "true|true|a"},
+		[2]string{`fastlz.uncompress("\0a", -1) == nil, pcall(fastlz.uncompress, "\0a", 1e15) == false, fastlz.uncompress("\0a", 1)`, "true|true|a"},
 	)
-	expect(t, `local s = {} for i = 1, 60000 do s[i] = string.char(crypto.trng(1):byte()) end print(fastlz.compress(table.concat(s)))`, "")
+	expect(t, `local s = "" for i = 1, 470 do s = s .. crypto.trng(128) end print(fastlz.compress(s))`, "")
 }

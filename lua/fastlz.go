@@ -40,7 +40,7 @@ func (m *Machine) openFastlz() {
 			if level != 1 && level != 2 || len(data) == 0 {
 				return 0
 			}
-			m.allocate(l, int64(len(data)))
+			m.allocate(int64(len(data)))
 			m.charge(len(data))
 			out := fastlzCompress(data, level == 2)
 			if len(out) > fastlzMax {
@@ -58,7 +58,7 @@ func (m *Machine) openFastlz() {
 			if !ok || len(out) == 0 {
 				return 0
 			}
-			m.allocate(l, int64(len(out)))
+			m.allocate(int64(len(out)))
 			return pushStr(l, string(out))
 		}),
 	)

@@ -38,7 +38,7 @@ func (m *Machine) openMiniz() {
 			if len(out) > minizMax {
 				return 0
 			}
-			m.allocate(l, int64(len(out)))
+			m.allocate(int64(len(out)))
 			return pushStr(l, string(out))
 		}),
 		fn("uncompress", func(l *glua.LState) int {
@@ -51,7 +51,7 @@ func (m *Machine) openMiniz() {
 			if !ok {
 				return 0
 			}
-			m.allocate(l, int64(len(out)))
+			m.allocate(int64(len(out)))
 			return pushStr(l, string(out))
 		}),
 		fn("unzip", m.refuse("miniz.unzip")),
