@@ -153,7 +153,7 @@ func (m *Machine) converter(l *glua.LState) *converter {
 }
 
 func (m *Machine) iconvPush(l *glua.LState, to, from *charset, text string) int {
-	m.allocate(int64(len(text))*2)
+	m.allocate(int64(len(text)) * 2)
 	m.charge(len(text))
 	out, ok := convert(to, from, []byte(text))
 	if !ok {
