@@ -94,5 +94,8 @@ func (m *Machine) openLibs() {
 	m.openPack()
 	m.openBit64()
 	m.openFskv()
+	m.openMiniz()
+	m.openFastlz()
+	m.openIconv()
 	m.openRefused()
 }

@@ -10,13 +10,11 @@ import (
 func TestCiphers(t *testing.T) {
 	linesBits(t, 32, `local e, d, k, iv = crypto.cipher_encrypt, crypto.cipher_decrypt, "1234567890123456", "1234567890666666"
 local function hex(s) return s and (s:toHex()) end`,
-		// Vectors of upstream's documentation and test.
+		// Results that modules gave (documentation and logs of upstream).
 		[2]string{`hex(e("AES-128-ECB", "PKCS7", k, k))`, "757CCD0CDC5C90EADBEEECF638DD0000050187A0CDE5A9872CBAB091AB73E553"},
 		[2]string{`hex(e("AES-128-CBC", "ZERO", k, k, iv))`, "BBD7A757D8072A0455D783BEA0334EC133312E92EFAA2BA22E61CCC9C15E6EDD"},
 		[2]string{`hex(e("DES-CBC", "ONE_AND_ZEROS", "12345678", "81bytesk", "81bytesiv"))`, "8A053F57D3F36640860022831BD176F1"},
 		[2]string{`hex(e("DES-EDE3-CBC", "ZEROS_AND_LEN", "1234567890", "123456789012345678901234", "81bytesiv"))`, "5EC956F63FB3F966CF95883C4525709C"},
-		[2]string{`hex(e("AES-128-GCM", "NONE", "Hello, LuaTools! This is a test message for GCM encryption.", "0123456789abcdef", "abcdef9876543210"))`,
-			"B23DD8E88600EEEE384EECC036ED5DDF51AB7CBCC73A3B53E2B63155867CDC4459C82F00070970609040B880AED39353A3F2DDD1D90E2284D26544"},
 		[2]string{`(function() local c, tag = e("aes-128-gcm", "none", "text", k, "iv") return #tag, d("AES-128-GCM", "NONE", c, k, "iv", tag), d("AES-128-GCM", "NONE", c, k, "iv"), d("AES-128-GCM", "NONE", c, k, "iv", ("x"):rep(16)) end)()`,
 			"16|text|text|nil"},
 		// What a module refuses.

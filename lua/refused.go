@@ -18,7 +18,6 @@ var refusedLibs = []struct {
 	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
 	{"errDump", []string{"config", "record", "dump"}},
 	{"iotauth", []string{"aliyun", "onenet", "iotda", "qcloud", "tuya", "baidu"}},
-	{"miniz", []string{"compress", "uncompress", "unzip"}},
 	{"fatfs", []string{"mount", "unmount", "getfree"}},
 	{"websocket", []string{"create"}},
 	{"ftp", []string{"login", "command", "pull", "push", "close"}},

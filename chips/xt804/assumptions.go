@@ -87,4 +87,6 @@ var assumptions = []assumption{
 		Text: "Totals follow info.json: 176 KiB for Lua, of which 8 bytes are lost as seen on other chips, and 64 KiB for the system."}, nil},
 	{chips.Assumption{Name: "csv-order", Source: "xt804.md 1.3",
 		Text: "Lines of a partition file that are not sorted by offset are refused; the build may sort them instead."}, only(G3)},
+	{chips.Assumption{Name: "fskv-volume", Source: "xt804.md 1.7, luatos-runtime.md 9.8",
+		Text: "The littlefs of fskv has the disk version that / has. It is formatted when fskv.init() cannot mount it, without the pause that / has, and with the log lines of newer firmware of another chip whose driver is the same. fskv.clear removes one file after the other."}, nil},
 }
