@@ -78,6 +78,26 @@ func TestHostileScripts(t *testing.T) {
 	}
 }
 
+// TestHostileScriptsWithMuchMemory bounds what scripts cost the host on a
+// module whose memory allows deep recursions.
+func TestHostileScriptsWithMuchMemory(t *testing.T) {
+	for _, name := range []string{"recursion", "nested pcall", "nested xpcall", "caught doubling", "caught growth"} {
+		b := luatest.New(hostile[name])
+		b.FW.Bits, b.FW.LuaMemory = 64, 16<<20
+		b.Limit = 20 * time.Second
+		steps := uint64(400_000)
+		if os.Getenv("AIRLIFT_SCALE") == "full" {
+			steps = 5_000_000
+		}
+		at := time.Now()
+		exit := run(t, b, lua.Options{Steps: steps})
+		if strings.Contains(b.Text(), "internal error") || exit.Steps > steps+steps/4 {
+			t.Errorf("%s: %d steps of %d\n%.1000s", name, exit.Steps, steps, b.Text())
+		}
+		t.Logf("%s: %v in %v", name, exit, time.Since(at))
+	}
+}
+
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{`{"a":[1,2.5,-3e2,true,false,null,"\u65e0\ud83d\ude00"]}`, `[[[[]]]]`, `"\x"`, `{"a"}`, `1e999`, ``, `-`, "\x00"} {
 		f.Add(s)

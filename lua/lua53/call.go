@@ -247,9 +247,11 @@ func (vm *VM) finish(th *Thread, f *frame, first, n int) (exit bool) {
 		case fLua:
 			return false
 		case fPcall:
+			vm.Charge(n / 4) // nested ones hand on ever more results
 			th.stack[parent.fn] = Value{nil, kTrue}
 			first, n, f = parent.fn, th.top-parent.fn, parent
 		case fXpcall:
+			vm.Charge(n / 4)
 			th.stack[parent.fn+1] = Value{nil, kTrue}
 			first, n, f = parent.fn+1, th.top-parent.fn-1, parent
 		case fBase:

@@ -391,33 +391,44 @@ func (vm *VM) traceback(th *Thread, level int) string {
 	if level > 0 && f == nil && th.level(0) == nil {
 		f = nil
 	}
+	var frames []*frame // a description takes time: only those that show
 	for ; f != nil && f != &th.base; f = f.prev {
-		if f.cl != nil && f.cl.nat != nil && f.cl.nat.hidden {
+		if f.cl == nil || f.cl.nat == nil || !f.cl.nat.hidden {
+			frames = append(frames, f)
+		}
+	}
+	n := len(frames)
+	if th == vm.main {
+		n++
+	}
+	for i, f := range frames {
+		if n > traceHead+traceTail && i >= traceHead && i < n-traceTail {
+			if i == traceHead {
+				lines = append(lines, "\n\t...")
+			}
 			continue
 		}
-		var b strings.Builder
-		if f.kind == fLua {
-			if n := f.currentLine(); n > 0 {
-				fmt.Fprintf(&b, "\n\t%s:%d: in ", f.cl.p.source(), n)
-			} else {
-				fmt.Fprintf(&b, "\n\t%s: in ", f.cl.p.source())
-			}
-		} else {
-			b.WriteString("\n\t[C]: in ")
-		}
-		b.WriteString(vm.describe(f))
-		if f.tail {
-			b.WriteString("\n\t(...tail calls...)")
-		}
-		lines = append(lines, b.String())
+		lines = append(lines, vm.traceLine(f))
 	}
 	if th == vm.main {
 		lines = append(lines, "\n\t[C]: in ?")
 	}
-	if len(lines) > traceHead+traceTail {
-		lines = append(append(lines[:traceHead:traceHead], "\n\t..."), lines[len(lines)-traceTail:]...)
-	}
 	return "stack traceback:" + strings.Join(lines, "")
+}
+
+func (vm *VM) traceLine(f *frame) string {
+	where := "[C]"
+	if f.kind == fLua {
+		where = f.cl.p.source()
+		if n := f.currentLine(); n > 0 {
+			where = fmt.Sprintf("%s:%d", where, n)
+		}
+	}
+	line := "\n\t" + where + ": in " + vm.describe(f)
+	if f.tail {
+		line += "\n\t(...tail calls...)"
+	}
+	return line
 }
 
 // Traceback is debug.traceback of the running coroutine.
