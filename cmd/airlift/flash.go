@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -333,22 +332,17 @@ func (a *app) flashDumpCmd() *cobra.Command {
 		Args:  operands("FLASH", "PARTITION", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
+				var names []string
 				for i, table := range c.Partitions {
-					p, ok := table.Lookup(args[1])
-					if !ok {
-						continue
-					}
-					r, err := d[i].Partition(p)
+					parts, err := flash.NewFs(d[i], table)
 					if err != nil {
 						return err
 					}
-					return writeFile(args[2], func(w io.Writer) error {
-						_, err := io.Copy(w, io.NewSectionReader(r, 0, r.Size()))
+					if data, err := afero.ReadFile(parts, args[1]); err == nil {
+						return writeBytes(args[2], data)
+					} else if !errors.Is(err, fs.ErrNotExist) {
 						return err
-					})
-				}
-				var names []string
-				for _, table := range c.Partitions {
+					}
 					for _, p := range table.Sorted() {
 						names = append(names, p.Name)
 					}
