@@ -42,6 +42,8 @@ type Config struct {
 	Console []byte
 	// Trace records; nil means that nobody wants to know.
 	Trace *trace.Recorder
+	// Exited, if not nil, is told how every script machine ended.
+	Exited func(boot int, e lua.Exit)
 	// UnixTime is what the module's clock says at the start, seconds UTC.
 	UnixTime int64
 }
@@ -304,6 +306,9 @@ func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (ch
 	}
 	exit := m.Run()
 	res.Exit = exit
+	if d.cfg.Exited != nil {
+		d.cfg.Exited(d.boot, exit)
+	}
 	if !d.power.Lost() {
 		d.event(trace.Exit, exit.String())
 	}

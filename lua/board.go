@@ -1,7 +1,6 @@
 package lua
 
 import (
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -103,44 +102,15 @@ type Fota interface {
 	WaitReady() bool
 }
 
-// Net is the network below the libraries: TCP connections whose events arrive
-// in virtual time, from within Clock.Step.
-type Net interface {
-	// Ready reports whether the module has an address.
-	Ready() bool
-	// LocalIP returns the module's address, mask and gateway.
-	LocalIP() (ip, mask, gateway string)
-	// Dial starts to connect. The events' functions are never nil. A name
-	// that does not resolve is an error of Connected.
-	Dial(host string, port int, tls *TLS, ev ConnEvents) Conn
-}
-
-// ErrResolve is wrapped by the error of ConnEvents.Connected when the name of
-// the host does not resolve.
-var ErrResolve = errors.New("host name does not resolve")
-
-// TLS asks for an encrypted connection.
-type TLS struct {
-	ServerName string
-	CACert     string // PEM; empty means that the server is not verified
-	ClientCert string
-	ClientKey  string
-	ClientPass string
-}
-
-// ConnEvents are called when something happens on a connection.
-type ConnEvents struct {
-	Connected func(err error)
-	Data      func(p []byte)  // p is only valid during the call
-	Closed    func(err error) // the peer closed (nil) or the connection broke
-}
-
-// Conn is one connection.
-type Conn interface {
-	Send(p []byte)
-	// Close ends the connection. No event comes after it.
-	Close()
-}
+// Units of events that are about airlift, not about hardware.
+const (
+	// UnitRefused: a script called a function that is not emulated and got an
+	// error. Action is the function's name.
+	UnitRefused = "refused"
+	// UnitNoop: a script called a function that does nothing here but answer.
+	// Action is the function's name. Once a function and boot is enough.
+	UnitNoop = "no-op"
+)
 
 // HardwareEvent is one use of hardware that is recorded, not emulated.
 type HardwareEvent struct {

@@ -43,6 +43,7 @@ func (m *Machine) refuse(name string) glua.LGFunction {
 				lib = name[:i]
 			}
 		}
+		m.board.Hardware(HardwareEvent{Unit: UnitRefused, Action: name})
 		m.raise("%s is not emulated: define your own _G.%s = {...} before the script uses it", name, lib)
 		return 0
 	}
