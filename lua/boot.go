@@ -27,6 +27,7 @@ func (m *Machine) boot() {
 		m.exit.Err = text
 		m.logf(levelError, "main", "Luat: ")
 		m.logf(levelError, "main", "%s", text)
+		m.uncaught(text)
 	}
 	m.vmExit()
 }

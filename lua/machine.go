@@ -71,6 +71,9 @@ type Options struct {
 	Steps uint64
 	// Frame is how the firmware wraps its log lines.
 	Frame LogFrame
+	// Uncaught, if not nil, is told of every error that nothing in the scripts
+	// caught. It may not call the machine.
+	Uncaught func(ScriptError)
 }
 
 // Machine is one life of the script VM, from power-on to the next reset.
@@ -108,6 +111,8 @@ type libstate struct {
 	gpio     map[int]*pin
 	uart     map[int]*uartPort
 	timezone int // quarter hours
+
+	taskError string // what the last task died of, for Options.Uncaught
 
 	kv        *mount.Mount // of fskv, once it is initialised
 	zbuffMeta *glua.LTable
