@@ -33,6 +33,7 @@ type runFlags struct {
 	link              string
 	realNet           bool
 	servers           serverFlags
+	scripts           scriptFlags
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -71,6 +72,7 @@ through this computer's network; time is real then and the trace has no hash.`,
 	fl.StringVar(&r.mac, "mac", "", "MAC address of the module, 12 hex digits (default: from the seed)")
 	fl.StringVar(&r.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
 	fl.BoolVar(&r.realNet, "real-net", false, "let unknown hosts be reached through this computer's network")
+	r.scripts.add(cmd)
 	r.servers.add(cmd)
 	return cmd
 }
@@ -107,7 +109,7 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	flashes, err := runFlash(name, chip, r)
+	flashes, err := a.runFlash(name, chip, r)
 	if err != nil {
 		return err
 	}
@@ -206,7 +208,7 @@ func endCode(e emu.End) int {
 }
 
 // runFlash makes the module's flash from a project, or takes a dump as it is.
-func runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error) {
+func (a *app) runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error) {
 	st, err := os.Stat(name)
 	if err == nil && !st.IsDir() && st.Size() == emu.FlashBytes(chip.Model) {
 		return loadFlash(name, chip)
@@ -217,6 +219,9 @@ func runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error
 	}
 	if err != nil {
 		return nil, badInput(err)
+	}
+	if p, err = r.scripts.apply(a, p, chip, name); err != nil {
+		return nil, err
 	}
 	script, err := p.Image()
 	if err != nil {
