@@ -37,6 +37,10 @@ type Board interface {
 	Hardware(ev HardwareEvent)
 	// Poweron says why the device started, as pm.lastReson() reports it.
 	Poweron() [4]int
+	// Scene is the surroundings of the module; nil means that there are none.
+	Scene() Scene
+	// Alarms are the deep-sleep timers; nil means that the module has none.
+	Alarms() Alarms
 	// UnixTime is the device's idea of the time, in seconds UTC.
 	UnixTime() int64
 	SetUnixTime(sec int64)
@@ -75,14 +79,18 @@ type Firmware struct {
 	BuildDate string // "Apr 20 2026"
 	BuildTime string // "12:00:00"
 	Bits      int    // 32 or 64
+	Number    int    // in the firmware file's name; 0 if it has none
 	// CoreDate and LibDate ("2025-11-14") decide between behaviours that
 	// changed over time.
-	CoreDate, LibDate    string
-	Fota, FileOTA        bool
-	Mobile, Wlan         bool
-	LuaMemory, SysMemory int64 // bytes
-	HTTPHeaderLimit      int   // bytes of response head the http client takes
-	FlashSize            int64
+	CoreDate, LibDate string
+	Fota, FileOTA     bool
+	// FotaRefusal says why upgrades are refused although the firmware has
+	// fota: the error that scripts get.
+	FotaRefusal                       string
+	Mobile, Wlan                      bool
+	LuaMemory, SysMemory, PSRAMMemory int64 // bytes
+	HTTPHeaderLimit                   int   // bytes of response head the http client takes
+	FlashSize                         int64
 }
 
 // Identity is who the module is. Empty means that it has no such thing.
