@@ -105,13 +105,17 @@ func result(n int, err error) int {
 // firmware translates what the core says of itself.
 func (d *Device) firmware(r *chips.Running) lua.Firmware {
 	id, p := r.Identity, r.Identity.Profile
+	refusal := ""
+	if err := d.cfg.Chip.Model.NeedsMap(); err != nil {
+		refusal = err.Error()
+	}
 	return lua.Firmware{
 		Model: id.Model, BSP: id.BSP, Version: id.Version, Base: id.Base,
 		BuildDate: id.BuildDate, BuildTime: id.BuildTime,
-		Bits: p.Bits, CoreDate: p.CoreDate, LibDate: p.LibDate,
-		Fota: p.Features.Fota, FileOTA: p.Features.FileOTA,
+		Bits: p.Bits, Number: p.FirmwareNumber, CoreDate: p.CoreDate, LibDate: p.LibDate,
+		Fota: p.Features.Fota, FotaRefusal: refusal, FileOTA: p.Features.FileOTA,
 		Mobile: p.Features.Mobile, Wlan: p.Features.Wlan,
-		LuaMemory: p.LuaMemory, SysMemory: p.SysMemory,
+		LuaMemory: p.LuaMemory, SysMemory: p.SysMemory, PSRAMMemory: p.PSRAMMemory,
 		FlashSize: d.cfg.Flash[0].Size(),
 	}
 }

@@ -23,6 +23,9 @@ func (m *Machine) boot() {
 	m.openState()
 	m.logf(levelDebug, "main", "loadlibs luavm %d %d %d", m.fw.LuaMemory, luaMemoryUsed, luaMemoryUsed)
 	m.logf(levelDebug, "main", "loadlibs sys   %d %d %d", m.fw.SysMemory, sysMemoryUsed, sysMemoryMax)
+	if p := m.fw.PSRAMMemory; p > 0 {
+		m.logf(levelDebug, "main", "loadlibs psram %d %d %d", p, psramUsed(p), psramUsed(p))
+	}
 	if text, ok := m.protected(m.main); !ok {
 		m.exit.Err = text
 		m.logf(levelError, "main", "Luat: ")

@@ -55,7 +55,7 @@ that no literal require reaches: --luac --tree-shake does the same.`,
 
 func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	defer a.flush()
-	chip, err := f.chip()
+	chip, err := f.wholeChip()
 	if err != nil {
 		return err
 	}
