@@ -230,9 +230,3 @@ func (x *inspector) judgePayload(f *explain.Field, outer, first *Header, size in
 		note(explain.Warn, "fits the FOTA area of no released firmware (P4, P9)")
 	}
 }
-
-// printable shows a string without what a terminal would obey.
-func printable(s string) string {
-	q := fmt.Sprintf("%+q", s)
-	return q[1 : len(q)-1]
-}
