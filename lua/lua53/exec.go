@@ -29,6 +29,7 @@ reload:
 	for {
 		i := *(*uint32)(unsafe.Add(code, uintptr(pc)*4))
 		pc++
+	dispatch:
 		ra := (*Value)(unsafe.Add(base, uintptr(i>>6&0xff)*valueSize))
 		switch i & 0x3f {
 		case opMove:
@@ -660,6 +661,11 @@ reload:
 			vm.varargs(th, ci, int(i>>6&0xff), n)
 			base = unsafe.Pointer(&th.stack[ci.base])
 			continue
+		case opHook:
+			i = vm.hookInstr(th, ci, pc)
+			code = unsafe.Pointer(&p.Code[0])
+			base = unsafe.Pointer(&th.stack[ci.base])
+			goto dispatch
 		default:
 			ci.pc = pc
 			vm.throwf("bad opcode")

@@ -267,7 +267,7 @@ func (vm *VM) lenMeta(th *Thread, ci *frame, b Value, dest int) (exit bool) {
 		th.stack[ci.base+dest] = mkInt(b.table().length())
 		return false
 	}
-	vm.throwType("get length of", b, vm.operandName(&th.stack[ci.base+argB(ci.cl.p.Code[ci.pc-1])]))
+	vm.throwType("get length of", b, vm.operandName(&th.stack[ci.base+argB(ci.cl.p.code()[ci.pc-1])]))
 	return false
 }
 
@@ -505,7 +505,7 @@ func (vm *VM) forLimit(limit *Value, step int64) (l int64, skip, ok bool) {
 
 // badKey raises the error of next for a key that is not in the table.
 func (vm *VM) badKey(th *Thread, a int, s []Value) {
-	vm.call(th, mkClosure(vm.nextFn), 2, s[1], s[2])
+	vm.call(th, mkClosure(vm.realNext), 2, s[1], s[2])
 }
 
 // arithmetic and comparison for native functions

@@ -8,9 +8,9 @@ type Use struct {
 }
 
 // Uses lists the globals that the chunk reads and their fields, function by
-// function in the order of the code: "http.request" where the source says http.request, also through
-// a local variable in the same function. It works on bytecode, stripped or
-// not. Globals that the chunk reaches by computed names are not seen.
+// function in the order of the code: {"http", "request"} where the source says
+// http.request, also through a local variable of the same function. It works
+// on bytecode, stripped or not. What is reached by computed names is not seen.
 func (p *Proto) Uses() []Use {
 	s := useScan{}
 	s.function(p, 0)
