@@ -25,7 +25,7 @@ func (m *Machine) openState() {
 	if !m.core("2025-07-18") {
 		sep = "\t"
 	}
-	m.vm = lua53.New(lua53.Options{
+	opts := lua53.Options{
 		Bits:      m.fw.Bits,
 		Slice:     m.slice(),
 		StepHook:  func(*lua53.VM) int64 { m.tick(); return m.slice() },
@@ -39,7 +39,11 @@ func (m *Machine) openState() {
 		CallStackSize: 320,
 		ExactNumbers:  true,
 		OneNaN:        true,
-	})
+	}
+	if m.opts.Calls != nil {
+		opts.CallHook = m.called
+	}
+	m.vm = lua53.New(opts)
 	m.l = m.vm.L()
 	m.vm.SeedRandom(int64(m.board.Rand("lua").Uint64()))
 	m.openLibs()

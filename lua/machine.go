@@ -74,6 +74,9 @@ type Options struct {
 	// Uncaught, if not nil, is told of every error that nothing in the scripts
 	// caught. It may not call the machine.
 	Uncaught func(ScriptError)
+	// Calls, if not nil, is told of every call of a function. Scripts then run
+	// slower. It may not call the machine.
+	Calls func(ScriptCall)
 }
 
 // Machine is one life of the script VM, from power-on to the next reset.
@@ -112,7 +115,8 @@ type libstate struct {
 	uart     map[int]*uartPort
 	timezone int // quarter hours
 
-	taskError string // what the last task died of, for Options.Uncaught
+	taskError string               // what the last task died of, for Options.Uncaught
+	callers   map[*glua.LState]int // numbers of tasks, for Options.Calls
 
 	kv        *mount.Mount // of fskv, once it is initialised
 	zbuffMeta *glua.LTable

@@ -64,7 +64,7 @@ func TestUncaught(t *testing.T) {
 2|sys.publish('T')
 3|sys.run()
 `},
-		{"module", "require 'other'", "\uFEFFlocal x = 1\nlocal 文 y = 2\n", "/luadb/other.lua:2 main.lua:1: error loading module 'other' from file '/luadb/other.lua':\n\tother.lua:2: unexpected symbol near '<\\230>'\n1|local x = 1\n2|local 文 y = 2\n |^^^^^^^^^^^^^^\n"},
+		{"module", "require 'other'", "\uFEFFlocal x = 1\nlocal 文 y = 2\n", "/luadb/other.lua:2 main.lua:1: error loading module 'other' from file '/luadb/other.lua':\n\tother.lua:2: <name> expected near '<\\230>'\n1|local x = 1\n2|local 文 y = 2\n |^^^^^^^^^^^^^^\n"},
 		{"not a string", "local t = {}\nerror(t)", "", `/luadb/main.lua:2 (error object is a table value)
 1|local t = {}
 2|error(t)
