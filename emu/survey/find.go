@@ -2,7 +2,6 @@ package survey
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -66,10 +65,4 @@ func ModelFor(name string, models []*chips.Model) *chips.Model {
 		}
 	}
 	return best
-}
-
-// hasMain reports whether dir has a main.lua.
-func hasMain(dir string) bool {
-	st, err := os.Stat(filepath.Join(dir, "main.lua"))
-	return err == nil && st.Mode().IsRegular()
 }

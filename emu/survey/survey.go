@@ -66,7 +66,7 @@ func Run(p Project, o Options) Finding {
 		return f.failed(err)
 	}
 	f.Chip = chip.Model.Name
-	files, err := p.Files()
+	files, err := play.Folder(p.Dir)
 	if err != nil {
 		return f.failed(err)
 	}
