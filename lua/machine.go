@@ -118,6 +118,11 @@ type libstate struct {
 	taskError string               // what the last task died of, for Options.Uncaught
 	callers   map[*glua.LState]int // numbers of tasks, for Options.Calls
 
+	net        networkState
+	sockets    []*netSocket // not released, oldest first
+	socketMeta *glua.LTable
+	rxCache    int64 // blocks, of socket.rx_cache
+
 	kv        *mount.Mount // of fskv, once it is initialised
 	zbuffMeta *glua.LTable
 	// Bytes of zbuffs: reachable at the last look, made since then, and not
