@@ -12,8 +12,8 @@ type ScriptCall struct {
 	// first line, 0 for a file's own code; "[C]" and -1 for the firmware's.
 	Chunk string
 	Line  int
-	// Name is what the caller calls it by, "wait" or "sys.wait"; empty if that
-	// cannot be told.
+	// Name is the name in its library, "sys.wait", or what the caller calls it
+	// by; empty if neither can be told.
 	Name string
 	// From and FromLine are the line that calls; "" and -1 if the firmware
 	// does.
@@ -36,11 +36,25 @@ func (m *Machine) called(c lua53.Call) {
 		task = len(m.callers)
 		m.callers[co] = task
 	}
-	s := ScriptCall{Depth: c.Depth(), Task: task}
+	s := ScriptCall{Name: m.nameOf(c), Depth: c.Depth(), Task: task}
 	s.Chunk, s.Line = c.Defined()
-	_, s.Name = c.Name()
 	s.From, s.FromLine = c.From()
 	m.opts.Calls(s)
+}
+
+// nameOf asks for the library's name of a function once: that takes long. A
+// function gets it late if its file has not returned yet.
+func (m *Machine) nameOf(c lua53.Call) string {
+	f := c.Function()
+	name, ok := m.callees[f]
+	if !ok {
+		name = c.GlobalName()
+		m.callees[f] = name
+	}
+	if name == "" {
+		_, name = c.Name()
+	}
+	return name
 }
 
 // showCalls begins to pass calls on. It is called on the main coroutine, which
@@ -49,5 +63,6 @@ func (m *Machine) showCalls() {
 	if m.opts.Calls != nil {
 		co, _ := m.vm.Running()
 		m.callers = map[*glua.LState]int{co: 0}
+		m.callees = map[*glua.LFunction]string{}
 	}
 }

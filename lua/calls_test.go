@@ -35,12 +35,12 @@ end)
 	m.Run()
 	want := []string{
 		"0.3 main.lua:0  < :-1",
-		"0.4 sys.lua:0 taskInit < main.lua:6",
+		"0.4 sys.lua:0 sys.taskInit < main.lua:6",
 		"1.0 main.lua:6  < :-1",
 		"1.1 main.lua:5 method < main.lua:7",
 		"1.2 main.lua:1 twice < main.lua:5",
-		"1.2 [C]:-1 max < main.lua:5",
-		"1.1 [C]:-1 reboot < main.lua:8",
+		"1.2 [C]:-1 math.max < main.lua:5",
+		"1.1 [C]:-1 rtos.reboot < main.lua:8",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q, expected\n%q", got, want)

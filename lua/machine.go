@@ -117,6 +117,7 @@ type libstate struct {
 
 	taskError string               // what the last task died of, for Options.Uncaught
 	callers   map[*glua.LState]int // numbers of tasks, for Options.Calls
+	callees   map[*glua.LFunction]string
 
 	net        networkState
 	sockets    []*netSocket // not released, oldest first

@@ -57,6 +57,10 @@ func (c Call) Name() (kind, name string) {
 	return "", ""
 }
 
+// GlobalName is the name by which a loaded module or a global variable holds
+// the function, "sys.wait"; "" if none does. It searches all of them.
+func (c Call) GlobalName() string { return c.vm.globalName(c.f.function()) }
+
 // Defined is where a Lua function is written, "main.lua" and its first line;
 // line is 0 for a main chunk, -1 for a native function.
 func (c Call) Defined() (chunk string, line int) {
