@@ -48,21 +48,24 @@ func Find(root, within string) ([]Project, error) {
 	return found, err
 }
 
-// ModelFor picks the model that a project is for: of the models whose name is
+// ChipFor picks the module that a project is for: of the models whose name is
 // in the project's path, the one that is named first, and of those named there
-// the longest. Nil means that the path names none.
-func ModelFor(name string, models []*chips.Model) *chips.Model {
-	lower := strings.ToLower(name)
-	var best *chips.Model
+// the longest. The fallback is for paths that name none.
+func ChipFor(p Project, families []chips.Family, fallback *chips.Chip) (*chips.Chip, error) {
+	lower := strings.ToLower(p.Name)
+	var family chips.Family
+	var model *chips.Model
 	at := -1
-	for _, m := range models {
-		i := strings.Index(lower, strings.ToLower(m.Name))
-		if i < 0 {
-			continue
-		}
-		if best == nil || i < at || i == at && len(m.Name) > len(best.Name) {
-			best, at = m, i
+	for _, f := range families {
+		for _, m := range f.Models() {
+			i := strings.Index(lower, strings.ToLower(m.Name))
+			if i >= 0 && (model == nil || i < at || i == at && len(m.Name) > len(model.Name)) {
+				family, model, at = f, m, i
+			}
 		}
 	}
-	return best
+	if model == nil {
+		return fallback, nil
+	}
+	return family.Chip(model, "", nil)
 }

@@ -58,6 +58,13 @@ const bootsMax = 20
 // stepsMax bounds one boot of a demo: it then counts as running.
 const stepsMax = 30_000_000
 
+// RunAll surveys projects on n goroutines (0: one a processor) and returns the
+// findings in the order of the projects. done, if not nil, is called for each
+// project as it ends, from one goroutine at a time.
+func RunAll(projects []Project, o Options, n int, done func(Finding)) []Finding {
+	return play.Each(projects, n, func(p Project) Finding { return Run(p, o) }, done)
+}
+
 // Run runs one project.
 func Run(p Project, o Options) Finding {
 	f := Finding{Project: p.Name}
@@ -66,7 +73,7 @@ func Run(p Project, o Options) Finding {
 		return f.failed(err)
 	}
 	f.Chip = chip.Model.Name
-	files, err := play.Folder(p.Dir)
+	files, err := p.files(o.Script.Libs)
 	if err != nil {
 		return f.failed(err)
 	}

@@ -11,9 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"airlift/chips"
@@ -92,33 +90,7 @@ type Result struct {
 // results in the order of the cases. done, if not nil, is called for each case
 // as it ends, from one goroutine at a time.
 func RunAll(cases []Case, o Options, n int, done func(Result)) []Result {
-	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	results := make([]Result, len(cases))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for range min(n, len(cases)) {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := range next {
-				results[i] = Run(cases[i], o)
-				if done != nil {
-					mu.Lock()
-					done(results[i])
-					mu.Unlock()
-				}
-			}
-		}()
-	}
-	for i := range cases {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return results
+	return play.Each(cases, n, func(c Case) Result { return Run(c, o) }, done)
 }
 
 // Run runs one case.
