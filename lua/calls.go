@@ -39,6 +39,9 @@ func (m *Machine) called(c lua53.Call) {
 	s := ScriptCall{Name: m.nameOf(c), Depth: c.Depth(), Task: task}
 	s.Chunk, s.Line = c.Defined()
 	s.From, s.FromLine = c.From()
+	if s.Line < 0 && s.Name == "" && s.From == "" {
+		return // a function of the machine's own
+	}
 	m.opts.Calls(s)
 }
 

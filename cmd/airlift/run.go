@@ -14,7 +14,6 @@ import (
 	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/emu/project"
-	"airlift/emu/trace"
 	"airlift/flash"
 	"airlift/lua"
 )
@@ -34,6 +33,9 @@ type runFlags struct {
 	realNet           bool
 	servers           serverFlags
 	scripts           scriptFlags
+	calls             callFlags
+	watch             bool
+	bootsAsked        bool // --boots was given: reaching it is what was asked for
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -53,7 +55,13 @@ through this computer's network; time is real then and the trace has no hash.`,
   airlift run myproject --chip air6208 --platform platform.json --for 10m
   airlift run myproject --route http://ota.example.com/fota=v2.bin`,
 		Args: operands("PROJECT"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.run(args[0], f, r) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.bootsAsked = cmd.Flags().Changed("boots")
+			if r.watch {
+				return a.runWatched(newWatcher(r.watched(args[0], f)), func(stop func() bool) error { return a.run(args[0], f, r, stop) })
+			}
+			return a.run(args[0], f, r, nil)
+		},
 	}
 	f.add(cmd, defaultChip)
 	fl := cmd.Flags()
@@ -72,6 +80,8 @@ through this computer's network; time is real then and the trace has no hash.`,
 	fl.StringVar(&r.mac, "mac", "", "MAC address of the module, 12 hex digits (default: from the seed)")
 	fl.StringVar(&r.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
 	fl.BoolVar(&r.realNet, "real-net", false, "let unknown hosts be reached through this computer's network")
+	fl.BoolVar(&r.watch, "watch", false, "run again each time a file of the project changes, until interrupted")
+	r.calls.add(cmd)
 	r.scripts.add(cmd)
 	r.servers.add(cmd)
 	return cmd
@@ -83,23 +93,26 @@ const jsonEventsMax = 200_000
 
 // runReport is the JSON form of a run.
 type runReport struct {
-	Chip      string      `json:"chip"`
-	Profile   string      `json:"profile"`
-	Seed      uint64      `json:"seed"`
-	End       string      `json:"end"`
-	Detail    string      `json:"detail"`
-	Boots     int         `json:"boots"`
-	Core      string      `json:"core,omitempty"`
-	VirtualMS int64       `json:"virtual_ms"`
-	WallMS    int64       `json:"wall_ms"`
-	FlashOps  int         `json:"flash_ops"`
-	Trace     string      `json:"trace_sha256,omitempty"`
-	Events    []jsonEvent `json:"events,omitempty"`
+	Chip      string `json:"chip"`
+	Profile   string `json:"profile"`
+	Seed      uint64 `json:"seed"`
+	End       string `json:"end"`
+	Detail    string `json:"detail"`
+	Boots     int    `json:"boots"`
+	Core      string `json:"core,omitempty"`
+	VirtualMS int64  `json:"virtual_ms"`
+	WallMS    int64  `json:"wall_ms"`
+	FlashOps  int    `json:"flash_ops"`
+	Trace     string `json:"trace_sha256,omitempty"`
+	// Errors are those of scripts that nobody caught.
+	Errors []jsonScriptError `json:"errors,omitempty"`
+	Events []jsonEvent       `json:"events,omitempty"`
 	// EventsLeftOut counts the events behind the last one listed.
 	EventsLeftOut int `json:"events_left_out,omitempty"`
 }
 
-func (a *app) run(name string, f chipFlags, r runFlags) error {
+// run runs a project once. Stop, if not nil, ends it early.
+func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error {
 	defer a.flush()
 	start := time.Now()
 	chip, err := f.chip()
@@ -117,6 +130,9 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	if err != nil {
 		return err
 	}
+	if stop != nil {
+		w.Clock.SetStop(stop)
+	}
 	cfg := emu.Config{
 		Chip: chip, Flash: flashes, Seed: r.seed, Clock: w.Clock, Trace: w.Trace, Net: w.Net, BootsMax: r.boots,
 		UnixTime: link.Epoch.Unix(), Identity: lua.Identity{IMEI: r.imei, MAC: r.mac},
@@ -129,21 +145,9 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	}
 	report := runReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: r.seed}
 	printer := &eventPrinter{a: a, flashOps: r.ops, debug: r.debug, parts: chip.Partitions[0]}
-	w.Trace.Sink(func(e *trace.Event) {
-		switch {
-		case a.format == "json":
-			if len(report.Events) == jsonEventsMax {
-				report.EventsLeftOut++
-				return
-			}
-			report.Events = append(report.Events, toJSON(e))
-		case !r.quiet || e.Kind == trace.Log:
-			printer.event(e)
-			if e.Kind != trace.Flash {
-				a.flush()
-			}
-		}
-	})
+	view := &scriptView{a: a, printer: printer, report: &report, calls: r.calls, now: w.Clock.Now}
+	view.attach(&cfg.Script)
+	w.Trace.Sink(view.sink(r.quiet))
 	dev, err := emu.NewDevice(cfg)
 	if err != nil {
 		return err
@@ -166,6 +170,9 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	report.VirtualMS, report.WallMS = w.Clock.Now().Milliseconds(), time.Since(start).Milliseconds()
 	report.FlashOps, report.Trace = w.Trace.FlashOps(), w.Trace.Sum()
 	a.code = endCode(res.End)
+	if res.End == emu.EndBoots && r.bootsAsked {
+		a.code = exitFine
+	}
 	if !a.text() {
 		return a.json(report)
 	}
@@ -191,6 +198,9 @@ func (r *runFlags) check() error {
 	}
 	if r.boots < 0 {
 		return usagef("--boots %d: expected a number, or 0 for no bound", r.boots)
+	}
+	if err := r.calls.check(); err != nil {
+		return err
 	}
 	return checkCoreSize(r.coreSize)
 }
