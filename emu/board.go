@@ -35,8 +35,8 @@ func (b *board) Net() lua.Net             { return b.net }
 func (b *board) Poweron() [4]int          { return b.poweron }
 func (b *board) Rand(c string) *rand.Rand { return b.rand(c, b.boot) }
 
-func (b *board) Scene() lua.Scene   { return nil }
-func (b *board) Alarms() lua.Alarms { return nil }
+func (b *board) Scene() lua.Scene   { return b.bench }
+func (b *board) Alarms() lua.Alarms { return &b.alarms }
 
 func (b *board) UnixTime() int64       { return b.unixBase + int64(b.clock.Now()/time.Second) }
 func (b *board) SetUnixTime(sec int64) { b.unixBase = sec - int64(b.clock.Now()/time.Second) }

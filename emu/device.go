@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"airlift/chips"
+	"airlift/emu/scene"
 	"airlift/emu/trace"
 	"airlift/flash"
 	"airlift/lua"
@@ -34,6 +35,8 @@ type Config struct {
 	Net func(boot int) (Network, error)
 	// Identity is who the module is; empty fields are derived from the seed.
 	Identity lua.Identity
+	// Scene is what surrounds the module; nil for [scene.Default].
+	Scene *scene.Scene
 	// Script are the options of every script machine.
 	Script lua.Options
 	// BootsMax ends the run after so many boots; 0 means no bound.
@@ -69,6 +72,9 @@ type Device struct {
 	unixBase int64         // device time = unixBase + world time
 	running  *chips.Running
 	poweron  [4]int
+	bench    *scene.Bench // what surrounds the module
+	alarms   alarms
+	wake     *wakeUp // what ended the sleep before this boot
 }
 
 // NewDevice puts the flash chips of cfg on one supply.
@@ -86,6 +92,12 @@ func NewDevice(cfg Config) (*Device, error) {
 		cfg: cfg, clock: cfg.Clock, trace: cfg.Trace, power: new(flash.Power),
 		console: cfg.Console, identity: cfg.Identity, unixBase: cfg.UnixTime,
 	}
+	if cfg.Scene == nil {
+		cfg.Scene = scene.Default()
+	}
+	d.bench = scene.New(cfg.Scene, d.clock)
+	d.bench.Record = func(text string) { d.step(chips.Step{Stage: "scene", Kind: chips.KindDo, Text: text}) }
+	d.alarms = alarms{clock: d.clock, woke: -1}
 	for i, f := range cfg.Flash {
 		f.Attach(d.power, i)
 	}
@@ -190,6 +202,8 @@ func (d *Device) RunFrom(cause chips.ResetCause) (Result, error) {
 	d.power.Restore()
 	if cause == chips.ResetPower {
 		d.retained = make([]uint32, len(d.retained))
+		d.alarms = alarms{clock: d.clock, woke: -1}
+		d.wake = nil
 	}
 	for {
 		if d.clock.Over() {
@@ -290,7 +304,8 @@ func (d *Device) powerCut(res Result) Result {
 
 // scripts runs the script machine until it ends.
 func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (chips.ResetCause, Result, error) {
-	d.poweron = poweronOf(env.Board.Reset)
+	d.poweron = d.poweronReason(env.Board.Reset)
+	d.bench.PowerOn()
 	b := &board{Device: d, env: env, running: running, firmware: d.firmware(running)}
 	if d.cfg.Net != nil {
 		n, err := d.cfg.Net(d.boot)

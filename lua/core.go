@@ -113,13 +113,22 @@ func (m *Machine) allocate(n int64) {
 
 // markRoots tells the collector what only Go code holds.
 func (m *Machine) markRoots(mark func(glua.LValue)) {
-	for _, t := range []*glua.LTable{m.fileMeta, m.zbuffMeta} {
+	for _, t := range []*glua.LTable{m.fileMeta, m.zbuffMeta, m.spiMeta} {
 		if t != nil {
 			mark(t)
 		}
 	}
 	for _, p := range m.uart {
 		mark(p.sent)
+		mark(p.received)
+	}
+	for _, p := range m.gpio {
+		mark(p.callback)
+	}
+	for _, v := range []glua.LValue{m.sms.received, m.sms.reported} {
+		if v != nil {
+			mark(v)
+		}
 	}
 	for v := range m.held {
 		mark(v)

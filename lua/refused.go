@@ -1,6 +1,8 @@
 package lua
 
 import (
+	"strings"
+
 	glua "github.com/yuin/gopher-lua"
 )
 
@@ -12,9 +14,6 @@ var refusedLibs = []struct {
 	funcs []string
 }{
 	{"mqtt", []string{"create"}},
-	{"i2c", []string{"setup", "send", "recv", "close", "createSoft", "writeReg", "readReg", "transfer", "exist"}},
-	{"spi", []string{"setup", "deviceSetup", "close", "send", "recv", "transfer"}},
-	{"pwm", []string{"open", "close", "setup", "start", "stop", "setDuty", "setFreq"}},
 	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
 	{"errDump", []string{"config", "record", "dump"}},
 	{"iotauth", []string{"aliyun", "onenet", "iotda", "qcloud", "tuya", "baidu"}},
@@ -35,7 +34,12 @@ func (m *Machine) openRefused() {
 }
 
 // refuse is a function that the firmware has and the emulator has not.
+//
+// With [DevicesNoop] it does nothing if it belongs to a device.
 func (m *Machine) refuse(name string) glua.LGFunction {
+	if lib, f, _ := strings.Cut(name, "."); m.opts.Devices == DevicesNoop && deviceLibs[lib] {
+		return m.noop(lib, f)
+	}
 	return func(l *glua.LState) int {
 		lib := name
 		for i := range name {

@@ -9,8 +9,8 @@ import "time"
 type Scene interface {
 	Radio
 	Inputs
-	// Listen names the one function that is told what happens. What happened
-	// while nobody listened comes as soon as somebody does.
+	// Listen names the one function that is told what happens. Nobody is told
+	// later of what happened while nobody listened: only its effect stays.
 	Listen(fn func(SceneEvent))
 }
 
