@@ -109,6 +109,7 @@ func (m *Machine) openLibs() {
 	m.openMiniz()
 	m.openFastlz()
 	m.openIconv()
+	m.openDataLibs()
 	m.openRefused()
 	m.listenToScene()
 }

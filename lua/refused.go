@@ -16,7 +16,6 @@ var refusedLibs = []struct {
 	{"mqtt", []string{"create"}},
 	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
 	{"errDump", []string{"config", "record", "dump"}},
-	{"iotauth", []string{"aliyun", "onenet", "iotda", "qcloud", "tuya", "baidu"}},
 	{"fatfs", []string{"mount", "unmount", "getfree"}},
 	{"websocket", []string{"create"}},
 	{"ftp", []string{"login", "command", "pull", "push", "close"}},

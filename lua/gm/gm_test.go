@@ -24,7 +24,7 @@ func fromHex(t *testing.T, s string) []byte {
 // TestSM3 has the examples of GB/T 32905 annex A.
 func TestSM3(t *testing.T) {
 	for text, want := range map[string]string{
-		"abc":                       "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
+		"abc":                      "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
 		strings.Repeat("abcd", 16): "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732",
 	} {
 		if got := hex.EncodeToString(SM3([]byte(text))); got != want {

@@ -84,7 +84,7 @@ func ParseCipherText(der []byte) (*CipherText, error) {
 	rest, err := asn1.Unmarshal(der, &d)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("SM2 cipher text: %w", err)
+		return nil, fmt.Errorf("SM2 cipher text is no DER: %w", err)
 	case len(rest) > 0 || len(d.Hash) != SM3Size || len(d.Text) == 0 || len(d.Text) > SM2PlainMax:
 		return nil, errCipherText
 	}

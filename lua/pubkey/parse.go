@@ -54,7 +54,7 @@ var (
 type (
 	pkcs1Public  struct{ N, E *big.Int }
 	pkcs1Private struct {
-		Version                      int
+		Version                     int
 		N, E, D, P, Q, Dp, Dq, Qinv *big.Int
 	}
 	algorithm struct {
