@@ -11,10 +11,11 @@ import (
 	"airlift/flash/explain"
 )
 
-// Words of EC618's payload (ec618.md 2.5).
+// Words of EC618's payload (ec618.md 2.5), and of our own for EC7xx.
 const (
 	payloadMagic   = "BPHD"
-	payloadHead    = 16 // bytes before the segment sizes
+	payloadOwn     = "ALFT" // airlift's, which no module takes: see Payload
+	payloadHead    = 16     // bytes before the segment sizes
 	orderForward   = "NorO"
 	orderBackwards = "RvsO"
 	segmentMagic   = "BSDIFF40"
@@ -23,7 +24,13 @@ const (
 )
 
 // Payload is EC618's form of one image's delta (ec618.md 2.5).
+//
+// The payload of EC7xx is not known. For simulated modules of that series
+// airlift makes the same structure with "ALFT" in place of "BPHD", segments of
+// 96 KiB, and the usual block unit of bzip2. Such a delta is of no use to a
+// real module.
 type Payload struct {
+	Own       bool // airlift's form for EC7xx
 	OldSize   uint32
 	Backwards bool
 	Segments  []Segment // by partition of the new image, lowest address first
@@ -40,11 +47,11 @@ type Segment struct {
 // ParsePayload takes EC618's payload apart. The error is a
 // *explain.FormatError whose offset counts from the start of the payload.
 func ParsePayload(b []byte) (*Payload, error) {
-	if len(b) < payloadHead || string(b[:4]) != payloadMagic {
+	if len(b) < payloadHead || string(b[:4]) != payloadMagic && !ownPayload(b) {
 		return nil, &explain.FormatError{What: "payload", Want: `"BPHD"`, Got: fmt.Sprintf("%.8q", b)}
 	}
 	u32 := binary.LittleEndian.Uint32
-	p := &Payload{OldSize: u32(b[8:])}
+	p := &Payload{Own: ownPayload(b), OldSize: u32(b[8:])}
 	switch order := string(b[12:16]); order {
 	case orderForward:
 	case orderBackwards:
@@ -67,7 +74,7 @@ func ParsePayload(b []byte) (*Payload, error) {
 		if size > int64(len(b))-off {
 			return nil, &explain.FormatError{Off: payloadHead + 4*int64(i), What: fmt.Sprintf("size of segment %d", i), Want: fmt.Sprintf("at most %d", int64(len(b))-off), Got: fmt.Sprint(size)}
 		}
-		s, err := parseSegment(b[off:off+size], off)
+		s, err := parseSegment(b[off:off+size], off, p.SegmentSize())
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +87,7 @@ func ParsePayload(b []byte) (*Payload, error) {
 	return p, nil
 }
 
-func parseSegment(b []byte, off int64) (Segment, error) {
+func parseSegment(b []byte, off int64, most int) (Segment, error) {
 	if len(b) < segmentHead || string(b[:8]) != segmentMagic {
 		return Segment{}, &explain.FormatError{Off: off, What: "segment", Want: `"BSDIFF40"`, Got: fmt.Sprintf("%.8q", b)}
 	}
@@ -91,16 +98,40 @@ func parseSegment(b []byte, off int64) (Segment, error) {
 		return s, &explain.FormatError{Off: off + 8, What: "flag of a segment", Want: "0 or 0x43424571", Got: fmt.Sprintf("0x%08X", u32(b[8:]))}
 	case int64(u32(b[12:])) != int64(len(b)):
 		return s, &explain.FormatError{Off: off + 12, What: "length of a segment", Want: fmt.Sprint(len(b)), Got: fmt.Sprint(u32(b[12:]))}
-	case s.NewSize == 0 || s.NewSize > uint32(EC618.SegmentSize()):
-		return s, &explain.FormatError{Off: off + 16, What: "new size of a segment", Want: "1..32768", Got: fmt.Sprint(s.NewSize)}
+	case s.NewSize == 0 || s.NewSize > uint32(most):
+		return s, &explain.FormatError{Off: off + 16, What: "new size of a segment", Want: fmt.Sprintf("1..%d", most), Got: fmt.Sprint(s.NewSize)}
 	}
 	return s, nil
+}
+
+// ownPayload reports a payload of airlift's own form.
+func ownPayload(b []byte) bool { return len(b) >= 4 && string(b[:4]) == payloadOwn }
+
+func (p *Payload) series() Series {
+	if p.Own {
+		return EC7xx
+	}
+	return EC618
+}
+
+// SegmentSize is how many bytes of the new image a segment makes.
+func (p *Payload) SegmentSize() int { return p.series().SegmentSize() }
+
+// unit is what the level digit of the segments' streams counts in.
+func (p *Payload) unit() int {
+	if p.Own {
+		return bzip2.UnitStandard
+	}
+	return bzip2.UnitEC618
 }
 
 // Encode returns the payload's bytes.
 func (p *Payload) Encode() []byte {
 	b := make([]byte, payloadHead, payloadHead+4*len(p.Segments))
 	copy(b, payloadMagic)
+	if p.Own {
+		copy(b, payloadOwn)
+	}
 	binary.LittleEndian.PutUint32(b[4:], uint32(len(p.Segments)))
 	binary.LittleEndian.PutUint32(b[8:], p.OldSize)
 	copy(b[12:], orderForward)
@@ -135,7 +166,7 @@ func (s *Segment) encode() []byte {
 // (ec618.md 2.5): what the segments before it, in processing order, have not
 // overwritten.
 func (p *Payload) Window(i int) (from, to int64) {
-	size := int64(EC618.SegmentSize())
+	size := int64(p.SegmentSize())
 	if p.Backwards {
 		return 0, min((int64(i)+1)*size, int64(p.OldSize))
 	}
@@ -147,15 +178,16 @@ var (
 	errSeek   = errors.New("the old position runs out of range")
 )
 
-// Apply rebuilds the block of a segment from its window of the old image.
-// Bytes outside the window read as 0 (ec618.md 2.5).
-func (s *Segment) Apply(old io.ReaderAt, oldLen int64) ([]byte, error) {
-	r := bzip2.NewReader(s.Data, bzip2.UnitEC618)
+// ApplySegment rebuilds block i from its window of the old image. Bytes outside
+// the window read as 0 (ec618.md 2.5).
+func (p *Payload) ApplySegment(i int, old io.ReaderAt, oldLen int64) ([]byte, error) {
+	s := &p.Segments[i]
+	r := bzip2.NewReader(s.Data, p.unit())
 	out := make([]byte, 0, s.NewSize)
 	var pos int64
 	var triple [12]byte
 	for steps := 0; len(out) < int(s.NewSize); steps++ {
-		if steps > 2*EC618.SegmentSize() {
+		if steps > 2*p.SegmentSize() {
 			return out, errTriple
 		}
 		if _, err := io.ReadFull(r, triple[:]); err != nil {
@@ -224,7 +256,7 @@ func (p *Payload) Apply(old []byte) ([]byte, error) {
 	for i := range p.Segments {
 		s := &p.Segments[i]
 		if s.Unchanged {
-			from := i * EC618.SegmentSize()
+			from := i * p.SegmentSize()
 			if from+int(s.NewSize) > len(old) {
 				return nil, &explain.FormatError{Off: s.Off, What: fmt.Sprintf("segment %d", i), Want: "an old block", Got: "unchanged behind the end of the old image"}
 			}
@@ -232,7 +264,7 @@ func (p *Payload) Apply(old []byte) ([]byte, error) {
 			continue
 		}
 		from, to := p.Window(i)
-		block, err := s.Apply(bytes.NewReader(old[from:to]), to-from)
+		block, err := p.ApplySegment(i, bytes.NewReader(old[from:to]), to-from)
 		if err != nil {
 			return nil, &explain.FormatError{Off: s.Off, What: fmt.Sprintf("segment %d", i), Want: fmt.Sprintf("%d bytes", s.NewSize), Got: err.Error()}
 		}
