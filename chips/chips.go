@@ -37,6 +37,7 @@ type Model struct {
 	Family   string
 	BSP      string // what rtos.bsp() says, "AIR601"
 	Summary  string // one line for the list of models
+	SoC      SoC
 	Flash    []flash.Geometry
 	RAM      int64 // bytes
 	Profiles []*Profile
@@ -44,6 +45,15 @@ type Model struct {
 	// ScriptOnly says that only the scripts of the model run: its flash map,
 	// boot code, packages and upgrades are not emulated. See [Model.NeedsMap].
 	ScriptOnly bool
+}
+
+// SoC is what scripts can find out about the chip itself.
+type SoC struct {
+	Name      string // hmeta.chip(): "XT806"
+	HWVersion string // hmeta.hwver(): "A10"
+	ClockMHz  int    // mcu.getClk() after a reset
+	TickMHz   int    // ticks of mcu.tick64() a microsecond
+	IDBytes   int    // length of mcu.unique_id()
 }
 
 // Profile is one generation of a model's firmware.

@@ -107,7 +107,7 @@ func result(n int, err error) int {
 
 // firmware translates what the core says of itself.
 func (d *Device) firmware(r *chips.Running) lua.Firmware {
-	id, p := r.Identity, r.Identity.Profile
+	id, p, soc := r.Identity, r.Identity.Profile, d.cfg.Chip.Model.SoC
 	refusal := ""
 	if err := d.cfg.Chip.Model.NeedsMap(); err != nil {
 		refusal = err.Error()
@@ -115,6 +115,7 @@ func (d *Device) firmware(r *chips.Running) lua.Firmware {
 	return lua.Firmware{
 		Model: id.Model, BSP: id.BSP, Version: id.Version, Base: id.Base,
 		BuildDate: id.BuildDate, BuildTime: id.BuildTime,
+		Chip: soc.Name, HWVersion: soc.HWVersion, ClockMHz: soc.ClockMHz, TickMHz: soc.TickMHz,
 		Bits: p.Bits, Number: p.FirmwareNumber, CoreDate: p.CoreDate, LibDate: p.LibDate,
 		Fota: p.Features.Fota, FotaRefusal: refusal, FileOTA: p.Features.FileOTA,
 		Mobile: p.Features.Mobile, Wlan: p.Features.Wlan,

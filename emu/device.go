@@ -142,8 +142,10 @@ func (d *Device) fillIdentity() {
 		d.identity.MAC = fmt.Sprintf("C8%010X", r.Uint64()&0xFFFFFFFFFF)
 	}
 	if d.identity.MUID == "" {
-		id := make([]byte, 8)
-		binary.BigEndian.PutUint64(id, r.Uint64())
+		var id []byte
+		for n := max(1, d.cfg.Chip.Model.SoC.IDBytes); len(id) < n; {
+			id = binary.BigEndian.AppendUint64(id, r.Uint64())[:min(n, len(id)+8)]
+		}
 		d.identity.MUID = string(id)
 	}
 }

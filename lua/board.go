@@ -78,6 +78,10 @@ type Firmware struct {
 	Base      string // "23.11", LuatOS core version
 	BuildDate string // "Apr 20 2026"
 	BuildTime string // "12:00:00"
+	Chip      string // hmeta.chip(): "XT806"
+	HWVersion string // hmeta.hwver(): "A10", empty if the firmware does not know
+	ClockMHz  int    // of the processor after a reset
+	TickMHz   int    // ticks of mcu.tick64 a microsecond
 	Bits      int    // 32 or 64
 	Number    int    // in the firmware file's name; 0 if it has none
 	// CoreDate and LibDate ("2025-11-14") decide between behaviours that

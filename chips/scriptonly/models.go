@@ -10,6 +10,7 @@ import (
 // spec is a model.
 type spec struct {
 	name, bsp, summary string
+	soc                chips.SoC
 	ram                int64 // bytes
 	features           chips.Features
 	builds             []build // the first is the default
@@ -90,25 +91,39 @@ var (
 )
 
 var specs = []spec{
-	{name: "Air780E", bsp: "EC618", summary: "LTE Cat.1 module, EC618", ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
-	{name: "Air780EX", bsp: "EC618", summary: "LTE Cat.1 module, EC618, stamp-hole form", ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
-	{name: "Air780EG", bsp: "EC618", summary: "LTE Cat.1 module with GNSS, EC618", ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
-	{name: "Air700E", bsp: "EC618", summary: "LTE Cat.1 module, EC618, small form", ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
-	{name: "Air780EP", bsp: "Air780EP", summary: "LTE Cat.1 module, EC718P", ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718P)},
-	{name: "Air780EPS", bsp: "Air780EPS", summary: "LTE Cat.1 module, EC718S", ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718P)},
-	{name: "Air780EPV", bsp: "EC718PV", summary: "LTE Cat.1 module with VoLTE, EC718PV", ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718U)},
-	{name: "Air780EQ", bsp: "Air780EQ", summary: "LTE Cat.1 module, EC716E", ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem716E)},
-	{name: "Air700ECQ", bsp: "Air700ECQ", summary: "LTE Cat.1 module, EC716E, small form", ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem716E)},
-	{name: "Air201", bsp: "Air201", summary: "tracker, EC718U", ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718U)},
-	{name: "Air780EPM", bsp: "Air780EPM", summary: "LTE Cat.1 module, EC718PM", ram: 4 * mib, features: cellular, builds: both(&v2046, memEPM, memEPM64)},
-	{name: "Air780EHM", bsp: "Air780EHM", summary: "LTE Cat.1 module, EC718HM", ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
-	{name: "Air780EHV", bsp: "Air780EHV", summary: "LTE Cat.1 module with VoLTE, EC718HM", ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
-	{name: "Air780EGH", bsp: "Air780EGH", summary: "LTE Cat.1 module with GNSS, EC718HM", ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
-	{name: "Air8000", bsp: "Air8000", summary: "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", ram: 8 * mib, features: cellular, builds: both(&v2046, memAir8000, memAir8000)},
-	{name: "Air8201", bsp: "Air780EHM", summary: "tracker on an Air780EHM (Air8201H)", ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
-	{name: "Air8101", bsp: "Air8101", summary: "Wi-Fi module for displays", ram: 8 * mib, features: wifi, builds: []build{wide(&air8101, mem8101), {"1", "32-bit Lua numbers", 1, 32, &v1006, mem8101v1}}},
-	{name: "Air1601", bsp: "Air1601", summary: "microcontroller module for displays", ram: 16 * mib, features: chips.Features{Fota: true}, builds: []build{wide(&air1601, mem1601)}},
-	{name: "Air1602", bsp: "Air1602", summary: "microcontroller module for displays", ram: 32 * mib, features: chips.Features{Fota: true}, builds: []build{wide(&air1602, mem1602)}},
+	{name: "Air780E", bsp: "EC618", summary: "LTE Cat.1 module, EC618", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
+	{name: "Air780EX", bsp: "EC618", summary: "LTE Cat.1 module, EC618, stamp-hole form", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
+	{name: "Air780EG", bsp: "EC618", summary: "LTE Cat.1 module with GNSS, EC618", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
+	{name: "Air700E", bsp: "EC618", summary: "LTE Cat.1 module, EC618, small form", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
+	{name: "Air780EP", bsp: "Air780EP", summary: "LTE Cat.1 module, EC718P", soc: ec7xxSoC("EC718P"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718P)},
+	{name: "Air780EPS", bsp: "Air780EPS", summary: "LTE Cat.1 module, EC718S", soc: ec7xxSoC("EC718S"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718P)},
+	{name: "Air780EPV", bsp: "EC718PV", summary: "LTE Cat.1 module with VoLTE, EC718PV", soc: ec7xxSoC("EC718PV"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718U)},
+	{name: "Air780EQ", bsp: "Air780EQ", summary: "LTE Cat.1 module, EC716E", soc: ec7xxSoC("EC716E"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem716E)},
+	{name: "Air700ECQ", bsp: "Air700ECQ", summary: "LTE Cat.1 module, EC716E, small form", soc: ec7xxSoC("EC716E"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem716E)},
+	{name: "Air201", bsp: "Air201", summary: "tracker, EC718U", soc: ec7xxSoC("EC718U"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718U)},
+	{name: "Air780EPM", bsp: "Air780EPM", summary: "LTE Cat.1 module, EC718PM", soc: ec7xxSoC("EC718PM"), ram: 4 * mib, features: cellular, builds: both(&v2046, memEPM, memEPM64)},
+	{name: "Air780EHM", bsp: "Air780EHM", summary: "LTE Cat.1 module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
+	{name: "Air780EHV", bsp: "Air780EHV", summary: "LTE Cat.1 module with VoLTE, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
+	{name: "Air780EGH", bsp: "Air780EGH", summary: "LTE Cat.1 module with GNSS, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
+	{name: "Air8000", bsp: "Air8000", summary: "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memAir8000, memAir8000)},
+	{name: "Air8201", bsp: "Air780EHM", summary: "tracker on an Air780EHM (Air8201H)", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
+	{name: "Air8101", bsp: "Air8101", summary: "Wi-Fi module for displays", soc: bk7258, ram: 8 * mib, features: wifi, builds: []build{wide(&air8101, mem8101), {"1", "32-bit Lua numbers", 1, 32, &v1006, mem8101v1}}},
+	{name: "Air1601", bsp: "Air1601", summary: "microcontroller module for displays", soc: ccm4211, ram: 16 * mib, features: chips.Features{Fota: true}, builds: []build{wide(&air1601, mem1601)}},
+	{name: "Air1602", bsp: "Air1602", summary: "microcontroller module for displays", soc: ccm4211, ram: 32 * mib, features: chips.Features{Fota: true}, builds: []build{wide(&air1602, mem1602)}},
+}
+
+// What scripts can find out about the chips: ports of EC618 and EC7xx
+// (luat_mcu_*.c, luat_hmeta_*.c). The others are closed; their names and the
+// lengths of their ids are in upstream's test cases for hmeta and mcu, the rest
+// is assumed, see soc.
+var (
+	ec618SoC = chips.SoC{Name: "EC618", HWVersion: "A11", ClockMHz: 204, TickMHz: 26, IDBytes: 8}
+	bk7258   = chips.SoC{Name: "BK7258", HWVersion: "A10", ClockMHz: 480, TickMHz: 1, IDBytes: 5}
+	ccm4211  = chips.SoC{Name: "CCM4211", HWVersion: "A10", ClockMHz: 480, TickMHz: 1, IDBytes: 6}
+)
+
+func ec7xxSoC(name string) chips.SoC {
+	return chips.SoC{Name: name, HWVersion: "A11", ClockMHz: 307, TickMHz: 26, IDBytes: 8}
 }
 
 // timing: see the assumption timing.
@@ -124,6 +139,7 @@ var assumptions = []chips.Assumption{
 	{Name: "plain-flash", Text: "The flash is not the module's: 4 MiB of script image, 1 MiB of littlefs for / and 64 KiB for fskv, the same for all models. What does not fit the real module may fit here."},
 	{Name: "fskv-form", Text: "fskv keeps one file a key, as other firmware does; the module's own form is not emulated."},
 	{Name: "timing", Text: "Times of flash and start-up are those assumed for other modules."},
+	{Name: "soc", Source: "luatos-runtime.md 1.4", Text: "hmeta.hwver() says A11, as an Air780EPM's log does, or A10 where the port is closed; there the clock and the rate of mcu.tick64() are assumed, too."},
 	{Name: "release", Source: "luatos-runtime.md 1.3, 13.8", Text: "The firmware's version and memory are those of the newest log in the sources, or of its build's defaults where there is no log. Firmware of other versions has other libraries."},
 }
 
@@ -133,7 +149,7 @@ func buildModels() []*chips.Model {
 	for i := range specs {
 		s := &specs[i]
 		m := &chips.Model{
-			Name: s.name, Family: familyName, BSP: s.bsp, Summary: s.summary, ScriptOnly: true,
+			Name: s.name, Family: familyName, BSP: s.bsp, Summary: s.summary, ScriptOnly: true, SoC: s.soc,
 			Flash: []flash.Geometry{flash.NOR(flashSize)}, RAM: s.ram, Default: s.builds[0].name,
 		}
 		for _, b := range s.builds {
