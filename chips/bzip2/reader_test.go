@@ -62,3 +62,37 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestRoundTrip(t *testing.T) {
+	text := bytes.Repeat([]byte("a module updates itself over the air; "), 60)
+	inputs := [][]byte{nil, {0}, []byte("aaaa"), bytes.Repeat([]byte{7}, 5), bytes.Repeat([]byte{0}, 32768), text,
+		bytes.Repeat([]byte("ab"), 3000)}
+	random := make([]byte, 30000)
+	x := uint32(1)
+	for i := range random {
+		x = x*1664525 + 1013904223
+		random[i] = byte(x >> 24)
+		if i%3 == 0 {
+			random[i] = 0
+		}
+	}
+	inputs = append(inputs, random)
+	for n := 250; n < 270; n++ {
+		inputs = append(inputs, append(bytes.Repeat([]byte("q"), n), text[:n]...))
+	}
+	for _, in := range inputs {
+		out, err := Encode(in, UnitEC618)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Decode(out, UnitEC618, 1<<20); err != nil || !bytes.Equal(got, in) {
+			t.Errorf("%d bytes: %d came back, %v", len(in), len(got), err)
+		}
+		if got, err := io.ReadAll(stdbzip2.NewReader(bytes.NewReader(out))); err != nil || !bytes.Equal(got, in) {
+			t.Errorf("%d bytes: the standard library reads %d, %v", len(in), len(got), err)
+		}
+	}
+	if _, err := Encode(append(random, append(random, random...)...), UnitEC618); err == nil {
+		t.Error("90,000 bytes in one block")
+	}
+}
