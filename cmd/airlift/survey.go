@@ -9,20 +9,13 @@ import (
 
 	"airlift/chips"
 	"airlift/chips/all"
-	"airlift/emu/link"
 	"airlift/emu/survey"
-	"airlift/lua"
 )
 
 type surveyFlags struct {
-	chip   chipFlags
-	libs   string
+	batchFlags
+	more   []string
 	within string
-	out    string
-	link   string
-	seed   uint64
-	limit  time.Duration
-	jobs   int
 }
 
 func (a *app) surveyCmd() *cobra.Command {
@@ -35,42 +28,31 @@ time, and sort them: running, waiting for something that never comes, running
 with functions that do nothing here, refused because a function is not
 emulated, failed.
 
+Devices that are not emulated, screens for example, do nothing; --devices
+refuse makes their functions errors.
+
 The module of a project is the one that its path names. Modules that a project
-requires and lacks are taken from the folders above it.`,
+requires and lacks are taken from the folders above it and from --lib.`,
 		Example: `  airlift survey LuatOS --within demo --libs LuatOS/script
   airlift survey mydemos --chip air780epm --format jsonl`,
 		Args: operands("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.survey(args[0], f) },
 	}
 	a.allowFormats(cmd, "markdown")
-	f.chip.add(cmd, testChip)
+	f.add(cmd, batchDefaults{
+		chip: testChip, chipUsage: "`model` of projects whose path names none", devices: "noop",
+		limit: time.Minute, limitUsage: "virtual `time` of each project", each: "projects",
+	})
 	fl := cmd.Flags()
-	fl.Lookup("chip").Usage = "`model` of projects whose path names none"
-	fl.StringVar(&f.libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
+	fl.StringArrayVar(&f.more, "lib", nil, "`folder` of Lua files for what projects require and lack")
 	fl.StringVar(&f.within, "within", "", "only projects below a folder of this `name`")
-	fl.StringVar(&f.out, "out", "", "write the report to this `file`, and the table to stdout")
-	fl.StringVar(&f.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
-	fl.Uint64Var(&f.seed, "seed", 1, "seed of everything random")
-	fl.DurationVar(&f.limit, "for", time.Minute, "virtual `time` of each project")
-	fl.IntVarP(&f.jobs, "jobs", "j", 0, "projects that run side by side (default: one a processor)")
 	return cmd
 }
 
 func (f *surveyFlags) options() (o survey.Options, err error) {
-	o = survey.Options{Seed: f.seed, Limit: f.limit}
-	if f.limit <= 0 {
-		return o, usagef("--for %v: expected a positive time", f.limit)
-	}
-	if f.jobs < 0 {
-		return o, usagef("--jobs %d: expected a number, or 0 for one a processor", f.jobs)
-	}
-	if o.Link, err = link.Preset(f.link); err != nil {
-		return o, withCode(exitUsage, err)
-	}
-	if f.libs != "" {
-		if o.Script.Libs, err = lua.LibsFromDir(f.libs); err != nil {
-			return o, withCode(exitEnv, err)
-		}
+	o = survey.Options{Seed: f.seed, Limit: f.limit, More: f.more}
+	if o.Script, o.Link, err = f.resolve(); err != nil {
+		return o, err
 	}
 	fallback, err := f.chip.chip()
 	if err != nil {

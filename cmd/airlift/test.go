@@ -6,30 +6,21 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"airlift/chips"
 	"airlift/chips/all"
-	"airlift/emu/link"
 	"airlift/emu/testrun"
-	"airlift/lua"
 )
 
 // testChip is the module of cases that name none: it has both radios.
 const testChip = "air8000"
 
 type testFlags struct {
-	chip       chipFlags
+	batchFlags
 	common     string
-	libs       string
 	only       string
-	out        string
-	link       string
-	seed       uint64
-	limit      time.Duration
-	jobs       int
 	everything bool
 }
 
@@ -55,17 +46,13 @@ use libraries that airlift does not imitate are excluded by name.`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.test(args, f) },
 	}
 	a.allowFormats(cmd, "junit", "markdown")
-	f.chip.add(cmd, "")
+	f.add(cmd, batchDefaults{
+		chipUsage: "`model` of the module (default: what metas.json names first, else " + testChip + ")", devices: "refuse",
+		limit: testrun.DefaultTimeout, limitUsage: "virtual `time` of a case that names none", each: "cases",
+	})
 	fl := cmd.Flags()
-	fl.Lookup("chip").Usage = "`model` of the module (default: what metas.json names first, else " + testChip + ")"
 	fl.StringVar(&f.common, "common", "", "`folder` of scripts that all cases share")
-	fl.StringVar(&f.libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
 	fl.StringVar(&f.only, "only", "", "run only the cases whose names match this regular `expression`")
-	fl.StringVar(&f.out, "out", "", "write the report to this `file`, and the table to stdout")
-	fl.StringVar(&f.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
-	fl.Uint64Var(&f.seed, "seed", 1, "seed of everything random")
-	fl.DurationVar(&f.limit, "for", testrun.DefaultTimeout, "virtual `time` of a case that names none")
-	fl.IntVarP(&f.jobs, "jobs", "j", 0, "cases that run side by side (default: one a processor)")
 	fl.BoolVar(&f.everything, "all", false, "run the cases that are out of scope, too")
 	return cmd
 }
@@ -73,19 +60,8 @@ use libraries that airlift does not imitate are excluded by name.`,
 // options resolves the flags for all cases.
 func (f *testFlags) options() (o testrun.Options, err error) {
 	o = testrun.Options{Seed: f.seed, Timeout: f.limit, Everything: f.everything}
-	if f.limit <= 0 {
-		return o, usagef("--for %v: expected a positive time", f.limit)
-	}
-	if f.jobs < 0 {
-		return o, usagef("--jobs %d: expected a number, or 0 for one a processor", f.jobs)
-	}
-	if o.Link, err = link.Preset(f.link); err != nil {
-		return o, withCode(exitUsage, err)
-	}
-	if f.libs != "" {
-		if o.Script.Libs, err = lua.LibsFromDir(f.libs); err != nil {
-			return o, withCode(exitEnv, err)
-		}
+	if o.Script, o.Link, err = f.resolve(); err != nil {
+		return o, err
 	}
 	o.Chip, err = f.picker()
 	return o, err
@@ -177,6 +153,9 @@ func (f *testFlags) replay(dir string, r testrun.Result) string {
 	add("libs", f.libs)
 	if f.link != "wifi" {
 		add("link", f.link)
+	}
+	if f.devices != "refuse" {
+		add("devices", f.devices)
 	}
 	if f.limit != testrun.DefaultTimeout {
 		add("for", f.limit.String())

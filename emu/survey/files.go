@@ -14,9 +14,10 @@ import (
 
 // files reads the project's files and, for modules that these require by name
 // and that neither they nor the firmware have, files of the folders above, up
-// to the survey's root: NAME.lua there or in a folder lib there. Demos are
-// written to be copied together; this is that copying.
-func (p Project) files(libs afero.Fs) ([]luadb.File, error) {
+// to the survey's root: NAME.lua there or in a folder lib there, and at last
+// of the folders in more. Demos are written to be copied together; this is
+// that copying.
+func (p Project) files(libs afero.Fs, more []string) ([]luadb.File, error) {
 	files, err := play.Folder(p.Dir)
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func (p Project) files(libs afero.Fs) ([]luadb.File, error) {
 				continue
 			}
 			have[name] = true
-			if data, ok := p.above(name + ".lua"); ok {
+			if data, ok := p.lacking(name+".lua", more); ok {
 				files = append(files, luadb.File{Name: name + ".lua", Data: data})
 			}
 		}
@@ -39,15 +40,17 @@ func (p Project) files(libs afero.Fs) ([]luadb.File, error) {
 	return files, nil
 }
 
-// above looks for a file in the folders above the project.
-func (p Project) above(name string) ([]byte, bool) {
+// lacking looks for a file in the folders above the project, and in more.
+func (p Project) lacking(name string, more []string) ([]byte, bool) {
+	var folders []string
 	dir := p.Dir
 	for range strings.Split(p.Name, "/") {
 		dir = filepath.Dir(dir)
-		for _, candidate := range []string{filepath.Join(dir, name), filepath.Join(dir, "lib", name)} {
-			if data, err := play.ReadFile(candidate, sourceMax); err == nil {
-				return data, true
-			}
+		folders = append(folders, dir, filepath.Join(dir, "lib"))
+	}
+	for _, dir := range append(folders, more...) {
+		if data, err := play.ReadFile(filepath.Join(dir, name), sourceMax); err == nil {
+			return data, true
 		}
 	}
 	return nil, false

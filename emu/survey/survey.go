@@ -37,8 +37,10 @@ type Options struct {
 	Seed   uint64
 	Limit  time.Duration // virtual time of each project
 	Script lua.Options
-	Link   link.Model
-	World  func(*emu.World, *emu.Config) error
+	// More are folders of Lua files for what projects lack.
+	More  []string
+	Link  link.Model
+	World func(*emu.World, *emu.Config) error
 }
 
 // Finding is one project's row.
@@ -73,7 +75,7 @@ func Run(p Project, o Options) Finding {
 		return f.failed(err)
 	}
 	f.Chip = chip.Model.Name
-	files, err := p.files(o.Script.Libs)
+	files, err := p.files(o.Script.Libs, o.More)
 	if err != nil {
 		return f.failed(err)
 	}
