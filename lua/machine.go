@@ -82,6 +82,9 @@ type Options struct {
 	// Uncaught, if not nil, is told of every error that nothing in the scripts
 	// caught. It may not call the machine.
 	Uncaught func(ScriptError)
+	// Surface, if not nil, is told what scripts find, before the first of them
+	// runs.
+	Surface func(Surface)
 	// Calls, if not nil, is told of every call of a function. Scripts then run
 	// slower. It may not call the machine.
 	Calls func(ScriptCall)
@@ -141,6 +144,7 @@ type libstate struct {
 	taskError string               // what the last task died of, for Options.Uncaught
 	callers   map[*glua.LState]int // numbers of tasks, for Options.Calls
 	callees   map[*glua.LFunction]string
+	refusals  map[string]bool // names of refused functions, for Options.Surface
 
 	net        networkState
 	sockets    []*netSocket // not released, oldest first

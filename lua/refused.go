@@ -39,6 +39,7 @@ func (m *Machine) refuse(name string) glua.LGFunction {
 	if lib, f, _ := strings.Cut(name, "."); m.opts.Devices == DevicesNoop && deviceLibs[lib] {
 		return m.noop(lib, f)
 	}
+	m.refusal(name)
 	return func(l *glua.LState) int {
 		lib := name
 		for i := range name {
