@@ -121,13 +121,31 @@ func (f *Finding) classify() {
 	case len(r.Warnings) > 0:
 		f.Class, f.Detail = Noop, strings.Join(r.Warnings, " ")
 	case r.End == emu.EndIdle:
-		f.Class = Waiting
+		f.Class, f.Detail = Waiting, lastWords(r.Lines)
 	default:
 		f.Class = Running
 		if r.End != emu.EndTime {
 			f.Detail = fmt.Sprintf("%s: %s", r.End, r.Detail)
 		}
 	}
+}
+
+// lastWords is what the scripts said last: a hint at what they wait for.
+func lastWords(lines []play.Line) string {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if _, text, ok := strings.Cut(lines[i].Text, "/user."); ok {
+			return "last: " + clip(text)
+		}
+	}
+	return ""
+}
+
+// clip cuts a text after 100 characters.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 100 {
+		return string(r[:100]) + "..."
+	}
+	return s
 }
 
 func firstLine(s string) string {
