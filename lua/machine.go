@@ -151,6 +151,8 @@ type libstate struct {
 	socketMeta *glua.LTable
 	rxCache    int64 // blocks, of socket.rx_cache
 
+	data dataLibs
+
 	kv        *mount.Mount // of fskv, once it is initialised
 	zbuffMeta *glua.LTable
 	// Bytes of zbuffs: reachable at the last look, made since then, and not
