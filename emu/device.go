@@ -92,10 +92,10 @@ func NewDevice(cfg Config) (*Device, error) {
 		cfg: cfg, clock: cfg.Clock, trace: cfg.Trace, power: new(flash.Power),
 		console: cfg.Console, identity: cfg.Identity, unixBase: cfg.UnixTime,
 	}
-	if cfg.Scene == nil {
-		cfg.Scene = scene.Default()
+	if d.cfg.Scene == nil {
+		d.cfg.Scene = scene.Default()
 	}
-	d.bench = scene.New(cfg.Scene, d.clock)
+	d.bench = scene.New(d.cfg.Scene, d.clock)
 	d.bench.Record = func(text string) { d.step(chips.Step{Stage: "scene", Kind: chips.KindDo, Text: text}) }
 	d.alarms = alarms{clock: d.clock, woke: -1}
 	for i, f := range cfg.Flash {
@@ -112,6 +112,9 @@ func NewDevice(cfg Config) (*Device, error) {
 func (d *Device) mixStart() {
 	d.trace.Mix("chip", []byte(d.cfg.Chip.Model.Name+" "+d.cfg.Chip.Profile.Name))
 	d.trace.Mix("seed", binary.LittleEndian.AppendUint64(nil, d.cfg.Seed))
+	if d.cfg.Scene.Source != nil {
+		d.trace.Mix("scene", d.cfg.Scene.Source)
+	}
 	for _, f := range d.cfg.Flash {
 		sum := f.Hash()
 		d.trace.Mix("flash", sum[:])

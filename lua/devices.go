@@ -14,7 +14,7 @@ const (
 	DevicesRefuse DeviceMode = iota
 	// DevicesNoop makes each call succeed without doing anything, as a device
 	// that is present and idle would. The first call of each function is
-	// recorded as a warning, and listed in Exit.Noops.
+	// recorded: see UnitNoop.
 	DevicesNoop
 )
 
@@ -131,7 +131,7 @@ func (m *Machine) pushNoopObject(l *glua.LState, lib string) int {
 	return 1
 }
 
-// noopsMost bounds the list in Exit.Noops.
+// noopsMost bounds what is remembered.
 const noopsMost = 1000
 
 // noopCalled records the first call of a function that does nothing.
@@ -144,7 +144,6 @@ func (m *Machine) noopCalled(name string) {
 		m.noops = map[string]bool{}
 	}
 	m.noops[name] = true
-	m.exit.Noops = append(m.exit.Noops, name)
 	m.board.Hardware(HardwareEvent{Unit: UnitNoop, Action: name})
 	m.checkPower()
 }

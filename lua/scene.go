@@ -134,7 +134,7 @@ type OneWireDevice interface {
 type SceneEvent struct {
 	Kind   SceneEventKind
 	Pin    string        // of ScenePin
-	Level  int           // of ScenePin
+	Level  int           // of ScenePin; -1 if nothing drives it any more
 	Port   int           // of SceneUART
 	Data   []byte        // of SceneUART
 	Number string        // of SceneCall: who calls

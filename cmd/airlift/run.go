@@ -32,6 +32,7 @@ type runFlags struct {
 	link              string
 	realNet           bool
 	servers           serverFlags
+	surroundings      sceneFlags
 	scripts           scriptFlags
 	calls             callFlags
 	watch             bool
@@ -84,6 +85,7 @@ through this computer's network; time is real then and the trace has no hash.`,
 	r.calls.add(cmd)
 	r.scripts.add(cmd)
 	r.servers.add(cmd)
+	r.surroundings.add(cmd)
 	return cmd
 }
 
@@ -137,6 +139,9 @@ func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error 
 		Chip: chip, Flash: flashes, Seed: r.seed, Clock: w.Clock, Trace: w.Trace, Net: w.Net, BootsMax: r.boots,
 		UnixTime: link.Epoch.Unix(), Identity: lua.Identity{IMEI: r.imei, MAC: r.mac},
 		Script: lua.Options{Steps: r.steps},
+	}
+	if err := r.surroundings.apply(&cfg); err != nil {
+		return err
 	}
 	if r.libs != "" {
 		if cfg.Script.Libs, err = lua.LibsFromDir(r.libs); err != nil {

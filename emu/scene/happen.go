@@ -52,6 +52,7 @@ func (h PinLevel) happen(b *Bench) []lua.SceneEvent {
 	was, driven := b.pins[h.Pin]
 	if h.Release {
 		delete(b.pins, h.Pin)
+		h.Level = -1
 	} else {
 		b.pins[h.Pin] = h.Level
 		if driven && was == h.Level {

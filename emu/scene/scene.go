@@ -35,6 +35,7 @@ type Scene struct {
 	USB          bool
 	Interfaces   []string
 	Events       []Event // in the order of their time
+	Source       []byte  // the file that it was read from, nil if there is none
 }
 
 // Line is what is at the other end of a serial port.
