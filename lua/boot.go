@@ -37,11 +37,11 @@ func (m *Machine) boot() {
 
 // main runs the scripts: sys, sysplus, then main.
 func (m *Machine) main(lua53.Args) int {
-	m.showSurface()
 	m.showCalls()
 	for _, name := range []string{"sys", "sysplus"} {
 		m.setGlobal(name, m.requireModule(name))
 	}
+	m.showSurface()
 	if _, ok := m.find("main"); !ok {
 		m.noMain()
 	}

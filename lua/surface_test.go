@@ -32,6 +32,9 @@ func TestSurface(t *testing.T) {
 			t.Errorf("%s: %v", name, ok)
 		}
 	}
+	if got.Globals["sys"].Fields["run"].Type != "function" {
+		t.Error("sys is not there")
+	}
 	if !got.Modules["libfota2"] || !got.Modules["sys"] || got.Modules["main"] {
 		t.Errorf("modules %v", got.Modules)
 	}

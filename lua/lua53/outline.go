@@ -23,6 +23,9 @@ type Ref struct {
 	// block before, is about the same global or about which module this is; or
 	// that an error here is caught.
 	Guarded bool
+	// Under are the globals and local variables that those conditions are about,
+	// without their fields; "*" stands for which module this is.
+	Under []string
 	// Within are the functions, branches and loops around the place, the
 	// outermost first.
 	Within []*Frame

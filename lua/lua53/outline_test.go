@@ -132,10 +132,41 @@ func TestOutlineArguments(t *testing.T) {
 	}
 }
 
+// Tables in local variables are known, with what is added to them; conditions
+// on local variables show.
+func TestOutlineLocals(t *testing.T) {
+	o, err := ReadOutline(`local opts = {url = "###http://x"}
+opts.imei = "1"
+local function cb(ret)
+  if ret ~= 0 then return end
+  rtos.reboot()
+end
+go(cb, opts)`, "@t.lua", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reboot, call Ref
+	for _, r := range o.Refs {
+		switch r.Name {
+		case "rtos.reboot":
+			reboot = r
+		case "go":
+			call = r
+		}
+	}
+	if reboot.Guarded || !slices.Equal(reboot.Under, []string{"ret"}) {
+		t.Errorf("reboot %+v", reboot)
+	}
+	if f := call.Args[1].Fields; f["url"].Text != "###http://x" || f["imei"].Text != "1" {
+		t.Errorf("options %+v", f)
+	}
+}
+
 // Long chains and deep nests take no more than a moment.
 func TestOutlineBounds(t *testing.T) {
 	for name, src := range map[string]string{
 		"and":    "if a" + strings.Repeat(" and b.c", 19000) + " then end",
+		"names":  "if a" + manyNames(19000) + " then end",
 		"concat": "x = a" + strings.Repeat(" .. b", 150),
 		"calls":  "x" + strings.Repeat("()", 19000),
 		"fields": "x = a" + strings.Repeat(".b", 19000),
@@ -150,6 +181,14 @@ func TestOutlineBounds(t *testing.T) {
 	if _, err := ReadOutline("x = = 1", "@t.lua", 32); err == nil || !strings.Contains(err.Error(), "t.lua:1: unexpected symbol") {
 		t.Errorf("error %v", err)
 	}
+}
+
+func manyNames(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " and n%d.x", i)
+	}
+	return b.String()
 }
 
 // Every file that compiles has an outline.

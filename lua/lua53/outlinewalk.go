@@ -15,6 +15,7 @@ type outliner struct {
 type scope struct {
 	vars   map[string]*variable
 	guards map[string]bool
+	order  []string // of guards, the first underMax
 }
 
 // variable is what is known of a local one.
@@ -22,6 +23,7 @@ type variable struct {
 	path     string // that it stands for
 	module   bool
 	mentions []string // in what it was set to
+	table    *Arg     // a table as it was written; fields are added later
 }
 
 func (w *outliner) push() { w.scopes = append(w.scopes, scope{}) }
@@ -54,7 +56,11 @@ func (w *outliner) guard(names []string) {
 		if identity[n] {
 			n = "*"
 		}
-		s.guards[Root(n)] = true
+		n = Root(n)
+		if !s.guards[n] && len(s.order) < underMax {
+			s.order = append(s.order, n)
+		}
+		s.guards[n] = true
 	}
 }
 
@@ -125,8 +131,26 @@ func lineOf(e expr) int {
 func (w *outliner) ref(path string, module bool, line int, call bool, args []Arg) {
 	w.out.Refs = append(w.out.Refs, Ref{
 		Name: path, Module: module, Line: line, Call: call, Args: args,
-		Guarded: w.guarded(path), Within: w.around(),
+		Guarded: w.guarded(path), Under: w.under(), Within: w.around(),
 	})
+}
+
+// underMax bounds the names of Ref.Under.
+const underMax = 32
+
+// under lists what the conditions that hold here are about, the nearest first.
+func (w *outliner) under() (names []string) {
+	for i := len(w.scopes) - 1; i >= 0; i-- {
+		for _, n := range w.scopes[i].order {
+			if len(names) == underMax {
+				return names
+			}
+			if !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	return names
 }
 
 func (w *outliner) around() []*Frame { return append([]*Frame(nil), w.within...) }
@@ -277,6 +301,9 @@ func (w *outliner) local(s *sLocal) {
 		w.expr(e)
 		vars[i].path, vars[i].module, _ = w.resolve(e)
 		vars[i].mentions = w.mentions(e, nil)
+		if a := w.arg(e); a.Kind == ArgTable {
+			vars[i].table = &a
+		}
 	}
 	w.exprs(s.exprs[min(len(s.names), len(s.exprs)):]...)
 	for i, n := range s.names {
@@ -300,6 +327,7 @@ func (w *outliner) assign(s *sAssign) {
 			*w.lookup(n.name) = variable{} // it stands for something else now
 			continue
 		}
+		w.field(t, value)
 		if x, ok := t.(*eIndex); ok && (path == "" || Root(path) != path) {
 			w.exprs(x.obj, x.key)
 		}
@@ -308,6 +336,22 @@ func (w *outliner) assign(s *sAssign) {
 		}
 	}
 	w.exprs(s.exprs[min(len(s.targets), len(s.exprs)):]...)
+}
+
+// field notes what a field of a local table is set to.
+func (w *outliner) field(target expr, value Arg) {
+	x, ok := target.(*eIndex)
+	if !ok {
+		return
+	}
+	n, isName := x.obj.(*eName)
+	key, isText := x.key.(*eStr)
+	if !isName || !isText {
+		return
+	}
+	if v := w.lookup(n.name); v != nil && v.table != nil {
+		v.table.Fields[key.s] = value
+	}
 }
 
 func (w *outliner) functionStmt(s *sFunction) {
@@ -490,6 +534,9 @@ func (w *outliner) arg(e expr) Arg {
 		}
 		return Arg{Kind: ArgNumber, Number: e.v.f()}
 	case *eName:
+		if v := w.lookup(e.name); v != nil && v.table != nil {
+			return *v.table
+		}
 		if path, _, _ := w.resolve(e); path != "" {
 			return Arg{Kind: ArgName, Text: path}
 		}
