@@ -110,6 +110,7 @@ func (m *Machine) openLibs() {
 	m.openMiniz()
 	m.openFastlz()
 	m.openIconv()
+	m.openNetLibs()
 	m.openDataLibs()
 	m.openRefused()
 	m.listenToScene()

@@ -304,7 +304,7 @@ uart.write(1, "again")
 print(pm.power(pm.GPS, true), adc.open(0), adc.get(0), wlan.getMac(), #wlan.getMac(false))
 print(mcu.unique_id():toHex(), mcu.hz(), mcu.x32(255), hmeta.model(), hmeta.chip())
 print(mobile, fota, lcd and "lcd", socket.dft(), (socket.adapter(socket.dft())), (socket.localIP()))
-print(pcall(lcd.init)) print(pcall(mqtt.create, "x"))
+print(pcall(lcd.init)) print(pcall(fatfs.mount, "x"))
 sys.run()`)
 	b.Reason = [4]int{0, 0, 3, 0}
 	run(t, b)
@@ -315,7 +315,7 @@ true	true	0	C81234567830	6
 0102030405060708	1000	0xff	Air601	AIR601
 nil	nil	lcd	2	true	192.168.1.23
 false	lcd.init is not emulated: define your own _G.lcd = {...} before the script uses it
-false	mqtt.create is not emulated: define your own _G.mqtt = {...} before the script uses it
+false	fatfs.mount is not emulated: define your own _G.fatfs = {...} before the script uses it
 sent	1`
 	got := strings.Join(printed(b), "\n")
 	if got != want {

@@ -149,7 +149,8 @@ type libstate struct {
 	net        networkState
 	sockets    []*netSocket // not released, oldest first
 	socketMeta *glua.LTable
-	rxCache    int64 // blocks, of socket.rx_cache
+	rxCache    int64      // blocks, of socket.rx_cache
+	ftp        *ftpClient // nil if nobody is logged in
 
 	data dataLibs
 

@@ -13,12 +13,9 @@ var refusedLibs = []struct {
 	name  string
 	funcs []string
 }{
-	{"mqtt", []string{"create"}},
 	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
 	{"errDump", []string{"config", "record", "dump"}},
 	{"fatfs", []string{"mount", "unmount", "getfree"}},
-	{"websocket", []string{"create"}},
-	{"ftp", []string{"login", "command", "pull", "push", "close"}},
 }
 
 // openRefused installs the refusals.

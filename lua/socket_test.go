@@ -81,6 +81,8 @@ sys.taskInitEx(function()
 sys.waitUntil("IP_READY", 5000)
 ` + body + `
 t("end")
+sys.wait(500)
+rtos.reboot()
 end, "T", function(msg) t("other", msg[1], msg[2]) end)
 sys.run()`
 }

@@ -22,6 +22,7 @@ type conn struct {
 	isOpen bool
 	broken bool // the end is decided: nothing travels any more
 	dead   bool // no event may come any more
+	half   bool // the device has closed, what it sent before still travels
 
 	// From the device to the server.
 	early    []byte   // sent before the connection was there
@@ -149,6 +150,9 @@ func (c *conn) arrive() {
 	c.acknowledge(len(pkt.data))
 	if p := c.peerConn; p != nil {
 		p.session.Data(pkt.data)
+		if c.half && len(c.sent) == 0 {
+			c.drop()
+		}
 		return
 	}
 	if !c.session.add(pkt.data) {
@@ -193,7 +197,7 @@ func (c *conn) serve() {
 		c.event("request", 0, x.bad.Error())
 	}
 	c.event("response", x.out.size, statusLine(x.resp))
-	c.base = l.clock.Now() + c.think
+	c.base = l.clock.Now() + c.think + x.resp.Delay
 	c.book()
 }
 
@@ -270,7 +274,14 @@ func (c *conn) Close() {
 	if c.dead {
 		return
 	}
-	c.drop()
+	if c.peerConn != nil && !c.broken && len(c.sent) > 0 {
+		c.dead, c.half = true, true
+		if c.cancelDown != nil {
+			c.cancelDown()
+		}
+	} else {
+		c.drop()
+	}
 	c.event("closed", 0, "by the device")
 }
 
@@ -278,6 +289,10 @@ func (c *conn) Close() {
 func (c *conn) breakOff(err error) {
 	c.broken = true
 	c.stop()
+	if c.half {
+		c.drop()
+		return
+	}
 	open := c.isOpen
 	c.cancelDown = c.link.clock.After(0, func() {
 		c.cancelDown = nil

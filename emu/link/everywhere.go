@@ -27,6 +27,9 @@ func usable(a netip.Addr) bool {
 	return a.Is4() && !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
+// Address returns the address of a host name, invalid if it does not resolve.
+func (n *Network) Address(name string) netip.Addr { return n.address(canonical(name)) }
+
 // address returns the address of a name, invalid if it does not resolve.
 func (n *Network) address(name string) netip.Addr {
 	if a, err := netip.ParseAddr(name); err == nil {

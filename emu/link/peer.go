@@ -66,11 +66,23 @@ type PeerConn struct {
 	out     []byte // not on its way yet
 	closing bool   // close when out is empty
 	over    bool
+	wrap    func(b []byte) // of a protocol inside another
+	outer   *PeerConn
+}
+
+// Through returns the same connection for a protocol inside another: what is
+// sent on it goes to wrap, which sends it in the outer protocol's form.
+func (p *PeerConn) Through(wrap func(b []byte)) *PeerConn {
+	return &PeerConn{conn: p.conn, local: p.local, remote: p.remote, tls: p.tls, wrap: wrap, outer: p}
 }
 
 // Send puts bytes on the way to the device. A server that sends much faster
 // than the link takes it loses the connection.
 func (p *PeerConn) Send(b []byte) {
+	if p.wrap != nil {
+		p.wrap(b)
+		return
+	}
 	if p.over || p.closing || len(b) == 0 {
 		return
 	}
@@ -88,6 +100,10 @@ func (p *PeerConn) Send(b []byte) {
 
 // Close ends the connection when everything has arrived.
 func (p *PeerConn) Close() {
+	if p.outer != nil {
+		p.outer.Close()
+		return
+	}
 	if p.over || p.closing {
 		return
 	}
@@ -101,6 +117,9 @@ func (p *PeerConn) Close() {
 // After calls fn from within Step when delay has passed, unless the
 // connection has ended by then.
 func (p *PeerConn) After(delay time.Duration, fn func()) (cancel func()) {
+	if p.outer != nil {
+		return p.outer.After(delay, fn)
+	}
 	return p.conn.link.clock.After(delay, func() {
 		if !p.over {
 			fn()
@@ -119,6 +138,9 @@ func (p *PeerConn) Rand() *rand.Rand { return p.conn.rand }
 func (p *PeerConn) Remote() string { return p.remote }
 func (p *PeerConn) Local() string  { return p.local }
 func (p *PeerConn) TLS() bool      { return p.tls }
+
+// Address is the server's address.
+func (p *PeerConn) Address() netip.Addr { return p.conn.remote.Addr() }
 
 // raw makes a connection one of a peer's protocol.
 func (c *conn) raw(peer Peer, p *PeerConn) {
@@ -176,6 +198,16 @@ func (c *conn) pumpRaw() {
 	if !c.dead && !c.broken {
 		c.bookRaw()
 	}
+}
+
+// After calls fn from within Step when delay has passed, unless the device is
+// off by then.
+func (l *Link) After(delay time.Duration, fn func()) (cancel func()) {
+	return l.clock.After(delay, func() {
+		if !l.off {
+			fn()
+		}
+	})
 }
 
 // Accept lets something outside connect to a port on which the device
