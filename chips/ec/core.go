@@ -91,6 +91,14 @@ func (c *CoreStage) alive(env *chips.Env, a areas, image int64) error {
 		case imageDamaged:
 			return broken("is damaged")
 		case imageUnknown:
+			if attr == AttrAP && c.Layout.Series == EC618 {
+				if ok, err := startsInside(n, part); err != nil || !ok {
+					if err != nil {
+						return err
+					}
+					return broken("has a reset vector that points elsewhere")
+				}
+			}
 			env.Step(chips.Step{Stage: "core", Kind: chips.KindDecide, Text: fmt.Sprintf("the %s image is none of airlift's: whether it is whole cannot be told, it is taken for good", attrName(attr))})
 		}
 	}

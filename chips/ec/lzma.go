@@ -23,7 +23,7 @@ func lzmaEncode(p []byte) ([]byte, error) {
 	cfg := lzma.WriterConfig{
 		Properties: &lzma.Properties{LC: 3, LP: 1, PB: 2},
 		DictCap:    BlockLen, SizeInHeader: true, Size: int64(len(p)),
-		Matcher: lzma.BinaryTree,
+		Matcher: lzma.HashTable4, // the binary tree takes half a minute for zeros
 	}
 	w, err := cfg.NewWriter(&b)
 	if err != nil {

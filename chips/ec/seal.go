@@ -75,6 +75,15 @@ func (b *bootRun) selfCheck() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if state == imageUnknown && b.l.Series == EC618 {
+		ok, err := startsInside(b.ap(), b.l.Part(PartBoot))
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			state = imageDamaged
+		}
+	}
 	switch state {
 	case imageDamaged:
 		b.decide("the boot code itself is damaged: nothing runs any more")
@@ -84,4 +93,16 @@ func (b *bootRun) selfCheck() (bool, error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// startsInside reports whether the reset vector of an image points into its
+// partition. Images of EC618 run where they lie (ec618.md 4.1).
+func startsInside(n nor, p flash.Partition) (bool, error) {
+	var vectors [8]byte
+	if err := n.read(vectors[:], p.Off); err != nil {
+		return false, err
+	}
+	pc := binary.LittleEndian.Uint32(vectors[4:])
+	off := int64(pc&^1) - xipBase
+	return pc&1 != 0 && off >= p.Off && off < p.End(), nil
 }
