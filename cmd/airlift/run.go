@@ -30,7 +30,7 @@ type runFlags struct {
 	steps             uint64
 	imei, mac         string
 	link              string
-	realNet           bool
+	net               string
 	servers           serverFlags
 	surroundings      sceneFlags
 	scripts           scriptFlags
@@ -50,8 +50,9 @@ virtual time. PROJECT is a folder with main.lua, a single .lua file, a script
 image, or a dump of the module's whole flash.
 
 The network is inside airlift: --platform puts the IoT platform on it, --site
-and --route put web servers on it. With --real-net everything else goes out
-through this computer's network; time is real then and the trace has no hash.`,
+and --route put web servers on it. --net says what is behind all other hosts:
+nothing (none), a server inside airlift for the protocol of each port (lab), or
+this computer's network (real); time is real then and the trace has no hash.`,
 		Example: `  airlift run hello.lua
   airlift run myproject --chip air6208 --platform platform.json --for 10m
   airlift run myproject --route http://ota.example.com/fota=v2.bin`,
@@ -80,7 +81,7 @@ through this computer's network; time is real then and the trace has no hash.`,
 	fl.StringVar(&r.imei, "imei", "", "IMEI of the module (default: from the seed)")
 	fl.StringVar(&r.mac, "mac", "", "MAC address of the module, 12 hex digits (default: from the seed)")
 	fl.StringVar(&r.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
-	fl.BoolVar(&r.realNet, "real-net", false, "let unknown hosts be reached through this computer's network")
+	fl.StringVar(&r.net, "net", "none", "what unknown hosts `are`: none, lab (a server for the protocol of each port) or real (this computer's network)")
 	fl.BoolVar(&r.watch, "watch", false, "run again each time a file of the project changes, until interrupted")
 	r.calls.add(cmd)
 	r.scripts.add(cmd)
@@ -259,8 +260,14 @@ func (r *runFlags) world() (*emu.World, error) {
 	if err := r.servers.mount(w); err != nil {
 		return nil, err
 	}
-	if r.realNet {
+	switch r.net {
+	case "", "none":
+	case "lab":
+		w.UseLab()
+	case "real":
 		w.UseRealNet(link.RealOptions{})
+	default:
+		return nil, usagef("--net %q: expected none, lab or real", r.net)
 	}
 	return w, nil
 }
