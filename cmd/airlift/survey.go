@@ -54,6 +54,9 @@ func (f *surveyFlags) options() (o survey.Options, err error) {
 	if o.Script, o.Link, err = f.resolve(); err != nil {
 		return o, err
 	}
+	if o.World, err = f.world(); err != nil {
+		return o, err
+	}
 	fallback, err := f.chip.chip()
 	if err != nil {
 		return o, err

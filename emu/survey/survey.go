@@ -4,7 +4,6 @@
 package survey
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -52,6 +51,7 @@ type Finding struct {
 	Refused []string // functions
 	Noop    []string // functions
 	Report  play.Report
+	Err     error // why there was nothing to run, or airlift's own fault
 }
 
 // bootsMax bounds how often a demo may restart.
@@ -100,11 +100,7 @@ func Run(p Project, o Options) Finding {
 const linesKept = 40
 
 func (f Finding) failed(err error) Finding {
-	f.Class, f.Detail = Failed, err.Error()
-	var p *play.Panic
-	if errors.As(err, &p) {
-		f.Detail, _, _ = strings.Cut(f.Detail, "\n")
-	}
+	f.Class, f.Detail, f.Err = Failed, firstLine(err.Error()), err
 	return f
 }
 

@@ -41,7 +41,7 @@ const (
 type Options struct {
 	// Chip chooses the module for a case.
 	Chip   func(Case) (*chips.Chip, error)
-	Common string // host folder of shared scripts, empty for none
+	Common []string // host folders of shared scripts, the first counts most
 	Seed   uint64
 	// Timeout is the virtual time of a case whose metas.json names none; 0
 	// means [DefaultTimeout].

@@ -1,7 +1,6 @@
 package testrun
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"sort"
@@ -25,25 +24,30 @@ var outside = map[string]string{
 	"webp": "screen", "win": "screen",
 }
 
+// outsideFunctions are single functions that are not imitated, by the
+// beginning of their names.
+var outsideFunctions = map[string]string{
+	"mobile.rfTest": "the factory's radio test", "mobile.nst": "the factory's radio test", "mobile.muidSet": "the factory's radio test",
+	"netdrv.OPENVPN": "OpenVPN",
+}
+
 // OutOfScope says why a case with these files is excluded, or nothing: it uses
 // a library that is not imitated, or a test function that only the PC
-// simulator has.
+// simulator has. What stands under a condition on its being there does not
+// count: the case then does without.
 func OutOfScope(files []luadb.File, bits int) string {
 	why := map[string]bool{}
 	for _, f := range files {
 		if path.Ext(f.Name) != ".lua" {
 			continue
 		}
-		p, err := lua53.Compile(string(lua53.SkipPrefix(f.Data)), "@"+f.Name, bits)
-		if err != nil || bytes.HasPrefix(f.Data, []byte("\x1bLua")) {
+		o, err := lua53.ReadOutline(string(lua53.SkipPrefix(f.Data)), "@"+f.Name, bits)
+		if err != nil {
 			continue // the run will tell
 		}
-		for _, u := range p.Uses() {
-			if what, ok := outside[u.Global]; ok && u.Field != "" {
-				why[fmt.Sprintf("%s (%s)", u.Global, what)] = true
-			}
-			if u.Field == "utest" || strings.HasSuffix(u.Field, "_utest") {
-				why[fmt.Sprintf("%s.%s (PC simulator only)", u.Global, u.Field)] = true
+		for _, r := range o.Refs {
+			if w := outsideRef(r); w != "" {
+				why[w] = true
 			}
 		}
 	}
@@ -53,4 +57,31 @@ func OutOfScope(files []luadb.File, bits int) string {
 	}
 	sort.Strings(list)
 	return strings.Join(list, ", ")
+}
+
+// outsideRef names what r needs that is not imitated.
+func outsideRef(r lua53.Ref) string {
+	if r.Module {
+		return ""
+	}
+	name := strings.TrimPrefix(r.Name, "_G.")
+	if r.Name == "rawget" && len(r.Args) == 2 && r.Args[0].Text == "_G" && r.Args[1].Kind == lua53.ArgString {
+		name = r.Args[1].Text
+	}
+	if strings.HasSuffix(name, "utest") && strings.Contains(name, ".") {
+		return name + " (PC simulator only)"
+	}
+	if r.Guarded {
+		return ""
+	}
+	for prefix, what := range outsideFunctions {
+		if strings.HasPrefix(name, prefix) {
+			return fmt.Sprintf("%s (%s)", name, what)
+		}
+	}
+	root := lua53.Root(name)
+	if what, ok := outside[root]; ok {
+		return fmt.Sprintf("%s (%s)", root, what)
+	}
+	return ""
 }
