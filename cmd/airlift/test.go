@@ -59,7 +59,7 @@ use libraries that airlift does not imitate are excluded by name.`,
 
 // options resolves the flags for all cases.
 func (f *testFlags) options() (o testrun.Options, err error) {
-	o = testrun.Options{Seed: f.seed, Timeout: f.limit, Everything: f.everything}
+	o = testrun.Options{Seed: f.seed, Timeout: f.limit, Everything: f.everything, Servers: f.net == "real"}
 	if o.Script, o.Link, err = f.resolve(); err != nil {
 		return o, err
 	}

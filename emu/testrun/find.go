@@ -111,26 +111,20 @@ func FindCommon(dir string) (string, error) {
 
 // files reads the script image's files: the case's own, and of each folder of
 // shared ones those that it does not have yet.
-func (c Case) files(common []string) (own, all []luadb.File, err error) {
-	if own, err = play.Folder(c.Scripts); err != nil {
-		return nil, nil, err
-	}
-	all = append(all, own...)
+func (c Case) files(common []string) ([]luadb.File, error) {
+	var all []luadb.File
 	have := map[string]bool{}
-	for _, f := range own {
-		have[f.Name] = true
-	}
-	for _, dir := range common {
-		shared, err := play.Folder(dir)
+	for _, dir := range append([]string{c.Scripts}, common...) {
+		files, err := play.Folder(dir)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		for _, f := range shared {
+		for _, f := range files {
 			if !have[f.Name] {
 				have[f.Name] = true
 				all = append(all, f)
 			}
 		}
 	}
-	return own, all, nil
+	return all, nil
 }

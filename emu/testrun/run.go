@@ -49,6 +49,8 @@ type Options struct {
 	Script  lua.Options
 	Link    link.Model
 	World   func(*emu.World, *emu.Config) error
+	// Servers says that the outside world's servers can be reached.
+	Servers bool
 	// Everything runs the cases that are out of scope as well.
 	Everything bool
 }
@@ -101,11 +103,11 @@ func Run(c Case, o Options) Result {
 		return res.fail(err.Error())
 	}
 	res.Chip, res.Profile = chip.Model.Name, chip.Profile.Name
-	own, files, err := c.files(o.Common)
+	files, err := c.files(o.Common)
 	if err != nil {
 		return res.fail(err.Error())
 	}
-	if res.Detail = OutOfScope(own, chip.Profile.Bits); res.Detail != "" && !o.Everything {
+	if res.Detail = OutOfScope(files, chip.Profile.Bits, o.Servers); res.Detail != "" && !o.Everything {
 		res.Verdict = Excluded
 		return res
 	}

@@ -1,8 +1,7 @@
 package testrun
 
 import (
-	"fmt"
-	"path"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -31,14 +30,43 @@ var outsideFunctions = map[string]string{
 	"netdrv.OPENVPN": "OpenVPN",
 }
 
-// OutOfScope says why a case with these files is excluded, or nothing: it uses
-// a library that is not imitated, or a test function that only the PC
-// simulator has. What stands under a condition on its being there does not
-// count: the case then does without.
-func OutOfScope(files []luadb.File, bits int) string {
-	why := map[string]bool{}
+// outsideModules are Lua libraries that stand on functions that are not
+// imitated.
+var outsideModules = map[string]string{"rfa": "the factory's radio test"}
+
+// OutOfScope says why a case is excluded whose script image holds these files,
+// or nothing: a script that main.lua reaches by literal requires uses a
+// library that is not imitated, a test function that only the PC simulator
+// has, or (unless servers is set: outside servers can be reached) the contents
+// of a web server that nobody can stand in for.
+func OutOfScope(files []luadb.File, bits int, servers bool) string {
+	s := scope{why: map[string]bool{}, servers: servers}
+	s.files(files, bits)
+	var list []string
+	for w := range s.why {
+		list = append(list, w)
+	}
+	sort.Strings(list)
+	return strings.Join(list, ", ")
+}
+
+type scope struct {
+	why     map[string]bool
+	servers bool
+}
+
+// files looks at main.lua and at what it requires.
+func (s *scope) files(files []luadb.File, bits int) {
+	byName := map[string]luadb.File{}
 	for _, f := range files {
-		if path.Ext(f.Name) != ".lua" {
+		byName[f.Name] = f
+	}
+	queue := []string{"main"}
+	seen := map[string]bool{"main": true}
+	for len(queue) > 0 {
+		f, ok := byName[queue[0]+".lua"]
+		queue = queue[1:]
+		if !ok {
 			continue
 		}
 		o, err := lua53.ReadOutline(string(lua53.SkipPrefix(f.Data)), "@"+f.Name, bits)
@@ -46,42 +74,69 @@ func OutOfScope(files []luadb.File, bits int) string {
 			continue // the run will tell
 		}
 		for _, r := range o.Refs {
-			if w := outsideRef(r); w != "" {
-				why[w] = true
+			if name := requiredBy(r); name != "" && !seen[name] {
+				seen[name] = true
+				queue = append(queue, name)
 			}
+			s.ref(r)
 		}
+		s.addresses(f.Data)
 	}
-	var list []string
-	for w := range why {
-		list = append(list, w)
-	}
-	sort.Strings(list)
-	return strings.Join(list, ", ")
 }
 
-// outsideRef names what r needs that is not imitated.
-func outsideRef(r lua53.Ref) string {
+// requiredBy is the module that a call of require names.
+func requiredBy(r lua53.Ref) string {
+	if r.Name == "require" && len(r.Args) > 0 && r.Args[0].Kind == lua53.ArgString {
+		return r.Args[0].Text
+	}
+	return ""
+}
+
+func (s *scope) exclude(what, why string) { s.why[what+" ("+why+")"] = true }
+
+// ref looks at one use of a global.
+func (s *scope) ref(r lua53.Ref) {
+	if what, ok := outsideModules[requiredBy(r)]; ok {
+		s.exclude(requiredBy(r), what)
+	}
 	if r.Module {
-		return ""
+		return
 	}
 	name := strings.TrimPrefix(r.Name, "_G.")
 	if r.Name == "rawget" && len(r.Args) == 2 && r.Args[0].Text == "_G" && r.Args[1].Kind == lua53.ArgString {
 		name = r.Args[1].Text
 	}
 	if strings.HasSuffix(name, "utest") && strings.Contains(name, ".") {
-		return name + " (PC simulator only)"
-	}
-	if r.Guarded {
-		return ""
+		s.exclude(name, "PC simulator only")
+		return
 	}
 	for prefix, what := range outsideFunctions {
 		if strings.HasPrefix(name, prefix) {
-			return fmt.Sprintf("%s (%s)", name, what)
+			s.exclude(name, what)
 		}
 	}
-	root := lua53.Root(name)
-	if what, ok := outside[root]; ok {
-		return fmt.Sprintf("%s (%s)", root, what)
+	if what, ok := outside[lua53.Root(name)]; ok {
+		s.exclude(lua53.Root(name), what)
 	}
-	return ""
+}
+
+// address is a web address in a script that asks for a page.
+var address = regexp.MustCompile("[\"'](?i:https?)://(?:[^/@\"']*@)?([a-zA-Z0-9.-]+)(?::[0-9]+)?/[^\"']")
+
+// comment is a line that is one.
+var comment = regexp.MustCompile(`(?m)^[ \t]*--.*$`)
+
+// addresses looks for web servers whose contents matter: all but those that
+// send back what they get, and those that are nobody's.
+func (s *scope) addresses(source []byte) {
+	if s.servers {
+		return
+	}
+	for _, m := range address.FindAllSubmatch(comment.ReplaceAll(source, nil), -1) {
+		host := strings.ToLower(string(m[1]))
+		if strings.HasPrefix(host, "httpbin.") || strings.Contains(host, "example.") || strings.Trim(host, "0123456789.") == "" || host == "localhost" {
+			continue
+		}
+		s.exclude(host, "outside server")
+	}
 }

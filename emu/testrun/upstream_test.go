@@ -8,6 +8,7 @@ import (
 	"airlift/chips"
 	"airlift/chips/all"
 	"airlift/emu"
+	"airlift/emu/scene"
 	"airlift/emu/testrun"
 	"airlift/lua"
 )
@@ -31,10 +32,18 @@ func TestUpstreamCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bench, err := os.ReadFile(filepath.Join("testdata", "bench.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := testrun.Options{
-		Chip:  func(c testrun.Case) (*chips.Chip, error) { return testrun.ChipFor(c, all.Families(), fallback) },
-		World: func(w *emu.World, _ *emu.Config) error { w.UseLab(); return nil },
-		Seed:  1, Script: lua.Options{Libs: libs},
+		Chip: func(c testrun.Case) (*chips.Chip, error) { return testrun.ChipFor(c, all.Families(), fallback) },
+		World: func(w *emu.World, cfg *emu.Config) (err error) {
+			w.UseLab()
+			cfg.Scene, err = scene.Parse(bench)
+			return err
+		},
+		Seed: 1, Script: lua.Options{Libs: libs},
 	}
 	common, err := testrun.FindCommon(filepath.Join(src, "testcase"))
 	if err != nil || common == "" {
