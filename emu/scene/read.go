@@ -71,12 +71,16 @@ func readSIM(n *yaml.Node, old *lua.SIM) *lua.SIM {
 		sim = *old
 	}
 	readMapping(n, "sim", fields{
-		"slot":   func(n *yaml.Node) { sim.Slot = number(n, "slot", 0, 1) },
-		"iccid":  func(n *yaml.Node) { sim.ICCID = digits(n, "iccid", 18, 20) },
-		"imsi":   func(n *yaml.Node) { sim.IMSI = digits(n, "imsi", 14, 15) },
-		"number": func(n *yaml.Node) { sim.Number = telephone(n, "number") },
-		"pin":    func(n *yaml.Node) { sim.PIN = digits(n, "pin", 4, 8) },
-		"apn":    func(n *yaml.Node) { sim.APN = text(n, "apn") },
+		"slot":  func(n *yaml.Node) { sim.Slot = number(n, "slot", 0, 1) },
+		"iccid": func(n *yaml.Node) { sim.ICCID = digits(n, "iccid", 18, 20) },
+		"imsi":  func(n *yaml.Node) { sim.IMSI = digits(n, "imsi", 14, 15) },
+		"number": func(n *yaml.Node) {
+			if sim.Number = ""; n.Value != "" { // many cards do not know their number
+				sim.Number = telephone(n, "number")
+			}
+		},
+		"pin": func(n *yaml.Node) { sim.PIN = digits(n, "pin", 4, 8) },
+		"apn": func(n *yaml.Node) { sim.APN = text(n, "apn") },
 	})
 	return &sim
 }
