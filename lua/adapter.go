@@ -34,7 +34,9 @@ type adapter struct {
 	ip, mask, gateway string // empty: those of the board's network
 	mac               string // 12 hex digits, empty: derived from the module's
 	dns               [2]string
+	chip              *nic           // of netdrv.setup
 	onSocket          glua.LValue    // of netdrv.on
+	letGo             func()         // of onSocket
 	conns             []*adapterConn // open, connecting or waiting for an address, oldest first
 	waiting           []*linkWait
 }

@@ -30,6 +30,7 @@ func (m *Machine) boot() {
 		m.exit.Err = text
 		m.logf(levelError, "main", "Luat: ")
 		m.logf(levelError, "main", "%s", text)
+		m.recordError(errDumpSys, text)
 		m.uncaught(text)
 	}
 	m.vmExit()

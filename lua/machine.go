@@ -151,6 +151,8 @@ type libstate struct {
 	socketMeta *glua.LTable
 	rxCache    int64      // blocks, of socket.rx_cache
 	ftp        *ftpClient // nil if nobody is logged in
+	httpsrvs   []*httpsrv
+	dump       errDump
 
 	data dataLibs
 

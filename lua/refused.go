@@ -14,7 +14,6 @@ var refusedLibs = []struct {
 	funcs []string
 }{
 	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
-	{"errDump", []string{"config", "record", "dump"}},
 	{"fatfs", []string{"mount", "unmount", "getfree"}},
 }
 

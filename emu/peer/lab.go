@@ -16,7 +16,7 @@ import (
 //	TCP 1883, 1884, 8883, 8884     MQTT
 //	TCP 53                         refused
 //	TCP, any other                 echo
-//	UDP 53 DNS, 123 NTP, any other echo
+//	UDP 53 DNS, 123 NTP, 12425 errDump, any other echo
 //
 // Each port takes connections with and without TLS. Names with a label
 // "invalid" do not resolve (RFC 6761), hosts in 192.0.2.0/24 refuse and say
@@ -87,6 +87,8 @@ func (l *Lab) UDP(host string, port int) link.PacketPeer {
 		return DNS(l.resolve)
 	case port == 123:
 		return NTP()
+	case port == 12425: // where errDump sends to (luatos-runtime.md 9.10)
+		return link.PacketFunc(func(in *link.Packet) { in.Reply([]byte(`{"r": 1}`)) })
 	}
 	return EchoPackets()
 }
