@@ -30,7 +30,7 @@ type example struct {
 }
 
 // readExample reads the lines in front of a txtar's files: `chip MODEL PROFILE`,
-// `dates CORE LIBRARIES`, `want ID FILE:LINE`. Files below lib/ are laid over
+// `dates CORE LIBRARIES`, `fill FILE BYTES`, `want ID FILE:LINE`. Files below lib/ are laid over
 // the libraries, those that end in .luacNN are compiled for NN bits.
 func readExample(t *testing.T, name string) example {
 	t.Helper()
@@ -46,6 +46,10 @@ func readExample(t *testing.T, name string) example {
 			e.model, e.profile = words[1], words[2]
 		case len(words) == 3 && words[0] == "dates":
 			e.coreDate, e.libDate = words[1], words[2]
+		case len(words) == 3 && words[0] == "fill":
+			var n int
+			fmt.Sscan(words[2], &n)
+			a.Files = append(a.Files, txtar.File{Name: words[1], Data: make([]byte, n)})
 		case len(words) >= 2 && words[0] == "want":
 			e.want = append(e.want, strings.Join(words[1:], " "))
 		case len(words) > 0 && words[0] != "#":
