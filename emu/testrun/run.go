@@ -157,16 +157,26 @@ type watcher struct {
 	recent []string
 	passed bool
 	failed bool
+	// total is what testsuite.lua counted, for cases that use it and log no
+	// token.
+	total struct{ seen, failed bool }
 }
 
 // checkLine is how testsuite.lua reports a test function.
 var checkLine = regexp.MustCompile(`suite\s+(?:✓ (\S+) passed|✗ (\S+) (?:setUp )?failed: ?(.*))$`)
+
+// totalLine is how testsuite.lua sums up.
+var totalLine = regexp.MustCompile(`suite\s+Total: \d+ passed, (\d+) failed$`)
 
 func (w *watcher) line(l play.Line) (enough bool) {
 	if m := checkLine.FindStringSubmatch(l.Text); m != nil {
 		w.check(m)
 	} else if w.recent = append(w.recent, l.Text); len(w.recent) > contextKept {
 		w.recent = w.recent[1:]
+	}
+	if m := totalLine.FindStringSubmatch(l.Text); m != nil {
+		w.total.seen = true
+		w.total.failed = w.total.failed || m[1] != "0"
 	}
 	w.passed = w.passed || strings.Contains(l.Text, TokenPass)
 	w.failed = w.failed || strings.Contains(l.Text, TokenFail)
@@ -195,13 +205,20 @@ func (w *watcher) verdict(r play.Report) Result {
 		res.Verdict, res.Detail = Fail, res.failedChecks()
 	case w.passed:
 		res.Verdict = Pass
-		return res
+	case r.End == emu.EndIdle && w.total.seen:
+		res.Verdict = Pass
+		if w.total.failed {
+			res.Verdict, res.Detail = Fail, res.failedChecks()
+		}
 	case len(r.Errors) > 0:
 		res.Verdict, res.Detail = Fail, "the scripts ended with an error: "+firstLine(r.Errors[0])
 	case r.End == emu.EndTime || r.End == emu.EndBudget:
 		res.Verdict, res.Detail = TimedOut, fmt.Sprintf("no verdict after %v of virtual time", r.Virtual.Round(time.Millisecond))
 	default:
 		res.Verdict, res.Detail = Fail, fmt.Sprintf("no verdict: %s (%s)", r.Detail, r.End)
+	}
+	if res.Verdict == Pass {
+		return res
 	}
 	if len(r.Refused) > 0 {
 		res.Detail += "; not emulated: " + strings.Join(r.Refused, ", ")
