@@ -226,6 +226,7 @@ func TestDevices(t *testing.T) {
 print(pcall(lcd.init, "st7789")) print(pcall(lcd.init)) print(pcall(fatfs.mount, 1)) print(pcall(errDump.config))
 rtos.reboot()`
 	b := luatest.New(script)
+	addDevices(t, b)
 	run(t, b, lua.Options{Devices: lua.DevicesNoop})
 	got := printed(b)
 	same(t, got[:3], "true\ttrue", "true\ttrue", "true\ttrue")
@@ -237,6 +238,7 @@ rtos.reboot()`
 	}
 	same(t, noops, "lcd.init", "fatfs.mount")
 	b = luatest.New(script)
+	addDevices(t, b)
 	run(t, b)
 	for _, line := range printed(b)[:3] {
 		if !strings.Contains(line, "is not emulated") {
