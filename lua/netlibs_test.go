@@ -37,7 +37,7 @@ local w = websocket.create(nil, "wss://host.invalid:8888/x", 5)
 w:autoreconn(true, 1)
 w:on(function(_, event, data, code) t(event, data, code) end)
 w:connect() sys.wait(1500) w:autoreconn(false)
-local v = websocket.create(nil, "h.test:1000")
+local v = websocket.create(nil, "h.test:21")
 v:on(function(_, event, data, code) t("v", event, data, code) end)
 v:connect() sys.wait(1000)`,
 		want: []string{

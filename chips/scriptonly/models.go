@@ -86,8 +86,9 @@ func narrow(r *release, m memory) []build {
 func wide(r *release, m memory) build { return build{"101", "64-bit Lua numbers", 101, 64, r, m} }
 
 var (
-	cellular = chips.Features{Fota: true, Mobile: true, Wlan: true} // wlan scans only
-	wifi     = chips.Features{Fota: true, Wlan: true}
+	cellular     = chips.Features{Fota: true, Mobile: true, Wlan: true, ScanOnly: true}
+	cellularWifi = chips.Features{Fota: true, Mobile: true, Wlan: true}
+	wifi         = chips.Features{Fota: true, Wlan: true}
 )
 
 var specs = []spec{
@@ -105,7 +106,7 @@ var specs = []spec{
 	{name: "Air780EHM", bsp: "Air780EHM", summary: "LTE Cat.1 module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
 	{name: "Air780EHV", bsp: "Air780EHV", summary: "LTE Cat.1 module with VoLTE, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
 	{name: "Air780EGH", bsp: "Air780EGH", summary: "LTE Cat.1 module with GNSS, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
-	{name: "Air8000", bsp: "Air8000", summary: "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memAir8000, memAir8000)},
+	{name: "Air8000", bsp: "Air8000", summary: "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellularWifi, builds: both(&v2046, memAir8000, memAir8000)},
 	{name: "Air8201", bsp: "Air780EHM", summary: "tracker on an Air780EHM (Air8201H)", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
 	{name: "Air8101", bsp: "Air8101", summary: "Wi-Fi module for displays", soc: bk7258, ram: 8 * mib, features: wifi, builds: []build{wide(&air8101, mem8101), {"1", "32-bit Lua numbers", 1, 32, &v1006, mem8101v1}}},
 	{name: "Air1601", bsp: "Air1601", summary: "microcontroller module for displays", soc: ccm4211, ram: 16 * mib, features: chips.Features{Fota: true}, builds: []build{wide(&air1601, mem1601)}},

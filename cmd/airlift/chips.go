@@ -169,10 +169,11 @@ type shown struct {
 // These have the fields of chips.Features, PackageKind and Assumption under
 // their JSON names.
 type shownFeatures struct {
-	Fota    bool `json:"fota"`
-	FileOTA bool `json:"file_ota"`
-	Mobile  bool `json:"mobile"`
-	Wlan    bool `json:"wlan"`
+	Fota     bool `json:"fota"`
+	FileOTA  bool `json:"file_ota"`
+	Mobile   bool `json:"mobile"`
+	Wlan     bool `json:"wlan"`
+	ScanOnly bool `json:"wlan_scan_only"`
 }
 
 type shownKind struct {
