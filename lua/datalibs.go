@@ -18,4 +18,5 @@ func (m *Machine) openDataLibs() {
 	m.openIotauth()
 	m.openLibgnss()
 	m.openProtobuf()
+	m.openFft()
 }
