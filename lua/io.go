@@ -67,7 +67,7 @@ func (m *Machine) openIo() {
 		}),
 		fn("mkdir", func(l *glua.LState) int { return m.boolCode(l, m.files.Mkdir(m.str(l, 1), 0o777)) }),
 		fn("rmdir", func(l *glua.LState) int { return m.boolCode(l, m.files.Rmdir(m.str(l, 1))) }),
-		fn("mkfs", m.refuse("io.mkfs")),
+		fn("mkfs", m.ioMkfs),
 		fn("lsdir", m.ioLsdir),
 		fn("lsmount", func(l *glua.LState) int {
 			list := l.NewTable()
@@ -103,6 +103,20 @@ func (m *Machine) openIo() {
 	// The older name, under which firmware had fsstat and fsize.
 	m.setGlobal("fs", t)
 	m.loaded().RawSetString("fs", t)
+}
+
+// ioMkfs formats what is mounted at exactly this path. RAM and the firmware's
+// own files cannot be formatted. That the root can is not emulated.
+func (m *Machine) ioMkfs(l *glua.LState) int {
+	name := m.str(l, 1)
+	for _, mt := range m.files.Mounts() {
+		if mt.Path == name && mt.Type != "ram" && mt.Type != "luadb" {
+			m.raise("io.mkfs of %s (%s) is not emulated: remove its files instead", name, mt.Type)
+		}
+	}
+	l.Push(glua.LFalse)
+	l.Push(glua.LNumber(-1))
+	return 2
 }
 
 // boolCode pushes success and C's 0 or -1.
