@@ -113,6 +113,6 @@ func (m *Machine) openLibs() {
 	m.openIconv()
 	m.openNetLibs()
 	m.openDataLibs()
-	m.openRefused()
+	m.fitFirmware()
 	m.listenToScene()
 }

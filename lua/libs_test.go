@@ -297,6 +297,14 @@ func TestBitAndMath(t *testing.T) {
 	)
 }
 
+// addDevices gives the firmware two libraries that are not emulated.
+func addDevices(t *testing.T, b *luatest.Board) {
+	t.Helper()
+	if err := b.AddLibraries(luatest.Functions("lcd", "init"), luatest.Functions("fatfs", "mount")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestHardware(t *testing.T) {
 	b := luatest.New(`
 local led = gpio.setup(27, 0, gpio.PULLUP)
@@ -311,6 +319,7 @@ print(mobile, fota, lcd and "lcd", socket.dft(), (socket.adapter(socket.dft())),
 print(pcall(lcd.init)) print(pcall(fatfs.mount, "x"))
 sys.run()`)
 	b.Reason = [4]int{0, 0, 3, 0}
+	addDevices(t, b)
 	run(t, b)
 	want := `1	1
 1
