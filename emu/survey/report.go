@@ -89,7 +89,7 @@ func WriteMarkdown(w io.Writer, findings []Finding) error {
 			fmt.Fprintf(w, "| `%s` | %d |\n", t.What, t.Projects)
 		}
 	}
-	for _, c := range []Class{Failed, Refused, Waiting} {
+	for _, c := range []Class{Failed, Refused, Waiting, Finished} {
 		if err := markdownClass(w, findings, c); err != nil {
 			return err
 		}

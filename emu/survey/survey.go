@@ -20,15 +20,16 @@ type Class string
 
 // The classes, from best to worst.
 const (
-	Running Class = "running"      // ran to the end of its time, or ended itself
-	Waiting Class = "waiting"      // waits for something that will never come
-	Noop    Class = "running-noop" // as running, with functions that do nothing here
-	Refused Class = "refused"      // called a function that is not emulated
-	Failed  Class = "failed"       // an error that no function gave notice of
+	Running  Class = "running"      // ran to the end of its time, or ended itself
+	Finished Class = "finished"     // all its tasks came to their end; handlers may be left
+	Waiting  Class = "waiting"      // a task waits for something that will never come
+	Noop     Class = "running-noop" // one of these, with functions that do nothing here
+	Refused  Class = "refused"      // called a function that is not emulated
+	Failed   Class = "failed"       // an error that no function gave notice of
 )
 
 // Classes lists the classes in the order of tables.
-var Classes = []Class{Running, Waiting, Noop, Refused, Failed}
+var Classes = []Class{Running, Finished, Waiting, Noop, Refused, Failed}
 
 // Options say how to run the projects.
 type Options struct {
@@ -116,6 +117,8 @@ func (f *Finding) classify() {
 		f.Class, f.Detail = Failed, r.Detail
 	case len(r.Warnings) > 0:
 		f.Class, f.Detail = Noop, strings.Join(r.Warnings, " ")
+	case r.End == emu.EndIdle && r.Exit.Waiting == 0:
+		f.Class, f.Detail = Finished, lastWords(r.Lines)
 	case r.End == emu.EndIdle:
 		f.Class, f.Detail = Waiting, lastWords(r.Lines)
 	default:

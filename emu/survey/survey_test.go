@@ -87,8 +87,8 @@ func TestUpstreamDemos(t *testing.T) {
 	if share := survey.Share(n[survey.Failed], len(findings)); share > most {
 		t.Errorf("%.1f %% of the demos failed, expected at most %.0f %%", share, most)
 	}
-	if share := survey.Share(n[survey.Running], len(findings)); share < 60 && full {
-		t.Errorf("%.1f %% of the demos run, expected at least 60 %%", share)
+	if share := survey.Share(n[survey.Running]+n[survey.Finished], len(findings)); share < 60 {
+		t.Errorf("%.1f %% of the demos run or did their work, expected at least 60 %%", share)
 	}
 }
 

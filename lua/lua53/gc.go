@@ -234,6 +234,7 @@ type walk struct {
 	onProto  func(*Proto)
 	todo     []Value
 	bytes    int64
+	waiting  int       // coroutines that yielded
 	weakKeys []*ltable // ephemerons
 	weakVals []*ltable // weak keys too or not
 }
@@ -415,6 +416,9 @@ func (w *walk) thread(th *Thread) {
 	}
 	if th.status == coDead {
 		top = 0
+	}
+	if th.status == coSuspended && th.ci != &th.base {
+		w.waiting++
 	}
 	for i := 0; i < top && i < len(th.stack); i++ {
 		w.mark(th.stack[i])
