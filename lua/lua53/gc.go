@@ -186,10 +186,15 @@ func (vm *VM) runFinalizer(v Value) {
 	if !mm.isFunc() {
 		return
 	}
-	if th := vm.cur; th.ci.kind == fLua {
+	th := vm.cur
+	if th.ci.kind == fLua {
 		th.top = max(th.top, th.ci.base+th.ci.cl.p.MaxStack)
 	}
-	if ok, e := vm.tryCall(vm.cur, mm, v); !ok {
+	off := th.hooks.off
+	th.hooks.off, th.ci.inFinalizer = true, true
+	ok, e := vm.tryCall(th, mm, v)
+	th.hooks.off, th.ci.inFinalizer = off, false
+	if !ok {
 		msg := "no message"
 		if e.isString() {
 			msg = e.str()

@@ -250,10 +250,10 @@ func mathRandom(a Args) int {
 		a.Error("wrong number of arguments")
 	}
 	if low > up {
-		a.ArgError(a.n-1, "interval is empty")
+		a.ArgError(0, "interval is empty")
 	}
 	if !(low >= 0 || up <= vm.maxInt()+low) {
-		a.ArgError(a.n-1, "interval too large")
+		a.ArgError(0, "interval too large")
 	}
 	span := uint64(up) - uint64(low)
 	hi, _ := bits.Mul64(r, span+1)

@@ -229,9 +229,11 @@ func strFormat(a Args) int {
 			b = append(b, '%')
 			continue
 		}
+		if arg++; arg >= a.n {
+			a.ArgError(arg, "no value")
+		}
 		sp, next := a.parseSpec(f, i)
 		i = next
-		arg++
 		b = a.formatOne(b, sp, arg)
 		if len(b) > maxString {
 			vm.noMemory()
@@ -287,6 +289,7 @@ func (a Args) formatOne(b []byte, sp spec, arg int) []byte {
 	vm := a.t.vm
 	switch sp.conv {
 	case 'c':
+		sp.zero = false // means nothing here, as C's printf has it
 		return sp.pad(b, "", string([]byte{byte(a.Int(arg))}))
 	case 'd', 'i':
 		n := a.Int(arg)

@@ -217,6 +217,7 @@ func (p *parser) ifStmt() stmt {
 		s.conds = append(s.conds, p.expr())
 		p.expect(tkThen)
 		s.then = append(s.then, p.lastLine)
+		usedAt(s.conds[len(s.conds)-1], p.lastLine)
 		s.blocks = append(s.blocks, p.block())
 		s.lines = append(s.lines, p.lastLine)
 		if p.t != tkElseif {
@@ -346,6 +347,7 @@ func assignable(e expr) bool {
 func (p *parser) exprList() []expr {
 	l := []expr{p.expr()}
 	for p.accept(',') {
+		usedAt(l[len(l)-1], p.lastLine)
 		l = append(l, p.expr())
 	}
 	return l
@@ -395,6 +397,7 @@ func (p *parser) primary() expr {
 		p.next()
 		e := p.expr()
 		p.match(')', '(', line)
+		usedAt(e, p.lastLine)
 		switch e.(type) {
 		case *eCall, *eMethod, *eVararg, *eName, *eIndex, *eLogic:
 			return &eParen{e}
@@ -428,6 +431,7 @@ func (p *parser) suffixed() expr {
 			m := &eMethod{obj: e, line: line}
 			m.name = p.name()
 			m.selfLine = p.lastLine
+			usedAt(e, p.lastLine)
 			m.args = p.args(line)
 			e = m
 		case '(', tkString, '{':
@@ -485,6 +489,9 @@ func (p *parser) table() expr {
 		if !p.accept(',') && !p.accept(';') {
 			break
 		}
+		if it.key == nil {
+			usedAt(it.val, p.lastLine)
+		}
 	}
 	p.match('}', '{', line)
 	t.endLine = p.lastLine
@@ -497,7 +504,7 @@ func (p *parser) table() expr {
 // usedAt gives an expression that becomes code only where it is used the line
 // of that place.
 func usedAt(e expr, line int) {
-	switch e := unparen(e).(type) {
+	switch e := e.(type) {
 	case *eNil:
 		e.line = line
 	case *eTrue:
@@ -612,6 +619,7 @@ func (p *parser) subexpr(limit int) expr {
 		}
 		op, opLine := p.t, p.line
 		p.next()
+		usedAt(e, p.lastLine)
 		r := p.subexpr(pr.right)
 		e = p.binary(op, e, r, opLine)
 	}

@@ -261,7 +261,7 @@ func (vm *VM) eqHandler(b, c *Value) Value {
 func (vm *VM) lenMeta(th *Thread, ci *frame, b Value, dest int) (exit bool) {
 	mm := vm.metaOf(&b, "__len")
 	if !mm.isNil() {
-		return vm.callMM(th, ci, cStore, dest, mm, b)
+		return vm.callMM(th, ci, cStore, dest, mm, b, b)
 	}
 	if b.isTable() {
 		th.stack[ci.base+dest] = mkInt(b.table().length())
@@ -592,9 +592,9 @@ func (vm *VM) length(th *Thread, v Value) int64 {
 		}
 		vm.throwType("get length of", v, "")
 	}
-	r := vm.call1(th, mm, v)
+	r := vm.call1(th, mm, v, v)
 	i, ok := vm.toInteger(&r)
-	if !ok || r.isString() {
+	if !ok {
 		vm.throwf("object length is not an integer")
 	}
 	return i

@@ -128,7 +128,9 @@ func (vm *VM) unwind(err *glua.ApiError, base *Thread, stop *frame, nny int) (ex
 			}
 		}
 		if th == base {
-			th.ci = stop
+			if th == vm.main || stop.protected(th) {
+				th.ci = stop
+			} // else the coroutine dies, and keeps its frames for a traceback
 			panic(err)
 		}
 		// The coroutine dies of it.
@@ -156,6 +158,16 @@ func (vm *VM) unwind(err *glua.ApiError, base *Thread, stop *frame, nny int) (ex
 		p, f, first, n := vm.backTo(th, th.top, 1, false)
 		return vm.finish(p, f, first, n)
 	}
+}
+
+// protected reports whether f or a frame below it catches errors.
+func (f *frame) protected(th *Thread) bool {
+	for ; f != &th.base; f = f.prev {
+		if f.kind == fPcall || f.kind == fXpcall || f.kind == fNative && f.cl == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // caught lets the pcall frame f return false and the error.
