@@ -25,8 +25,9 @@ func (m *Machine) openAirlink() {
 			return pushBool(l, false)
 		}),
 		fn("statistics", func(*glua.LState) int { return 0 }),
+		fn("sver", func(l *glua.LState) int { return pushInt(l, 0) }), // of nobody
 		note("power"), note("irqmode"), note("wakeupIrqmode"), note("pause"), note("debug"))
-	for _, name := range []string{"test", "cmd", "ping", "slave_reboot", "sver", "sfota", "sfota_init", "sfota_done",
+	for _, name := range []string{"test", "cmd", "ping", "slave_reboot", "sfota", "sfota_init", "sfota_done",
 		"sfota_end", "sfota_write", "bindTransport", "rpc", "testNanopbGpio", "testNanopbUart", "testNanopbWlan", "testNanopbPm"} {
 		m.fill(t, fn(name, m.refuse("airlink."+name)))
 	}

@@ -63,10 +63,10 @@ t((ftp.close().wait():trim()), ftp.close().wait())
 t(ftp.login(nil, "ftp.invalid").wait(), ftp.login(nil, "192.0.2.1").wait())
 t(ftp.login(nil, "echo.test", 7, "u", "p").wait())`,
 		want: []string{
-			"-8", "true", "-4", "NOOP 200 fine", "SYST 215 UNIX Type: L8", "TYPE I 200 type I", `PWD 257 "/"`, `MKD a 257 "/a"`, "CWD a 250 in /a",
-			"CDUP 250 in /", "RMD b 550 cannot remove it", "LIST drwxr-xr-x 1 lab lab        0 Apr 10  2024 a", "QUIT -8",
+			"-8", "true", "-4", "NOOP 200 NOOP ok.", "SYST 215 UNIX Type: L8", "TYPE I 200 Switching to Binary mode.", `PWD 257 "/" is the current directory`, `MKD a 257 "/a" created`, "CWD a 250 Directory successfully changed.",
+			"CDUP 250 Directory successfully changed.", "RMD b 550 cannot remove it", "LIST drwxr-xr-x 1 lab lab        0 Apr 10  2024 a", "QUIT -8",
 			"true -4 false", "213 10000", "-rw-r--r-- 1 lab lab    10000 Apr 10  2024 up.txt", "true true", "false 0", "true",
-			"221 goodbye -4", "false false", "false", "end",
+			"221 Goodbye. -4", "false false", "false", "end",
 		}},
 	{name: "http pages", body: `
 local function get(method, url, headers, body, opts)
