@@ -176,6 +176,21 @@ rtos.reboot()`),
 		"false\tbad argument #3 to 'i2c.send' (table of numbers expected)")
 }
 
+func TestSensors(t *testing.T) {
+	same(t, around(t, `
+i2c:
+  - {bus: 1, address: 0x40, model: sht20, temperature: -7.5, humidity: 33}
+  - {bus: 1, address: 0x44, model: sht30, temperature: 21.3, humidity: 61.5}
+`, `
+print(i2c.readSHT30(1))
+local function word(command) i2c.send(1, 0x40, command) local p = i2c.recv(1, 0x40, 3)
+    assert(crypto.crc8(p:sub(1, 2), 0x31, 0, false) == p:byte(3), "crc") return (string.unpack(">H", p)) end
+print((((17572 * word(0xF3)) // 65536) - 4685), (((12500 * word(0xF5)) // 65536) - 600))
+print(i2c.send(1, 0x40, {0xE6, 0xA2}), i2c.send(1, 0x40, 0xE7), i2c.recv(1, 0x40, 1):byte(), i2c.send(1, 0x40, 0xFE), i2c.send(1, 0x40, 0xE7), i2c.recv(1, 0x40, 1):byte())
+print(i2c.send(1, 0x40, 0x11), i2c.send(1, 0x44, {0x11, 0x11}), i2c.send(1, 0x44, {0xF3, 0x2D}), i2c.recv(1, 0x44, 3):toHex())
+rtos.reboot()`), "true\t614\t212", "-750\t3299", "true\ttrue\t162\ttrue\ttrue\t2", "false\tfalse\ttrue\t8010E1\t6")
+}
+
 func TestSPI(t *testing.T) {
 	same(t, around(t, `
 spi:
@@ -226,7 +241,6 @@ func TestDevices(t *testing.T) {
 print(pcall(lcd.init, "st7789")) print(pcall(lcd.init)) print(pcall(fatfs.mount, 1)) print(pcall(errDump.config))
 rtos.reboot()`
 	b := luatest.New(script)
-	addDevices(t, b)
 	run(t, b, lua.Options{Devices: lua.DevicesNoop})
 	got := printed(b)
 	same(t, got[:3], "true\ttrue", "true\ttrue", "true\ttrue")
@@ -238,7 +252,6 @@ rtos.reboot()`
 	}
 	same(t, noops, "lcd.init", "fatfs.mount")
 	b = luatest.New(script)
-	addDevices(t, b)
 	run(t, b)
 	for _, line := range printed(b)[:3] {
 		if !strings.Contains(line, "is not emulated") {
