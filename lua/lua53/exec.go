@@ -487,6 +487,7 @@ reload:
 			}
 			goto reload
 		case opTailCall:
+			vm.budget -= straightSteps(pc)
 			fn := ci.base + int(i>>6&0xff)
 			b := int(i >> 23)
 			nargs := b - 1
@@ -512,6 +513,7 @@ reload:
 			}
 			goto reload
 		case opReturn:
+			vm.budget -= straightSteps(pc)
 			first := ci.base + int(i>>6&0xff)
 			n := int(i>>23) - 1
 			if n < 0 {

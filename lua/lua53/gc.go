@@ -63,8 +63,11 @@ func (s *ptrSet) add(p unsafe.Pointer) bool {
 	return true
 }
 
+// alloc counts n bytes, and the work of making and filling them: a step for
+// eight.
 func (vm *VM) alloc(n int64) {
 	vm.mem += n
+	vm.budget -= n >> 3
 	if vm.mem >= vm.memNext {
 		vm.full(n)
 	}
@@ -103,7 +106,7 @@ func (vm *VM) full(n int64) {
 	w.drain(false)
 	vm.mem = w.bytes + n
 	vm.lastSeen = w.seen.n
-	vm.budget -= int64(w.seen.n) // so that a script without memory comes to its end
+	vm.budget -= 200 + 8*int64(w.seen.n) // so that a script without memory comes to its end
 	vm.setMark(w.bytes)
 	vm.gcDue = !vm.gcStop
 	if l := vm.opts.MemoryLimit; l > 0 && vm.mem > l {

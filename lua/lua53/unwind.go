@@ -112,16 +112,27 @@ func (vm *VM) recovered(r any) *glua.ApiError {
 	panic(r)
 }
 
+// errorSteps is what an error costs.
+const errorSteps = 200
+
+// straightSteps is what a function that ends at pc costs beyond its calls and
+// loops, which count by themselves.
+func straightSteps(pc int) int64 { return int64(pc >> 1) }
+
 // unwind looks for who catches err below the current frame, down to frame
 // stop of thread th. It raises the error again if nobody does. exit is that
 // of finish.
 func (vm *VM) unwind(err *glua.ApiError, base *Thread, stop *frame, nny int) (exit bool) {
+	vm.budget -= errorSteps
 	vm.runHandler(err)
 	for {
 		th := vm.cur
 		for f := th.ci; f != &th.base; f = f.prev {
 			if th == base && f == stop {
 				break
+			}
+			if f.kind == fLua {
+				vm.budget -= straightSteps(f.pc)
 			}
 			if f.kind == fPcall || f.kind == fXpcall {
 				return vm.caught(th, f, fromL(err.Object), base, nny)
