@@ -156,6 +156,23 @@ t((socket.state(s)))`,
 			"event 8 connected 198.18.0.1 7 tcp host.test", "true", "5", "false false",
 			"event 8 closed 198.18.0.1 7 tcp host.test", "other 33554452 -1", "true false", "0", "end",
 		}},
+	{name: "http waits for its adapter, and breaks with it", body: `
+local eth = socket.LWIP_ETH
+local function get(path, opts) local code = http.request("GET", "http://h.test" .. path, nil, nil, opts).wait() return code, mcu.ticks() end
+t(get("/get", {adapter = eth}))
+netdrv.setup(eth, netdrv.CH390, {}) netdrv.dhcp(eth, true)
+t(get("/get", {adapter = eth}))
+sys.timerStart(netdrv.ctrl, 1000, eth, netdrv.CTRL_UPDOWN, 0)
+t(get("/delay/5", {adapter = eth}))
+t(get("/get", {adapter = eth, timeout = 2000}))
+t(socket.dft(12)) t(get("/get"))
+t(socket.create(), mqtt.create(nil, "h.test", 1), websocket.create(nil, "ws://h.test"), ftp.login(nil, "h.test").wait(), httpsrv.start(1, print))
+socket.sntp() t(sys.waitUntil("NTP_ERROR", 100))
+errDump.config(true, 600) sys.wait(3000)
+t(icmp.ping(12, "1.1.1.1"), netdrv.ipv4(12))`,
+		want: []string{
+			"-4 0", "200 2060", "-6 3060", "-8 5060", "12 4", "-4 5060", "nil nil nil -4", "true", "nil", "end",
+		}},
 	{name: "what is refused", body: `
 for _, f in ipairs{function() netdrv.setup(7, netdrv.OPENVPN, {}) end, function() netdrv.setup(7, netdrv.WG, {}) end,
   function() netdrv.send_raw(4, netdrv.CH_HW, zbuff.create(4)) end, function() netdrv.on(2, netdrv.EVT_PKG, print) end, airlink.sfota} do
