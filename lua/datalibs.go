@@ -19,4 +19,5 @@ func (m *Machine) openDataLibs() {
 	m.openLibgnss()
 	m.openProtobuf()
 	m.openFft()
+	m.openYmodem()
 }
