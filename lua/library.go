@@ -127,3 +127,13 @@ func (m *Machine) replaceFields(t, with *glua.LTable) {
 	}
 	eachName(m, with, func(name string, v glua.LValue) { t.RawSetString(name, v) })
 }
+
+// recordedLibs are the libraries of hardware that is not emulated but
+// recorded: their calls succeed and show in the trace, and a scene may answer.
+var recordedLibs = map[string]bool{
+	"adc": true, "airlink": true, "cc": true, "gpio": true, "i2c": true, "mobile": true, "netdrv": true, "onewire": true, "pins": true,
+	"pm": true, "pwm": true, "sms": true, "spi": true, "uart": true, "wdt": true, "wlan": true,
+}
+
+// Recorded reports whether a library's hardware is recorded.
+func Recorded(library string) bool { return recordedLibs[library] }

@@ -89,6 +89,9 @@ func For(model, profile string) (*Table, error) {
 // Names returns the names of all firmware, sorted.
 func Names() []string { return names("data/fw") }
 
+// LibraryNames returns the names of all libraries that any firmware has, sorted.
+func LibraryNames() []string { return names("data/lib") }
+
 func names(dir string) []string {
 	entries, _ := data.ReadDir(dir) // embedded: it is there
 	var out []string

@@ -163,6 +163,7 @@ type shown struct {
 	Timing      map[string]int64  `json:"timing_ns"`
 	Partitions  [][]shownPart     `json:"partitions"`
 	Packages    []shownKind       `json:"packages"`
+	Libraries   []shownLibrary    `json:"libraries"`
 	Assumptions []shownAssumption `json:"assumptions"`
 }
 
@@ -215,7 +216,16 @@ func (a *app) showChip(c *chips.Chip) error {
 	for _, k := range c.Maker.Kinds() {
 		s.Packages = append(s.Packages, shownKind(k))
 	}
-	for _, as := range p.Assumptions {
+	libs, table, err := librariesOf(c)
+	if err != nil {
+		return err
+	}
+	s.Libraries = libs
+	assumptions := p.Assumptions
+	if table != nil && table.Assumed != "" {
+		assumptions = append(assumptions[:len(assumptions):len(assumptions)], chips.Assumption{Name: "libraries", Text: table.Assumed})
+	}
+	for _, as := range assumptions {
 		s.Assumptions = append(s.Assumptions, shownAssumption(as))
 	}
 	for _, t := range c.Partitions {
@@ -256,7 +266,8 @@ func (a *app) showChip(c *chips.Chip) error {
 		a.drawMap(t, m.Flash[i].Size, nil)
 	}
 	a.showKinds(c.Maker.Kinds())
-	a.showAssumptions(p.Assumptions)
+	a.showLibraries(libs)
+	a.showAssumptions(assumptions)
 	return nil
 }
 
