@@ -58,19 +58,17 @@ func (a Args) integral(f float64) int {
 }
 
 func mathFloor(a Args) int {
-	v := a.Num(0)
-	if v.isInt() {
+	if v := a.at(0); v.isInt() {
 		return a.ret(v)
 	}
-	return a.integral(math.Floor(v.f()))
+	return a.integral(math.Floor(a.Float(0))) // a string counts as a float, as in C
 }
 
 func mathCeil(a Args) int {
-	v := a.Num(0)
-	if v.isInt() {
+	if v := a.at(0); v.isInt() {
 		return a.ret(v)
 	}
-	return a.integral(math.Ceil(v.f()))
+	return a.integral(math.Ceil(a.Float(0)))
 }
 
 func mathFmod(a Args) int {
