@@ -12,6 +12,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/emu/play"
+	"airlift/flash/luadb"
 	"airlift/lua"
 )
 
@@ -33,7 +34,7 @@ var Classes = []Class{Running, Finished, Waiting, Noop, Refused, Failed}
 
 // Options say how to run the projects.
 type Options struct {
-	Chip   func(Project) (*chips.Chip, error)
+	Chip   func(Project, []luadb.File) (*chips.Chip, error)
 	Seed   uint64
 	Limit  time.Duration // virtual time of each project
 	Script lua.Options
@@ -47,6 +48,7 @@ type Options struct {
 type Finding struct {
 	Project string
 	Chip    string
+	Profile string
 	Class   Class
 	Detail  string   // one line: what was refused, which error
 	Refused []string // functions
@@ -71,15 +73,15 @@ func RunAll(projects []Project, o Options, n int, done func(Finding)) []Finding 
 // Run runs one project.
 func Run(p Project, o Options) Finding {
 	f := Finding{Project: p.Name}
-	chip, err := o.Chip(p)
-	if err != nil {
-		return f.failed(err)
-	}
-	f.Chip = chip.Model.Name
 	files, err := p.files(o.Script.Libs, o.More)
 	if err != nil {
 		return f.failed(err)
 	}
+	chip, err := o.Chip(p, files)
+	if err != nil {
+		return f.failed(err)
+	}
+	f.Chip, f.Profile = chip.Model.Name, chip.Profile.Name
 	script := o.Script
 	if script.Steps == 0 {
 		script.Steps = stepsMax

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/play"
 	"airlift/emu/survey"
+	"airlift/flash/luadb"
 	"airlift/lua"
 )
 
@@ -42,7 +44,7 @@ func upstream(t *testing.T) ([]survey.Project, survey.Options) {
 	}
 }
 
-func chipFor(t *testing.T) func(survey.Project) (*chips.Chip, error) {
+func chipFor(t *testing.T) func(survey.Project, []luadb.File) (*chips.Chip, error) {
 	t.Helper()
 	f, m, err := chips.FindModel(all.Families(), "air8000")
 	if err != nil {
@@ -52,7 +54,9 @@ func chipFor(t *testing.T) func(survey.Project) (*chips.Chip, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(p survey.Project) (*chips.Chip, error) { return survey.ChipFor(p, all.Families(), fallback) }
+	return func(p survey.Project, files []luadb.File) (*chips.Chip, error) {
+		return survey.ChipFor(p, files, all.Families(), fallback)
+	}
 }
 
 // TestUpstreamDemos runs upstream's demos: a seeded sample, or all of them with
@@ -109,20 +113,34 @@ func TestUpstreamDemosRepeat(t *testing.T) {
 }
 
 // TestChipFor: the model named first in the path counts, and of those there
-// the longest name.
+// the longest name; else the first firmware that has what is used.
 func TestChipFor(t *testing.T) {
 	pick := chipFor(t)
-	for name, want := range map[string]string{
-		"module/Air780EHM_Air780EHV_Air780EGH/demo/gpio": "Air780EHM",
-		"module/Air1601_Air1602/demo/x":                  "Air1601",
-		"oldmodule/Air780E/demo/adc":                     "Air780E",
-		"olddemo/demo/lcd-Air8101":                       "Air8101",
-		"olddemo/demo/gpio":                              "Air8000",
-		"my/air780epm demos/air8101":                     "Air780EPM",
+	for _, c := range []struct{ name, script, want string }{
+		{"module/Air780EHM_Air780EHV_Air780EGH/demo/gpio", "", "Air780EHM 1"},
+		{"module/Air1601_Air1602/demo/x", "", "Air1601 101"},
+		{"oldmodule/Air780E/demo/adc", "adc.open(0)", "Air780E "},
+		{"olddemo/demo/lcd-Air8101", "", "Air8101 101"},
+		{"olddemo/demo/psm/EC618", "", "Air780E "},
+		{"olddemo/demo/gpio", "gpio.setup(1)", "Air8000 1"},
+		{"olddemo/demo/optional", "if sdio then sdio.init(0) end", "Air8000 1"},
+		{"my/air780epm demos/air8101", "", "Air780EPM 1"},
 	} {
-		c, err := pick(survey.Project{Name: name})
-		if err != nil || c.Model.Name != want {
-			t.Errorf("%s: %v, %v, expected %s", name, c.Model.Name, err, want)
+		got, err := pick(survey.Project{Name: c.name}, []luadb.File{{Name: "main.lua", Data: []byte(c.script)}})
+		if err != nil {
+			t.Fatal(err)
 		}
+		if module := got.Model.Name + " " + got.Profile.Name; !strings.HasPrefix(module, c.want) {
+			t.Errorf("%s: %s, expected %s", c.name, module, c.want)
+		}
+	}
+	// Of one model's firmware the default lacks fota, the next has it.
+	update := []luadb.File{
+		{Name: "main.lua", Data: []byte(`require("update")`)},
+		{Name: "update.lua", Data: []byte(`fota.init()`)},
+	}
+	got, err := pick(survey.Project{Name: "Air601/demo/fota"}, update)
+	if err != nil || got.Profile.Name != "g2-fota" {
+		t.Errorf("%s %s, %v, expected Air601 g2-fota", got.Model.Name, got.Profile.Name, err)
 	}
 }
