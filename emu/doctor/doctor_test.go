@@ -224,6 +224,33 @@ func described() string {
 	return b.String()
 }
 
+// FuzzExamine looks through anything: no panic, and every finding is one of the
+// checks, in a line that is there.
+func FuzzExamine(f *testing.F) {
+	names, _ := filepath.Glob(filepath.Join("testdata", "*.txtar"))
+	for _, name := range names {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(a.Files[0].Data))
+	}
+	f.Add("sys.timerLoopStart(libfota2.request, 1e300) while true do libfota.request() sys.wait(0/0) end")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := project.FromFiles([]luadb.File{{Name: "main.lua", Data: []byte(text)}})
+		if err != nil {
+			t.Skip()
+		}
+		e := example{model: "air6208", profile: "g3", input: Input{Project: p}}
+		e.examine(t)
+		for _, found := range Examine(e.input).Findings {
+			if checksByID[found.ID] == nil || found.Line > strings.Count(text, "\n")+strings.Count(text, "\r")+1 {
+				t.Errorf("%+v", found)
+			}
+		}
+	})
+}
+
 // TestDoc keeps docs/DOCTOR.md true.
 func TestDoc(t *testing.T) {
 	name := filepath.Join("..", "..", "docs", "DOCTOR.md")

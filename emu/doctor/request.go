@@ -37,7 +37,7 @@ func (x *exam) findRequests() (all []request) {
 		if n, ok := starters[r.Name]; ok && len(args) > 0 && args[0].Kind == lua53.ArgName {
 			name = args[0].Text
 			if n == 2 && len(args) > 1 && args[1].Kind == lua53.ArgNumber {
-				period = time.Duration(args[1].Number) * time.Millisecond
+				period = milliseconds(args[1].Number)
 			}
 			repeats = r.Name == "sys.timerLoopStart"
 			args = args[min(n, len(args)):]
@@ -82,7 +82,7 @@ func (x *exam) repetition(q *request) {
 		if a.Frame == fn || a.Kind == lua53.ArgName && fn.Name != "" && a.Text == fn.Name {
 			q.repeats = true
 			if r.Args[1].Kind == lua53.ArgNumber {
-				q.period = time.Duration(r.Args[1].Number) * time.Millisecond
+				q.period = milliseconds(r.Args[1].Number)
 			}
 		}
 	})
@@ -100,12 +100,20 @@ func (x *exam) waitsIn(file string, loop *lua53.Frame) time.Duration {
 			known = false
 			return
 		}
-		total += time.Duration(r.Args[0].Number) * time.Millisecond
+		total += milliseconds(r.Args[0].Number)
 	})
 	if !known {
 		return 0
 	}
 	return total
+}
+
+// milliseconds is 0 for what is no sensible time.
+func milliseconds(n float64) time.Duration {
+	if !(n >= 0 && n < 1e11) {
+		return 0
+	}
+	return time.Duration(n) * time.Millisecond
 }
 
 func within(r *lua53.Ref, f *lua53.Frame) bool {
