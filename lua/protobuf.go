@@ -300,9 +300,7 @@ func (d *pbDecoder) table(t *protobuf.Type) *glua.LTable {
 		case f.Repeated:
 			into.RawSetString(f.Name, d.l.NewTable())
 		case f.Oneof < 0 && f.Kind != protobuf.Message:
-			if v := d.zero(f); v != nil {
-				into.RawSetString(f.Name, v)
-			}
+			into.RawSetString(f.Name, d.zero(f))
 		}
 	}
 	return into

@@ -69,7 +69,7 @@ func TestUpstreamUnits(t *testing.T) {
 	}
 }
 
-var failedTest = regexp.MustCompile("✗ (test_\\w+) failed")
+var failedTest = regexp.MustCompile(`✗ (test_\w+) failed`)
 
 // failedTests are the names of the tests that a log calls failed, sorted.
 func failedTests(lines []string) []string {
