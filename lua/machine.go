@@ -135,6 +135,7 @@ type libstate struct {
 	cell         cellular
 	sms          smsState
 	phone        phone
+	recording    recording
 	wifi         wifi
 	power        power
 	alarmWatch   [AlarmCount]func()

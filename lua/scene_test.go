@@ -238,24 +238,48 @@ sys.run()`)[:5],
 
 func TestDevices(t *testing.T) {
 	script := `
-print(pcall(lcd.init, "st7789")) print(pcall(lcd.init)) print(pcall(fatfs.mount, 1)) print(pcall(errDump.config))
+print(pcall(lcd.init, "st7789")) print(pcall(lcd.init)) print(pcall(fatfs.mount, 1)) print(pcall(iperf.client))
+local w, h = lcd.getSize() local tp = tp.init("cst816") local o = airui.button({}) o:set_text("x"):show() print(w, h, type(tp), lcd.isReady(), lcd.getWidth(), tp:get())
 rtos.reboot()`
-	b := luatest.New(script)
+	board := func() *luatest.Board {
+		b := luatest.New(script)
+		b.FW.Mobile = true
+		if err := b.AddLibraries(luatest.Functions("lcd", "init", "getSize", "isReady", "getWidth"), luatest.Functions("fatfs", "mount"),
+			luatest.Functions("tp", "init"), luatest.Functions("airui", "button"), luatest.Functions("iperf", "client")); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	b := board()
 	run(t, b, lua.Options{Devices: lua.DevicesNoop})
-	got := printed(b)
-	same(t, got[:3], "true\ttrue", "true\ttrue", "true\ttrue")
+	same(t, printed(b), "true\ttrue", "true\ttrue", "true\ttrue",
+		"false\tiperf.client is not emulated: define your own _G.iperf = {...} before the script uses it", "320\t480\tuserdata\tfalse\t0\tnil")
 	var noops []string
 	for _, e := range b.Events {
 		if e.Unit == lua.UnitNoop {
 			noops = append(noops, e.Action)
 		}
 	}
-	same(t, noops, "lcd.init", "fatfs.mount")
-	b = luatest.New(script)
+	same(t, noops, "lcd.init", "fatfs.mount", "lcd.getSize", "tp.init", "airui.button", "airui:set_text", "airui:show", "lcd.isReady", "lcd.getWidth", "object:get")
+	b = board()
 	run(t, b)
-	for _, line := range printed(b)[:3] {
+	for _, line := range printed(b)[:4] {
 		if !strings.Contains(line, "is not emulated") {
 			t.Errorf("%q, expected a refusal", line)
 		}
 	}
+}
+
+func TestCallRecording(t *testing.T) {
+	same(t, around(t, `
+network: {register: 100ms, time: false}
+events: [{at: 3s, call: {from: "111", talk: 1s}}]
+`, `
+local b = {} for i = 1, 4 do b[i] = zbuff.create(6400, 7) end
+cc.on("record", function(down, i) print(mcu.ticks(), down, i, b[(down and 3 or 1) + i]:used(), b[1][0], cc.record(false)) end)
+print(cc.record(true, b[1], b[2], b[3], zbuff.create(100)), cc.record(true, b[1], b[2], b[3], b[4]))
+sys.subscribe("CC_IND", function(what) if what == "INCOMINGCALL" then cc.accept(0) elseif what == "DISCONNECTED" then print(cc.record(false)) end end)
+sys.timerStart(rtos.reboot, 10000)
+sys.run()`), "false\ttrue", "3700\tfalse\t0\t6400\t0\tfalse", "3700\ttrue\t0\t6400\t0\tfalse", "3900\tfalse\t1\t6400\t0\tfalse", "3900\ttrue\t1\t6400\t0\tfalse",
+		"4100\tfalse\t0\t6400\t0\tfalse", "4100\ttrue\t0\t6400\t0\tfalse", "4300\tfalse\t1\t6400\t0\tfalse", "4300\ttrue\t1\t6400\t0\tfalse", "true")
 }
