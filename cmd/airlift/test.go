@@ -12,6 +12,7 @@ import (
 	"airlift/chips"
 	"airlift/chips/all"
 	"airlift/emu/testrun"
+	"airlift/flash/luadb"
 )
 
 // testChip is the module of cases that name none: it has both radios.
@@ -71,7 +72,7 @@ func (f *testFlags) options() (o testrun.Options, err error) {
 }
 
 // picker chooses modules: the one of --chip for all, or each case's own.
-func (f *testFlags) picker() (func(testrun.Case) (*chips.Chip, error), error) {
+func (f *testFlags) picker() (func(testrun.Case, []luadb.File) (*chips.Chip, error), error) {
 	fixed := f.chip.model != ""
 	if !fixed {
 		if f.chip.profile != "" || f.chip.layout != "" {
@@ -83,11 +84,11 @@ func (f *testFlags) picker() (func(testrun.Case) (*chips.Chip, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(c testrun.Case) (*chips.Chip, error) {
+	return func(c testrun.Case, files []luadb.File) (*chips.Chip, error) {
 		if fixed {
 			return fallback, nil
 		}
-		return testrun.ChipFor(c, all.Families(), fallback)
+		return testrun.ChipFor(c, files, all.Families(), fallback)
 	}, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/emu/play"
+	"airlift/flash/luadb"
 	"airlift/lua"
 )
 
@@ -40,7 +41,7 @@ const (
 // Options say how to run cases.
 type Options struct {
 	// Chip chooses the module for a case.
-	Chip   func(Case) (*chips.Chip, error)
+	Chip   func(Case, []luadb.File) (*chips.Chip, error)
 	Common []string // host folders of shared scripts, the first counts most
 	Seed   uint64
 	// Timeout is the virtual time of a case whose metas.json names none; 0
@@ -59,7 +60,7 @@ type Options struct {
 const DefaultTimeout = time.Minute
 
 // stepsMax bounds the Lua instructions of one boot of a case.
-const stepsMax = 400_000_000
+const stepsMax = 2_000_000_000
 
 // bootsMax bounds how often a case may restart before its verdict.
 const bootsMax = 10
@@ -98,15 +99,15 @@ func RunAll(cases []Case, o Options, n int, done func(Result)) []Result {
 // Run runs one case.
 func Run(c Case, o Options) Result {
 	res := Result{Case: c, Seed: o.Seed}
-	chip, err := o.Chip(c)
-	if err != nil {
-		return res.fail(err.Error())
-	}
-	res.Chip, res.Profile = chip.Model.Name, chip.Profile.Name
 	files, err := c.files(o.Common)
 	if err != nil {
 		return res.fail(err.Error())
 	}
+	chip, err := o.Chip(c, files)
+	if err != nil {
+		return res.fail(err.Error())
+	}
+	res.Chip, res.Profile = chip.Model.Name, chip.Profile.Name
 	if res.Detail = OutOfScope(files, chip.Profile.Bits, o.Servers); res.Detail != "" && !o.Everything {
 		res.Verdict = Excluded
 		return res

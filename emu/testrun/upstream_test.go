@@ -10,6 +10,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/scene"
 	"airlift/emu/testrun"
+	"airlift/flash/luadb"
 	"airlift/lua"
 )
 
@@ -37,7 +38,9 @@ func TestUpstreamCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := testrun.Options{
-		Chip: func(c testrun.Case) (*chips.Chip, error) { return testrun.ChipFor(c, all.Families(), fallback) },
+		Chip: func(c testrun.Case, files []luadb.File) (*chips.Chip, error) {
+			return testrun.ChipFor(c, files, all.Families(), fallback)
+		},
 		World: func(w *emu.World, cfg *emu.Config) (err error) {
 			w.UseLab()
 			cfg.Scene, err = scene.Parse(bench)
