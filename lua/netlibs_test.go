@@ -173,6 +173,15 @@ t(icmp.ping(12, "1.1.1.1"), netdrv.ipv4(12))`,
 		want: []string{
 			"-4 0", "200 2060", "-6 3060", "-8 5060", "12 4", "-4 5060", "nil nil nil -4", "true", "nil", "end",
 		}},
+	{name: "a port for each adapter", body: `
+local eth = socket.LWIP_ETH
+netdrv.setup(eth, netdrv.CH390, {}) netdrv.dhcp(eth, true)
+sys.wait(3000)
+local function udp(id) local s = socket.create(id, "T") socket.config(s, 67, true) t(libnet.connect("T", 100, s, "255.255.255.255", 0)) end
+udp(2) udp(eth) udp(eth)
+local function tcp(id) local s = socket.create(id, "T") socket.config(s, 67) t(socket.listen(s)) end
+tcp(2) tcp(eth) tcp(eth)`,
+		want: []string{"true", "true", "false", "true false", "true false", "false false", "end"}},
 	{name: "what is refused", body: `
 for _, f in ipairs{function() netdrv.setup(7, netdrv.OPENVPN, {}) end, function() netdrv.setup(7, netdrv.WG, {}) end,
   function() netdrv.send_raw(4, netdrv.CH_HW, zbuff.create(4)) end, function() netdrv.on(2, netdrv.EVT_PKG, print) end, airlink.sfota} do
