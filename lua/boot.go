@@ -86,6 +86,7 @@ func (m *Machine) openLibs() {
 	m.openHTTP()
 	m.openSocket()
 	m.openFota()
+	m.openTimer()
 	m.openMcu()
 	m.openHmeta()
 	m.openPm()
