@@ -43,6 +43,7 @@ type Config struct {
 	CoreSize int64         // bytes of code in the cores, 0 for the family's default
 	Compiled bool          // the images hold luac bytecode, as production packages do
 	Kind     string        // of the one package, "" for a row of all that tell something
+	Made     []byte        // the one package, if an equal story has made it before
 	Limit    time.Duration // virtual time after which the run ends, 0 for 10 minutes
 	Script   lua.Options
 }
@@ -73,6 +74,7 @@ type Package struct {
 	FileName     string // as LuaTools would call it
 	FirmwareName string
 	Bytes        int
+	Data         []byte
 }
 
 // Version is a core with scripts.
@@ -245,9 +247,11 @@ func (s *Story) upload() error {
 		in.CoreSeed = s.seed
 		in.Base = &chips.MakeInput{CoreVersion: s.From.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed}
 	}
-	data, err := s.chip.Maker.Make(s.Package.Kind.Name, in)
-	if err != nil {
-		return fmt.Errorf("make the package: %w", err)
+	data := s.cfg.Made
+	if data == nil {
+		if data, err = s.chip.Maker.Make(s.Package.Kind.Name, in); err != nil {
+			return fmt.Errorf("make the package: %w", err)
+		}
 	}
 	namer, ok := s.chip.Maker.(chips.PackageNamer)
 	if !ok {
@@ -260,7 +264,7 @@ func (s *Story) upload() error {
 	if err != nil {
 		return err
 	}
-	s.Package.FirmwareName, s.Package.Bytes = name.Name, len(data)
+	s.Package.FirmwareName, s.Package.Bytes, s.Package.Data = name.Name, len(data), data
 	_, err = s.Store.AddFirmware(iot.Firmware{
 		Project: 1, Name: name.Name, Version: name.Version, FileName: s.Package.FileName,
 		Allow: true, All: true, Created: link.Epoch,
