@@ -87,6 +87,7 @@ func luacFile(t *testing.T, luac, name, src string, strip bool) (string, bool) {
 }
 
 var (
+	listed   = regexp.MustCompile(`lsdir\("/luadb/"`)
 	position = regexp.MustCompile(`[^\s"'(]*(\.luac?|\?):-?\d*:?|\?: `)
 	naming   = regexp.MustCompile(` \((local|global|field|method|upvalue|constant) '[^']*'\)|\n\t[^\n]*`)
 )
@@ -100,6 +101,7 @@ func behaviour(t *testing.T, files map[string]string, stripped bool) string {
 		b.Write("/luadb/"+name, data)
 	}
 	b.Limit = 3 * time.Second
+	b.Network.Serve = func(*luatest.Call) luatest.Reply { return luatest.Reply{} }
 	exit := run(t, b, lua.Options{Steps: 2_000_000})
 	text := position.ReplaceAllString(b.Text(), "@:") + "\n" + position.ReplaceAllString(exit.Err, "@:")
 	if stripped {
@@ -129,6 +131,10 @@ func TestUpstreamCompiled(t *testing.T) {
 	}
 	for i := 0; i < len(projects); i += step {
 		p := projects[i]
+		if listed.MatchString(p.files["main.lua"]) {
+			t.Logf("%s lists its own files, whose names and sizes differ", p.name)
+			continue
+		}
 		source := behaviour(t, p.files, false)
 		ran++
 		for _, strip := range []bool{false, true} {

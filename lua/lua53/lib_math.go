@@ -174,8 +174,9 @@ func mathLog(a Args) int {
 		a.PushFloat(invalidNaN(libm.LogBase(x, 2), x))
 	case 10:
 		a.PushFloat(libm.Log10(x))
-	default:
-		a.PushFloat(invalidNaN(libm.LogBase(x, b), x, b))
+	default: // C rounds both
+		vm := a.t.vm
+		a.PushFloat(invalidNaN(vm.round(libm.Log(x))/vm.round(libm.Log(b)), x, b))
 	}
 	return 1
 }
