@@ -27,7 +27,7 @@ func (a *app) surveyCmd() *cobra.Command {
 		Long: `Run every project below a folder, demos for example, for a stretch of virtual
 time, and sort them: running, waiting for something that never comes, running
 with functions that do nothing here, refused because a function is not
-emulated, failed.
+emulated, lacking a library of other firmware, failed.
 
 Devices that are not emulated, screens for example, do nothing; --devices
 refuse makes their functions errors.
@@ -144,7 +144,7 @@ func classColour(c survey.Class) string {
 	switch c {
 	case survey.Failed:
 		return red
-	case survey.Refused, survey.Noop:
+	case survey.Refused, survey.Lacking, survey.Noop:
 		return yellow
 	}
 	return green

@@ -10,20 +10,40 @@ import (
 	"airlift/lua/lua53"
 )
 
-// Choice finds the firmware that has what a project uses: of those that it is
-// asked to consider the first that lacks nothing, or the one that lacks least.
+// Choice finds the firmware that has what a project uses and room for it: of
+// those that it is asked to consider the first that lacks nothing, or the one
+// that lacks least.
 type Choice struct {
-	uses   []string
-	found  bool
-	family chips.Family
-	chip   *chips.Chip
-	model  *chips.Model
-	prof   string
-	least  int
+	uses  []string
+	text  string // of what runs
+	image int64  // bytes of the script image
+	found bool
+	chip  *chips.Chip
+	least int
 }
 
 // NewChoice prepares a choice for a project with these files.
-func NewChoice(files []luadb.File) *Choice { return &Choice{uses: usedMembers(files)} }
+func NewChoice(files []luadb.File) *Choice {
+	c := &Choice{uses: usedMembers(files)}
+	for _, f := range reached(files) {
+		c.text += string(f.Data)
+	}
+	if image, err := luadb.Build(files, luadb.Options{}); err == nil {
+		c.image = int64(len(image))
+	}
+	return c
+}
+
+// Mentions reports whether the scripts have the model's name, or what
+// rtos.bsp() says on it, in quotes: they then know it.
+func (c *Choice) Mentions(m *chips.Model) bool {
+	for _, name := range []string{m.Name, m.BSP} {
+		if strings.Contains(c.text, `"`+name+`"`) || strings.Contains(c.text, "'"+name+"'") {
+			return true
+		}
+	}
+	return false
+}
 
 // Consider tries the firmware of a model, the default first. With bits only
 // that of this width counts; 0 means any.
@@ -36,51 +56,60 @@ func (c *Choice) Consider(f chips.Family, m *chips.Model, bits int) error {
 		if bits != 0 && p.Bits != bits {
 			continue
 		}
-		better, err := c.better(m, p)
+		if c.found && c.least == 0 {
+			return nil
+		}
+		chip, err := f.Chip(m, p.Name, nil)
 		if err != nil {
 			return err
 		}
-		if better {
-			c.family, c.model, c.prof, c.chip = f, m, p.Name, nil
+		if err := c.ConsiderChip(chip); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// ConsiderChip tries one chip as it is.
+// ConsiderChip tries one chip.
 func (c *Choice) ConsiderChip(chip *chips.Chip) error {
-	better, err := c.better(chip.Model, chip.Profile)
-	if better {
-		c.chip = chip
-	}
-	return err
-}
-
-// better reports whether a firmware lacks less than the best so far, and makes
-// it the best.
-func (c *Choice) better(m *chips.Model, p *chips.Profile) (bool, error) {
-	if c.found && c.least == 0 {
-		return false, nil
-	}
-	t, err := firmware.For(m.Name, p.Name)
+	t, err := firmware.For(chip.Model.Name, chip.Profile.Name)
 	if err != nil {
-		return false, err
+		return err
 	}
 	n := lacks(t, c.uses)
-	if c.found && n >= c.least {
-		return false, nil
+	if !fits(chip, c.image) {
+		n += tooLarge
 	}
-	c.found, c.least = true, n
-	return true, nil
+	if !c.found || n < c.least {
+		c.found, c.least, c.chip = true, n, chip
+	}
+	return nil
+}
+
+// tooLarge is what it weighs that the scripts do not fit.
+const tooLarge = 1_000_000
+
+// fits reports whether an image of so many bytes fits the chip's partition for
+// scripts.
+func fits(chip *chips.Chip, image int64) bool {
+	for _, table := range chip.Partitions {
+		for _, p := range table {
+			if p.Name == "script" {
+				return image <= p.Size
+			}
+		}
+	}
+	return true
+}
+
+// Fits reports whether scripts fit the chip's partition for them.
+func Fits(chip *chips.Chip, files []luadb.File) bool {
+	image, err := luadb.Build(files, luadb.Options{})
+	return err != nil || fits(chip, int64(len(image)))
 }
 
 // Chip returns what was chosen, nil if there was nothing to choose from.
-func (c *Choice) Chip() (*chips.Chip, error) {
-	if c.chip != nil || !c.found {
-		return c.chip, nil
-	}
-	return c.family.Chip(c.model, c.prof, nil)
-}
+func (c *Choice) Chip() *chips.Chip { return c.chip }
 
 // lacks says how much of what is used a firmware has not: a library weighs
 // more than any number of single functions. Firmware without a table has all.

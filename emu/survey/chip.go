@@ -11,28 +11,36 @@ import (
 // ChipFor picks the module and the firmware that a project is for. The model is
 // the one that its path names first (of those named there the longest name),
 // by its own name or by what rtos.bsp() says; a path that names none leaves
-// the choice among all, the fallback first. Of the firmware in question it is
-// the first that has the libraries and functions that the project uses, or the
-// one that lacks least.
+// the choice among all: those that the scripts have in quotes, the fallback,
+// the others. Of the firmware in question it is the first that has the
+// libraries and functions that the project uses, or the one that lacks least.
 func ChipFor(p Project, files []luadb.File, families []chips.Family, fallback *chips.Chip) (*chips.Chip, error) {
 	c := play.NewChoice(files)
 	if f, m := named(p.Name, families); m != nil {
-		if err := c.Consider(f, m, 0); err != nil {
-			return nil, err
+		err := c.Consider(f, m, 0)
+		return c.Chip(), err
+	}
+	consider := func(mentioned bool) error {
+		for _, f := range families {
+			for _, m := range f.Models() {
+				if mentioned && !c.Mentions(m) {
+					continue
+				}
+				if err := c.Consider(f, m, 0); err != nil {
+					return err
+				}
+			}
 		}
-		return c.Chip()
+		return nil
+	}
+	if err := consider(true); err != nil {
+		return nil, err
 	}
 	if err := c.ConsiderChip(fallback); err != nil {
 		return nil, err
 	}
-	for _, f := range families {
-		for _, m := range f.Models() {
-			if err := c.Consider(f, m, 0); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return c.Chip()
+	err := consider(false)
+	return c.Chip(), err
 }
 
 // named is the model that a path names.

@@ -79,7 +79,7 @@ func tally(findings []Finding, of func(Finding) []string) []Tally {
 }
 
 // WriteMarkdown writes the findings as tables for a document: counts, what is
-// missing, and the projects that did not simply run.
+// missing, and the projects that did not run or come to their end.
 func WriteMarkdown(w io.Writer, findings []Finding) error {
 	n := Count(findings)
 	fmt.Fprint(w, "| result | projects | share |\n|---|---|---|\n")
@@ -93,7 +93,7 @@ func WriteMarkdown(w io.Writer, findings []Finding) error {
 			fmt.Fprintf(w, "| `%s` | %d |\n", t.What, t.Projects)
 		}
 	}
-	for _, c := range []Class{Failed, Refused, Waiting, Finished} {
+	for _, c := range []Class{Failed, Lacking, Refused, Waiting} {
 		if err := markdownClass(w, findings, c); err != nil {
 			return err
 		}

@@ -5,13 +5,17 @@ package survey
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"airlift/chips"
+	"airlift/chips/firmware"
 	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/emu/play"
+	"airlift/emu/project"
 	"airlift/flash/luadb"
 	"airlift/lua"
 )
@@ -25,12 +29,13 @@ const (
 	Finished Class = "finished"     // all its tasks came to their end; handlers may be left
 	Waiting  Class = "waiting"      // a task waits for something that will never come
 	Noop     Class = "running-noop" // one of these, with functions that do nothing here
-	Refused  Class = "refused"      // called a function that is not emulated
+	Refused  Class = "refused"      // needs a function that is not emulated
+	Lacking  Class = "lacking"      // needs a library that its firmware lacks
 	Failed   Class = "failed"       // an error that no function gave notice of
 )
 
 // Classes lists the classes in the order of tables.
-var Classes = []Class{Running, Finished, Waiting, Noop, Refused, Failed}
+var Classes = []Class{Running, Finished, Waiting, Noop, Refused, Lacking, Failed}
 
 // Options say how to run the projects.
 type Options struct {
@@ -82,6 +87,11 @@ func Run(p Project, o Options) Finding {
 		return f.failed(err)
 	}
 	f.Chip, f.Profile = chip.Model.Name, chip.Profile.Name
+	if !play.Fits(chip, files) { // LuaTools compiles, unless told otherwise
+		if files, err = compiled(files, chip.Profile.Bits); err != nil {
+			return f.failed(err)
+		}
+	}
 	script := o.Script
 	if script.Steps == 0 {
 		script.Steps = stepsMax
@@ -99,6 +109,19 @@ func Run(p Project, o Options) Finding {
 	return f
 }
 
+// compiled gives the scripts the form that packages have.
+func compiled(files []luadb.File, bits int) ([]luadb.File, error) {
+	p, err := project.FromFiles(files)
+	if err != nil {
+		return nil, err
+	}
+	out, _, err := p.Apply(project.Build{Luac: true, Bits: bits})
+	if err != nil {
+		return nil, err
+	}
+	return out.Files, nil
+}
+
 // linesKept is how many lines of the log a finding keeps.
 const linesKept = 40
 
@@ -114,7 +137,7 @@ func (f *Finding) classify() {
 	case len(r.Refused) > 0:
 		f.Class, f.Detail = Refused, strings.Join(r.Refused, " ")
 	case len(r.Errors) > 0:
-		f.Class, f.Detail = Failed, firstLine(r.Errors[0])
+		f.classifyError(firstLine(r.Errors[0]))
 	case r.End == emu.EndBoot || r.End == emu.EndCore:
 		f.Class, f.Detail = Failed, r.Detail
 	case len(r.Warnings) > 0:
@@ -129,6 +152,37 @@ func (f *Finding) classify() {
 			f.Detail = fmt.Sprintf("%s: %s", r.End, r.Detail)
 		}
 	}
+}
+
+// noLibrary is what Lua says of a library that is not there.
+var noLibrary = regexp.MustCompile(`attempt to index a nil value \(global '(\w+)'\)$`)
+
+// classifyError sorts a project that ended with an error: a library that the
+// firmware lacks is as on the module, and what follows from a function that
+// did nothing is for want of the function.
+func (f *Finding) classifyError(text string) {
+	m := noLibrary.FindStringSubmatch(text)
+	switch {
+	case m != nil && isLibrary(m[1]):
+		f.Class, f.Detail = Lacking, m[1]
+	case strings.Contains(text, "is not emulated"):
+		f.Class, f.Detail = Refused, text
+	case len(f.Noop) > 0:
+		f.Class, f.Detail = Refused, "to do nothing is not enough: "+text
+	default:
+		f.Class, f.Detail = Failed, text
+	}
+}
+
+// otherLibraries are libraries that demos use and that no firmware with a table
+// has: of other modules, of other years, or built on demand.
+var otherLibraries = map[string]bool{
+	"airtalk": true, "antbot": true, "dac": true, "ercoap": true, "fdb": true, "gtfont": true, "icmp": true, "lvgl": true, "pin": true,
+	"profiler": true, "rtmp": true, "rtsp": true, "usb": true, "vtool": true, "w5500": true, "yhm27xx": true,
+}
+
+func isLibrary(name string) bool {
+	return otherLibraries[name] || slices.Contains(firmware.LibraryNames(), name)
 }
 
 // lastWords is what the scripts said last: a hint at what they wait for.

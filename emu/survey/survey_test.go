@@ -13,6 +13,7 @@ import (
 	"airlift/chips/all"
 	"airlift/emu"
 	"airlift/emu/play"
+	"airlift/emu/scene"
 	"airlift/emu/survey"
 	"airlift/flash/luadb"
 	"airlift/lua"
@@ -37,10 +38,18 @@ func upstream(t *testing.T) ([]survey.Project, survey.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bench, err := os.ReadFile(filepath.Join("testdata", "bench.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return projects, survey.Options{
 		Chip: chipFor(t), Seed: 1, Limit: time.Minute, Script: lua.Options{Libs: libs, Devices: lua.DevicesNoop},
-		World: func(w *emu.World, _ *emu.Config) error { w.UseLab(); return nil },
-		More:  []string{filepath.Join(src, "olddemo", "lib"), filepath.Join(src, "olddemo", "demo", "iotcloud")},
+		World: func(w *emu.World, cfg *emu.Config) (err error) {
+			w.UseLab()
+			cfg.Scene, err = scene.Parse(bench)
+			return err
+		},
+		More: []string{filepath.Join(src, "olddemo", "lib"), filepath.Join(src, "olddemo", "demo", "iotcloud")},
 	}
 }
 

@@ -23,11 +23,10 @@ func ChipFor(c Case, files []luadb.File, families []chips.Family, fallback *chip
 			return nil, err
 		}
 	}
-	chip, err := choice.Chip()
-	if chip == nil && err == nil {
-		chip = fallback
+	if chip := choice.Chip(); chip != nil {
+		return chip, nil
 	}
-	return chip, err
+	return fallback, nil
 }
 
 // bits is the width that a case wants a model's numbers to have, 0 for any: 64
