@@ -287,7 +287,7 @@ func (g *progen) inspection() {
 		g.line("local u1, u2 = %s, %s local function up() return u1, u2 end local function up2() return u2 end show(debug.getupvalue(up, 1)) show(debug.getupvalue(up, 2)) show(debug.getupvalue(up, 3)) show(debug.setupvalue(up, 1, 'new')) show(up()) show(debug.upvalueid(up, 2) == debug.upvalueid(up2, 1)) debug.upvaluejoin(up, 1, up2, 1) show(up())", g.atom(), g.atom())
 		g.line("show(debug.getlocal(f, 1)) show(debug.getlocal(f, 3)) show(pcall(debug.getlocal, 99, 1)) show(debug.getinfo(99)) show(pcall(debug.getinfo, 1, 'X'))")
 	case 3:
-		g.line("local mt = {} show(debug.setmetatable(%s, nil) == nil, debug.getmetatable('').__index == string) local x = 1 show(debug.setlocal(1, 3, 'z') ~= nil)", g.one("1", "nil", "true"))
+		g.line("local mt = {} show(debug.setmetatable(%s, nil) == nil, debug.getmetatable('').__index == string) show((function(a) local b = debug.setlocal(1, 1, 'z') return b, a end)(1))", g.one("1", "nil", "true"))
 		g.line("do local n = 0 debug.sethook(function(e, l) n = n + 1 end, %s) local s = 0 for i = 1, 3 do s = s + i end debug.sethook() show(n, s, debug.gethook()) end", g.one("'l'", "'c'", "'r'", "'crl'", "'', 3", "'l', 5"))
 	}
 	g.line("end")
