@@ -157,6 +157,15 @@ type Step struct {
 	Level, Tag string
 }
 
+// FindingMark begins the text of a step that reports something bad that the
+// module does to itself: it overwrites what is not the package's own, say.
+const FindingMark = "finding: "
+
+// IsFinding reports whether s is a finding.
+func (s *Step) IsFinding() bool {
+	return strings.HasPrefix(s.Text, FindingMark) && s.Kind == KindDecide
+}
+
 // StepKind is the sort of a [Step].
 type StepKind string
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math"
@@ -27,7 +28,8 @@ flash as it is afterwards.
 --cut N lets N flash operations happen and then fails the power; with --tear F
 the fraction F of the next operation still takes effect.
 
-The exit code is 1 if nothing can be started.`,
+The exit code is 1 if nothing can be started, or if an upgrade overwrites what
+is not its own.`,
 		Args: operands("FLASH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.cutSet = cmd.Flags().Changed("cut")
@@ -69,6 +71,7 @@ type bootReport struct {
 	Params    []string    `json:"params,omitempty"`
 	Core      string      `json:"core,omitempty"`
 	CoreError string      `json:"core_error,omitempty"`
+	Findings  findings    `json:"findings,omitempty"`
 	Reboot    bool        `json:"core_reboots"`
 	Cut       string      `json:"cut,omitempty"`
 	FlashOps  int         `json:"flash_ops"`
@@ -99,8 +102,9 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 		return err
 	}
 	rec := trace.New()
-	printer := &eventPrinter{a: a, flashOps: b.ops, debug: b.debug, parts: chip.Partitions[0]}
+	printer := &eventPrinter{a: a, flashOps: b.ops, debug: b.debug, parts: chip.Partitions}
 	report := bootReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: b.seed, Stage: b.stage}
+	rec.Sink(report.Findings.event)
 	rec.Sink(func(e *trace.Event) {
 		if a.format == "json" {
 			report.Events = append(report.Events, toJSON(e))
@@ -121,8 +125,8 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 		return err
 	}
 	printer.flush()
-	fillBootReport(&report, r, cut, rec, flashes[0], dev)
-	if r.Broken != nil || !r.Cut && (r.Boot.Outcome == chips.BootFailed || r.Boot.Outcome == chips.BootHang) {
+	fillBootReport(&report, r, cut, rec, flashes, dev)
+	if len(report.Findings) > 0 || r.Broken != nil || !r.Cut && (r.Boot.Outcome == chips.BootFailed || r.Boot.Outcome == chips.BootHang) {
 		a.code = exitFindings
 	}
 	if b.out != "" {
@@ -137,7 +141,7 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	return nil
 }
 
-func fillBootReport(report *bootReport, r emu.PowerOnReport, cut *fault.Cut, rec *trace.Recorder, f *flash.Device, dev *emu.Device) {
+func fillBootReport(report *bootReport, r emu.PowerOnReport, cut *fault.Cut, rec *trace.Recorder, flashes []*flash.Device, dev *emu.Device) {
 	report.Outcome, report.Status, report.Upgraded = string(r.Boot.Outcome), r.Boot.Status, r.Boot.Upgraded
 	if r.Boot.Outcome == chips.BootCore {
 		report.Image = fmt.Sprintf("0x%06X", r.Boot.Image)
@@ -154,10 +158,23 @@ func fillBootReport(report *bootReport, r emu.PowerOnReport, cut *fault.Cut, rec
 	if r.Running != nil {
 		report.Core, report.Reboot = r.Running.Identity.Version, r.Running.Reboot
 	}
-	hash := f.Hash()
-	report.FlashHash = fmt.Sprintf("%x", hash)
+	report.FlashHash = flashHash(flashes)
 	report.FlashOps, report.Trace = rec.FlashOps(), rec.Sum()
 	report.VirtualMS = dev.Now().Milliseconds()
+}
+
+// flashHash is the hash of a flash chip, or that of the hashes of several.
+func flashHash(flashes []*flash.Device) string {
+	hash := flashes[0].Hash()
+	if len(flashes) > 1 {
+		var all []byte
+		for _, f := range flashes {
+			h := f.Hash()
+			all = append(all, h[:]...)
+		}
+		hash = sha256.Sum256(all)
+	}
+	return fmt.Sprintf("%x", hash)
 }
 
 func (a *app) bootSummary(r *bootReport) {

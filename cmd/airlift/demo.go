@@ -89,6 +89,8 @@ type demoReport struct {
 	WallMS       int64  `json:"wall_ms"`
 	FlashOps     int    `json:"flash_ops"`
 	Trace        string `json:"trace_sha256"`
+	// Findings are what the module did to itself.
+	Findings findings `json:"findings,omitempty"`
 	// Upgrades are the single upgrades of the story; the fields above tell of
 	// the last one, From of the first.
 	Upgrades []demoUpgrade `json:"upgrades"`
@@ -112,7 +114,7 @@ func (a *app) demo(cfg demo.Config, ops, debug bool) error {
 		return err
 	}
 	a.note("seed %d", cfg.Seed)
-	printer := &eventPrinter{a: a, flashOps: ops, debug: debug, parts: cfg.Chip.Partitions[0]}
+	printer := &eventPrinter{a: a, flashOps: ops, debug: debug, parts: cfg.Chip.Partitions}
 	if a.format != "json" {
 		story.World.Trace.Sink(printer.event)
 	}
@@ -121,6 +123,7 @@ func (a *app) demo(cfg demo.Config, ops, debug bool) error {
 		story.World.Received = printer.progress(story)
 	}
 	report := demoReport{Chip: cfg.Chip.Model.Name, Profile: cfg.Chip.Profile.Name, Seed: cfg.Seed, From: story.From.Platform}
+	story.World.Trace.Sink(report.Findings.event)
 	for more := true; more; {
 		if a.text() {
 			a.demoOffer(story, len(report.Upgrades) > 0)
@@ -138,6 +141,9 @@ func (a *app) demo(cfg demo.Config, ops, debug bool) error {
 		if more, err = story.Next(); err != nil {
 			return err
 		}
+	}
+	if len(report.Findings) > 0 {
+		a.code = exitFindings
 	}
 	report.WallMS = time.Since(start).Milliseconds()
 	if !a.text() {

@@ -17,7 +17,7 @@ type eventPrinter struct {
 	// flashOps prints every flash operation; otherwise runs of them are summed
 	// up in one line.
 	flashOps bool
-	parts    flash.Table
+	parts    []flash.Table // of each flash chip
 	run      opRun
 	// debug prints all debug lines; otherwise long runs of the firmware's own
 	// with one tag are cut short.
@@ -57,6 +57,7 @@ type jsonEvent struct {
 	Text   string `json:"text,omitempty"`
 	Op     string `json:"op,omitempty"`
 	Seq    uint64 `json:"seq,omitempty"`
+	Chip   int    `json:"chip,omitempty"`
 	Off    int64  `json:"off,omitempty"`
 	Len    int64  `json:"len,omitempty"`
 }
@@ -67,7 +68,7 @@ func toJSON(e *trace.Event) jsonEvent {
 	case trace.Step:
 		j.Stage, j.Step, j.Text = e.Step.Stage, string(e.Step.Kind), e.Step.Text
 	case trace.Flash:
-		j.Op, j.Seq, j.Off, j.Len = e.Op.String(), e.Seq, e.Off, e.Len
+		j.Op, j.Seq, j.Chip, j.Off, j.Len = e.Op.String(), e.Seq, e.Chip, e.Off, e.Len
 	}
 	return j
 }
@@ -97,13 +98,22 @@ func (p *eventPrinter) event(e *trace.Event) {
 	case trace.Log:
 		p.line(e.Time, "log", p.a.c(logColour(text), text))
 	case trace.Step:
-		p.line(e.Time, e.Step.Stage, p.a.c(stepColour(e.Step.Kind), step))
+		p.line(e.Time, e.Step.Stage, p.a.c(stepColour(&e.Step), step))
 	case trace.Flash:
-		p.line(e.Time, "flash", p.a.c(dim, fmt.Sprintf("#%d %s %s0x%06X+%d", e.Seq, e.Op, p.partPrefix(e.Off), e.Off, e.Len)))
+		p.line(e.Time, "flash", p.a.c(dim, fmt.Sprintf("#%d %s %s0x%06X+%d", e.Seq, e.Op, p.partPrefix(e.Chip, e.Off), e.Off, e.Len)))
 	case trace.Net, trace.Server:
 		p.line(e.Time, string(e.Kind), p.a.c(cyan, text))
 	case trace.Exit:
 		p.line(e.Time, "scripts", p.a.c(yellow, text))
+	}
+}
+
+// findings collects what a module was seen to do to itself.
+type findings []string
+
+func (f *findings) event(e *trace.Event) {
+	if e.Kind == trace.Step && e.Step.IsFinding() {
+		*f = append(*f, strings.TrimPrefix(e.Step.Text, chips.FindingMark))
 	}
 }
 
@@ -130,23 +140,30 @@ func stamp(t time.Duration) string {
 	return fmt.Sprintf("[%8d.%06d]", us/1e6, us%1e6)
 }
 
-func (p *eventPrinter) part(off int64) string {
-	if q, ok := p.parts.At(off); ok {
-		return q.Name
+// part names the partition at an offset, with the chip if it is not the first.
+func (p *eventPrinter) part(chip int, off int64) string {
+	name := "outside"
+	if chip < len(p.parts) {
+		if q, ok := p.parts[chip].At(off); ok {
+			name = q.Name
+		}
 	}
-	return "outside"
+	if chip > 0 {
+		name = fmt.Sprintf("chip %d %s", chip, name)
+	}
+	return name
 }
 
-func (p *eventPrinter) partPrefix(off int64) string {
-	if len(p.parts) == 0 {
+func (p *eventPrinter) partPrefix(chip int, off int64) string {
+	if len(p.parts) == 0 || len(p.parts[0]) == 0 {
 		return ""
 	}
-	return p.part(off) + " "
+	return p.part(chip, off) + " "
 }
 
 // sum adds a flash operation to the current run.
 func (p *eventPrinter) sum(e *trace.Event) {
-	part := p.part(e.Off)
+	part := p.part(e.Chip, e.Off)
 	if part != p.run.part {
 		p.flush()
 		p.run = opRun{part: part, from: e.Off}
@@ -200,8 +217,11 @@ func (p *eventPrinter) flushOps() {
 	p.line(r.last, "flash", p.a.c(dim, fmt.Sprintf("%s 0x%06X..0x%06X: %s", r.part, r.from, r.to, strings.Join(what, ", "))))
 }
 
-func stepColour(k chips.StepKind) string {
-	switch k {
+func stepColour(s *chips.Step) string {
+	if s.IsFinding() {
+		return red
+	}
+	switch s.Kind {
 	case chips.KindDecide:
 		return bold
 	case chips.KindDo:

@@ -107,6 +107,9 @@ type runReport struct {
 	WallMS    int64  `json:"wall_ms"`
 	FlashOps  int    `json:"flash_ops"`
 	Trace     string `json:"trace_sha256,omitempty"`
+	// Findings are what the module did to itself: what an upgrade overwrote that
+	// was not its own.
+	Findings findings `json:"findings,omitempty"`
 	// Errors are those of scripts that nobody caught.
 	Errors []jsonScriptError `json:"errors,omitempty"`
 	Events []jsonEvent       `json:"events,omitempty"`
@@ -150,9 +153,10 @@ func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error 
 		}
 	}
 	report := runReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: r.seed}
-	printer := &eventPrinter{a: a, flashOps: r.ops, debug: r.debug, parts: chip.Partitions[0]}
+	printer := &eventPrinter{a: a, flashOps: r.ops, debug: r.debug, parts: chip.Partitions}
 	view := &scriptView{a: a, printer: printer, report: &report, calls: r.calls, now: w.Clock.Now}
 	view.attach(&cfg.Script)
+	w.Trace.Sink(report.Findings.event)
 	w.Trace.Sink(view.sink(r.quiet))
 	dev, err := emu.NewDevice(cfg)
 	if err != nil {
@@ -178,6 +182,9 @@ func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error 
 	a.code = endCode(res.End)
 	if res.End == emu.EndBoots && r.bootsAsked {
 		a.code = exitFine
+	}
+	if len(report.Findings) > 0 && a.code == exitFine {
+		a.code = exitFindings
 	}
 	if !a.text() {
 		return a.json(report)

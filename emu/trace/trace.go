@@ -39,10 +39,11 @@ type Event struct {
 	Text string
 	Step chips.Step // for Step
 	// For Flash.
-	Op  flash.OpKind
-	Seq uint64
-	Off int64
-	Len int64
+	Op   flash.OpKind
+	Seq  uint64
+	Chip int // position of the flash chip on the board
+	Off  int64
+	Len  int64
 }
 
 // Recorder takes events. Make one with [New].
@@ -80,7 +81,7 @@ func (r *Recorder) Mix(label string, p []byte) {
 // FlashOp records op at time t.
 func (r *Recorder) FlashOp(t time.Duration, boot int, op *flash.Op) {
 	r.flashOps++
-	e := Event{Time: t, Boot: boot, Kind: Flash, Op: op.Kind, Seq: op.Seq, Off: op.Off, Len: op.Len}
+	e := Event{Time: t, Boot: boot, Kind: Flash, Op: op.Kind, Seq: op.Seq, Chip: op.Chip, Off: op.Off, Len: op.Len}
 	r.add(&e, op.Data)
 }
 
@@ -94,7 +95,7 @@ func (r *Recorder) add(e *Event, data []byte) {
 		b = append(b, s...)
 	}
 	if e.Kind == Flash {
-		b = append(b, byte(e.Op))
+		b = append(b, byte(e.Op)|byte(e.Chip)<<4)
 		b = binary.AppendUvarint(b, e.Seq)
 		b = binary.AppendVarint(b, e.Off)
 		b = binary.AppendVarint(b, e.Len)
