@@ -1,7 +1,6 @@
 package xt804
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -69,5 +68,5 @@ func erased(region *flash.Region) (bool, error) {
 	if _, err := region.ReadAt(p, 0); err != nil {
 		return false, err
 	}
-	return len(bytes.TrimLeft(p, "\xFF")) == 0, nil
+	return flash.Erased(p), nil
 }

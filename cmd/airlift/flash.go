@@ -70,7 +70,7 @@ func usedBytes(d *flash.Device, off, size int64) int64 {
 		if _, err := d.ReadAt(sector, at); err != nil {
 			return used
 		}
-		if len(bytes.TrimLeft(sector, "\xFF")) > 0 {
+		if !flash.Erased(sector) {
 			used += int64(len(sector))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"airlift/flash"
 	"airlift/flash/explain"
 )
 
@@ -141,7 +142,7 @@ func explainRest(l *layout, rest []byte) explain.Field {
 		if (l.end+int64(len(rest)))%PadLuaTools == 0 {
 			f.Meaning = "zeros to a multiple of 1024, as new LuaTools pad; an update.bin must not be padded"
 		}
-	case len(bytes.Trim(rest, "\xFF")) == 0:
+	case flash.Erased(rest):
 		f.Meaning = "erased flash"
 	default:
 		f.Name, f.Meaning, f.Verdict = "rest", "other data, the reader ignores them", explain.Warn

@@ -1,11 +1,11 @@
 package luadb
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
+	"airlift/flash"
 	"airlift/flash/explain"
 )
 
@@ -235,7 +235,7 @@ func (l *layout) rejectStart(src source) {
 	switch {
 	case n == 0:
 		fe.Got = "no data"
-	case len(bytes.Trim(first, "\xFF")) == 0:
+	case flash.Erased(first):
 		fe.Hint = "erased flash: no script image was ever written here"
 	}
 	l.reject(DeviceBad, fe)
