@@ -41,6 +41,7 @@ type BinpkgEntry struct {
 	Name      string // "ap_bootloader"
 	Addr      uint32 // EC618: offset in its flash; EC7xx: mapped address
 	FlashSize uint32 // bytes that it may take
+	FileOff   uint32 // where the file says that its head is
 	Type      string // "BL", "AP", "CP"
 	Hash      string // SHA-256 of the data, hexadecimal
 	Data      []byte
@@ -104,7 +105,7 @@ func parseBinpkgEntry(b []byte, off int64, i int) (BinpkgEntry, error) {
 	}
 	h := b[off:]
 	u32 := binary.LittleEndian.Uint32
-	e := BinpkgEntry{Off: off, Name: cstring(h[:64]), Addr: u32(h[64:]), FlashSize: u32(h[68:]), Hash: cstring(h[80:336]), Type: cstring(h[336:352])}
+	e := BinpkgEntry{Off: off, Name: cstring(h[:64]), Addr: u32(h[64:]), FlashSize: u32(h[68:]), FileOff: u32(h[72:]), Hash: cstring(h[80:336]), Type: cstring(h[336:352])}
 	size := int64(u32(h[76:]))
 	if size > int64(len(h))-binpkgEntry {
 		return e, &explain.FormatError{Off: off + 76, What: fmt.Sprintf("size of entry %d", i), Want: fmt.Sprintf("at most %d", int64(len(h))-binpkgEntry), Got: fmt.Sprint(size)}

@@ -5,7 +5,6 @@ import (
 
 	"airlift/chips"
 	"airlift/flash"
-	"airlift/flash/explain"
 )
 
 const familyName = "ec"
@@ -67,6 +66,3 @@ func layoutFor(m *chips.Model, p *chips.Profile, _ []byte) (Layout, error) {
 	}
 	return t.layout(b.script, b.ota)
 }
-
-// Inspect explains a file if it is one of the family's formats.
-func (f *Family) Inspect([]byte) (*explain.Field, bool) { return nil, false }

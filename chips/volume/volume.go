@@ -3,11 +3,11 @@
 package volume
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
 	"airlift/flash"
+	"airlift/flash/explain"
 	"airlift/flash/littlefs"
 	"airlift/flash/luadb"
 	"airlift/flash/mount"
@@ -41,7 +41,7 @@ func Look(r *flash.Region, cfg littlefs.Config, mkfs bool) (mount.Mount, error) 
 	if _, err := r.ReadAt(p, 0); err != nil {
 		return mount.Mount{}, err
 	}
-	if len(bytes.TrimLeft(p, "\xFF")) == 0 {
+	if flash.Erased(p) {
 		if !mkfs {
 			return mount.Mount{}, errors.New("erased: the firmware makes a file system at its first start (--mkfs does it now)")
 		}
@@ -54,6 +54,28 @@ func Look(r *flash.Region, cfg littlefs.Config, mkfs bool) (mount.Mount, error) 
 		return mount.Mount{}, err
 	}
 	return littleMount(fs), nil
+}
+
+// Explain explains the littlefs in a partition's contents p, which begin at off
+// in their file. The error says why it is none.
+func Explain(p []byte, off int64) (*explain.Field, error) {
+	d, err := flash.New(flash.NOR(int64(len(p))))
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Burn(0, p); err != nil {
+		return nil, err
+	}
+	r, err := d.Region("volume", 0, int64(len(p)))
+	if err != nil {
+		return nil, err
+	}
+	tree, err := littlefs.Inspect(r)
+	if err != nil {
+		return nil, err
+	}
+	tree.Shift(off)
+	return tree, nil
 }
 
 func littleMount(fs *littlefs.FS) mount.Mount {

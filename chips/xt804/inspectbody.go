@@ -44,16 +44,8 @@ func (x *inspector) script(body []byte, off int64) explain.Field {
 	if x.names < 0 {
 		x.names = 0
 	}
-	shift(f, off)
+	f.Shift(off)
 	return *f
-}
-
-// shift moves a tree by delta bytes.
-func shift(f *explain.Field, delta int64) {
-	f.Off += delta
-	for i := range f.Fields {
-		shift(&f.Fields[i], delta)
-	}
 }
 
 // gzip explains a gzip stream and the images in it. H is the outer header, nil

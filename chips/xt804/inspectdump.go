@@ -5,9 +5,9 @@ import (
 	"strings"
 
 	"airlift/chips/synth"
+	"airlift/chips/volume"
 	"airlift/flash"
 	"airlift/flash/explain"
-	"airlift/flash/littlefs"
 	"airlift/flash/luadb"
 )
 
@@ -241,18 +241,9 @@ func (x *inspector) volume(f *explain.Field, p []byte, erased bool) {
 		note("erased: formatted when it is first mounted")
 		return
 	}
-	d, err := flash.New(flash.NOR(f.Len))
-	if err != nil || d.Burn(0, p) != nil {
-		return
-	}
-	r, err := d.Region(f.Name, 0, f.Len)
-	if err != nil {
-		return
-	}
-	tree, err := littlefs.Inspect(r)
+	tree, err := volume.Explain(p, f.Off)
 	switch {
 	case err == nil:
-		shift(tree, f.Off)
 		f.Add(*tree)
 	case f.Name == PartKV:
 		note("no littlefs volume: older firmware keeps FlashDB here (xt804.md 1.7)")

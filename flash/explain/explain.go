@@ -37,6 +37,14 @@ func (f *Field) Add(sub Field) *Field {
 	return &f.Fields[len(f.Fields)-1]
 }
 
+// Shift moves the tree by delta bytes.
+func (f *Field) Shift(delta int64) {
+	f.Off += delta
+	for i := range f.Fields {
+		f.Fields[i].Shift(delta)
+	}
+}
+
 // Worst returns the worst verdict in the tree.
 func (f *Field) Worst() Verdict {
 	rank := map[Verdict]int{None: 0, OK: 1, Warn: 2, Bad: 3}

@@ -1,0 +1,220 @@
+package ec
+
+import (
+	"bytes"
+	"fmt"
+
+	"airlift/chips"
+	"airlift/flash/explain"
+	"airlift/flash/luadb"
+)
+
+var _ chips.Unpacker = (*Family)(nil)
+
+// maxParts bounds the parts of one file.
+const maxParts = 4096
+
+// Unpack takes packages, deltas, .binpkg files and flash dumps apart. The parts
+// of a package are the unpacked sections, with the files of a script image
+// below them, and the delta; those of a delta the payloads; those of a .binpkg
+// the images; those of a dump the partitions, and what waits in them.
+func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
+	u := unpacker{inspector: inspector{models: f.models}, room: maxShownBytes}
+	var err error
+	switch {
+	case isPackage(data):
+		err = u.packageFile(data)
+	case isPar(data):
+		err = u.par("", data)
+	case isAT(data):
+		err = u.par("", data[atHead:])
+	case isBinpkg(data):
+		err = u.binpkg(data)
+	default:
+		l := u.dumpLayout(data)
+		if l == nil {
+			return nil, false, nil
+		}
+		err = u.dump(data, l)
+	}
+	return u.parts, true, err
+}
+
+type unpacker struct {
+	inspector
+	parts []chips.Part
+	room  int64 // bytes that may still come out of sections
+}
+
+func (u *unpacker) add(name string, data []byte) error {
+	if len(u.parts) == maxParts {
+		return &explain.FormatError{What: "parts", Want: fmt.Sprintf("at most %d", maxParts), Got: "more"}
+	}
+	u.parts = append(u.parts, chips.Part{Name: name, Data: data})
+	return nil
+}
+
+func (u *unpacker) packageFile(data []byte) error {
+	p, err := ParsePackage(data)
+	if err != nil {
+		return err
+	}
+	if err := u.common("", p.Common, HeadSize, p.Series); err != nil {
+		return err
+	}
+	if len(p.SDK) == 0 {
+		return nil
+	}
+	if err := u.add("delta.par", p.SDK); err != nil {
+		return err
+	}
+	return u.par("delta/", p.SDK)
+}
+
+// common adds the sections of a common part that lies at off in its file.
+func (u *unpacker) common(dir string, common []byte, off int64, series Series) error {
+	sections, err := Sections(common, series)
+	if err != nil {
+		return moved(err, off)
+	}
+	for i, s := range sections {
+		if u.room -= min(int64(s.DataLen), maxImage); u.room < 0 {
+			return &explain.FormatError{Off: off + s.Off + 8, What: "DataLen", Want: fmt.Sprintf("at most %d bytes in all sections", int64(maxShownBytes)), Got: "more"}
+		}
+		data, err := s.Unpack()
+		if err != nil {
+			return moved(err, off)
+		}
+		name := fmt.Sprintf("%s%d-%s", dir, i, s.kind(data))
+		if err := u.add(name+".bin", data); err != nil {
+			return err
+		}
+		if err := u.scriptFiles(name+"/", data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moved adds off to the offset of a FormatError.
+func moved(err error, off int64) error {
+	if fe, ok := err.(*explain.FormatError); ok {
+		m := *fe
+		m.Off += off
+		return &m
+	}
+	return err
+}
+
+// kind says in a word what a section brings.
+func (s *Section) kind(data []byte) string {
+	if isScript(data) {
+		return "script"
+	}
+	for _, t := range targets {
+		switch {
+		case t.series.Magic() != s.Magic:
+		case int64(s.StartAddr) == t.ap.off:
+			return "ap"
+		case t.series == EC618 && s.StartAddr == cpFlash, t.series == EC7xx && int64(s.StartAddr) == t.cp.off:
+			return "cp"
+		}
+	}
+	return "data"
+}
+
+// scriptFiles adds the files of data that is a script image.
+func (u *unpacker) scriptFiles(dir string, data []byte) error {
+	if !isScript(data) {
+		return nil
+	}
+	img, err := luadb.Parse(data)
+	if err != nil {
+		return nil // the image itself is there; inspect says what is wrong with it
+	}
+	for _, e := range img.Files {
+		if err := u.add(dir+e.Name, e.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unpacker) par(dir string, data []byte) error {
+	p, err := ParsePar(data)
+	if err != nil {
+		return err
+	}
+	for i, k := range p.Packages {
+		if err := u.add(fmt.Sprintf("%s%d-%s.payload", dir, i, attrName(k.Attr)), k.Payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unpacker) binpkg(data []byte) error {
+	p, err := ParseBinpkg(data)
+	if err != nil {
+		return err
+	}
+	for i := range p.Entries {
+		e := &p.Entries[i]
+		if err := u.add(fmt.Sprintf("%d-%s.bin", i, e.Type), e.Data); err != nil {
+			return err
+		}
+		if at := u.findScript(e, p.Series()); e.Type == "AP" && at >= 0 {
+			if err := u.scriptFiles("script/", e.Data[at:]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// dump adds each partition, the files of the script, and what waits to be
+// applied.
+func (u *unpacker) dump(data []byte, l *Layout) error {
+	for _, p := range l.Table.Sorted() {
+		if p.Overlay {
+			continue
+		}
+		part := data[p.Off:p.End():p.End()]
+		if err := u.add(p.Name+".bin", part); err != nil {
+			return err
+		}
+		if p.Name == PartScript {
+			if err := u.scriptFiles(PartScript+"/", part); err != nil {
+				return err
+			}
+		}
+	}
+	if l.CP != nil && int64(len(data)) > l.FlashSize {
+		for _, p := range l.CP.Sorted() {
+			if err := u.add(p.Name+".bin", data[l.FlashSize+p.Off:l.FlashSize+p.End()]); err != nil {
+				return err
+			}
+		}
+	}
+	return u.pending(data, l)
+}
+
+// pending adds the common part and the delta that wait in a dump.
+func (u *unpacker) pending(data []byte, l *Layout) error {
+	i := DecodeInfo(data[l.Part(PartInfo).Off:])
+	from := int64(l.OTAAddr())
+	if i.Magic == l.Series.Magic() && i.CRC == i.computed && i.DataStart == xipBase+l.OTAAddr() && int64(i.DataLen) <= l.FlashSize-from {
+		if err := u.add("waiting/common.bin", data[from:from+int64(i.DataLen)]); err != nil {
+			return err
+		}
+	}
+	zone := data[l.Part(PartFota).Off:l.FlashSize]
+	if !isPar(zone) {
+		return nil
+	}
+	p, err := parseParHead(zone)
+	if err != nil {
+		return nil // inspect says what is wrong with it
+	}
+	return u.add("waiting/delta.par", bytes.Clone(zone[:p.Len]))
+}
