@@ -1,0 +1,354 @@
+package lua53
+
+import (
+	"unsafe"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// The instructions of the loop that make calls, or their parts that do. Each
+// reads the instruction before ci.pc. Those that may run other Lua code return
+// exit as precall does; the loop then starts the current frame anew.
+
+func (f *frame) instr() uint32 { return f.cl.p.Code[f.pc-1] }
+
+// rk is a register or a constant of the frame.
+func (th *Thread) rk(f *frame, x int) *Value {
+	if x&bitRK != 0 {
+		return &f.cl.p.K[x&^bitRK]
+	}
+	return &th.stack[f.base+x]
+}
+
+// opIndex is GETTABUP and GETTABLE where the loop has found nothing.
+func (vm *VM) opIndex(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	key := *th.rk(ci, argC(i))
+	var t Value
+	if opOf(i) == opGetTabUp {
+		t = *ci.cl.up[argB(i)].v
+	} else {
+		t = th.stack[ci.base+argB(i)]
+	}
+	if key.isString() && t.isTable() {
+		return vm.indexAbsent(th, ci, t, key, argA(i))
+	}
+	return vm.index(th, ci, t, key, argA(i))
+}
+
+// opSelf is SELF where the loop has found nothing in t itself.
+func (vm *VM) opSelf(th *Thread, ci *frame, t Value) (exit bool) {
+	i := ci.instr()
+	key := *th.rk(ci, argC(i))
+	if key.isString() {
+		if t.isTable() {
+			return vm.indexAbsent(th, ci, t, key, argA(i))
+		}
+		if mt := vm.typeMeta[glua.LTString]; t.isString() && mt != nil {
+			if methods := mt.getStr("__index"); methods.isTable() {
+				if m := methods.table().getStr(key.str()); !m.isNil() {
+					th.stack[ci.base+argA(i)] = m
+					return false
+				}
+			}
+		}
+	}
+	return vm.index(th, ci, t, key, argA(i))
+}
+
+// setFast assigns in a table without a metatable, as far as that is simple.
+func (vm *VM) setFast(t *ltable, k, v *Value) bool {
+	if tabOf(t.Metatable) != tabNil {
+		return false
+	}
+	if k.isInt() {
+		idx, n := k.n-1, uint64(len(t.array))
+		if idx > n || v.isNil() {
+			return false
+		}
+		if idx < n {
+			t.array[idx] = vm.box.toL(*v)
+			return true
+		}
+		if len(t.dict) > 0 || vm.mem+vm.sizes.slot >= vm.memNext {
+			return false
+		}
+		vm.mem += vm.sizes.slot
+		t.array = append(t.array, vm.box.toL(*v))
+		return true
+	}
+	if k.isString() {
+		vm.setStr(t, k, v)
+		return true
+	}
+	return false
+}
+
+func (vm *VM) opSetTable(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	return vm.setIndex(th, ci, th.stack[ci.base+argA(i)], th.rk(ci, argB(i)), th.rk(ci, argC(i)))
+}
+
+// opNewTable reports whether there was a garbage collection, which may have
+// run finalizers.
+func (vm *VM) opNewTable(th *Thread, ci *frame) (collected bool) {
+	i := ci.instr()
+	th.stack[ci.base+argA(i)] = vm.newTable(argB(i), argC(i))
+	return vm.collectAbove(th, ci, argA(i)+1)
+}
+
+// opClosure reports what opNewTable does.
+func (vm *VM) opClosure(th *Thread, ci *frame) (collected bool) {
+	i := ci.instr()
+	th.stack[ci.base+argA(i)] = vm.closure(th, ci, ci.cl.p.Protos[argBx(i)])
+	return vm.collectAbove(th, ci, argA(i)+1)
+}
+
+// collectAbove collects garbage if that is due. Registers from top up are free.
+func (vm *VM) collectAbove(th *Thread, ci *frame, top int) (collected bool) {
+	if !vm.gcDue {
+		return false
+	}
+	vm.autoCollect(ci.base + top)
+	return true
+}
+
+// operands are B and C of an arithmetic or bitwise instruction, B twice if it
+// is unary, and its number among the operators.
+func (th *Thread) operands(ci *frame, i uint32) (op int, b, c *Value) {
+	op = int(opOf(i) - opAdd)
+	b = th.rk(ci, argB(i))
+	if op >= arUnm {
+		return op, b, b
+	}
+	return op, b, th.rk(ci, argC(i))
+}
+
+// opArith computes with numbers and what can be converted to them. It reports
+// whether both operands are such.
+func (vm *VM) opArith(th *Thread, ci *frame) bool {
+	i := ci.instr()
+	op, b, c := th.operands(ci, i)
+	v, ok := vm.arithRaw(op, b, c)
+	if ok {
+		th.stack[ci.base+argA(i)] = v
+	}
+	return ok
+}
+
+// opArithMeta calls the metamethod of what opArith does not compute.
+func (vm *VM) opArithMeta(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	op, b, c := th.operands(ci, i)
+	mm := vm.metaOf(b, opEvents[op])
+	if mm.isNil() {
+		mm = vm.metaOf(c, opEvents[op])
+	}
+	if mm.isNil() {
+		vm.throwArith(op, b, c)
+	}
+	return vm.callMM(th, ci, cStore, argA(i), mm, *b, *c)
+}
+
+// opLen is LEN of what is neither a string nor a plain sequence.
+func (vm *VM) opLen(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	b := &th.stack[ci.base+argB(i)]
+	mm := vm.metaOf(b, "__len")
+	if !mm.isNil() {
+		return vm.callMM(th, ci, cStore, argA(i), mm, *b)
+	}
+	if !b.isTable() {
+		vm.throwType("get length of", *b, vm.operandName(b))
+	}
+	th.stack[ci.base+argA(i)] = mkInt(b.table().length())
+	return false
+}
+
+func (vm *VM) opConcat(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	if vm.concat(th, ci, i, argC(i)) {
+		return true
+	}
+	if vm.gcDue && vm.cur == th && th.ci == ci {
+		vm.autoCollect(ci.base + max(argB(i), argA(i)+1))
+	}
+	return false
+}
+
+// Outcomes of a comparison.
+type condition uint8
+
+const (
+	condFalse condition = iota
+	condTrue
+	condCalled // a metamethod will decide
+	condExit   // as exit
+)
+
+func conditionOf(b bool) condition {
+	if b {
+		return condTrue
+	}
+	return condFalse
+}
+
+func calledOrExit(exit bool) condition {
+	if exit {
+		return condExit
+	}
+	return condCalled
+}
+
+func (vm *VM) opEq(th *Thread, ci *frame, b, c *Value) condition {
+	if b.isString() && c.isString() {
+		return conditionOf(b.p == c.p || b.str() == c.str())
+	}
+	if mm := vm.eqHandler(b, c); !mm.isNil() {
+		return calledOrExit(vm.callMM(th, ci, cCond, argA(ci.instr()), mm, *b, *c))
+	}
+	return conditionOf(rawEqual(b, c))
+}
+
+// opLess is LT and LE.
+func (vm *VM) opLess(th *Thread, ci *frame, b, c *Value) condition {
+	i := ci.instr()
+	le := opOf(i) == opLe
+	switch {
+	case b.isNum() && c.isNum():
+		if le {
+			return conditionOf(leNum(b, c))
+		}
+		return conditionOf(ltNum(b, c))
+	case b.isString() && c.isString():
+		if le {
+			return conditionOf(b.str() <= c.str())
+		}
+		return conditionOf(b.str() < c.str())
+	}
+	event := "__lt"
+	if le {
+		event = "__le"
+	}
+	return calledOrExit(vm.lessMeta(th, ci, *b, *c, argA(i), event))
+}
+
+// callLua gives the function c at register A its frame.
+func (vm *VM) callLua(th *Thread, ci *frame, c *Closure, i uint32) {
+	fn := ci.base + argA(i)
+	nargs := argB(i) - 1
+	if nargs < 0 {
+		nargs = th.top - fn - 1
+	}
+	vm.budget -= 4
+	if vm.budget < 0 {
+		vm.tick()
+	}
+	f := ci.next
+	if f == nil {
+		f = &frame{prev: ci}
+		ci.next = f
+	}
+	th.ci = f
+	f.cl, f.fn, f.nres, f.cont, f.fresh = c, fn, argC(i)-1, cCall, false
+	f.kind, f.pc, f.tail = fLua, 0, false
+	if p := c.p; p.IsVararg || nargs < p.NumParams || fn+1+p.MaxStack > len(th.stack) {
+		vm.enter(th, f, nargs)
+		return
+	}
+	f.base, f.nextra = fn+1, 0
+}
+
+// opCall calls what is not a function in Lua.
+func (vm *VM) opCall(th *Thread, ci *frame, i uint32) (exit bool) {
+	fn := ci.base + argA(i)
+	nargs := argB(i) - 1
+	if nargs < 0 {
+		nargs = th.top - fn - 1
+	}
+	return vm.precall(th, fn, nargs, argC(i)-1, cCall, 0, false)
+}
+
+func (vm *VM) opTailCall(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	fn := ci.base + argA(i)
+	nargs := argB(i) - 1
+	if nargs < 0 {
+		nargs = th.top - fn - 1
+	}
+	c := luaClosure(&th.stack[fn])
+	if c == nil {
+		return vm.precall(th, fn, nargs, -1, cCall, 0, false)
+	}
+	th.closeUpvals(ci.base)
+	vm.budget -= 4
+	if vm.budget < 0 {
+		vm.tick()
+	}
+	copy(th.stack[ci.fn:ci.fn+nargs+1], th.stack[fn:fn+nargs+1])
+	ci.cl, ci.pc, ci.tail = c, 0, true
+	vm.enter(th, ci, nargs)
+	return false
+}
+
+// returnMany hands the results of frame ci, which has ended, to its caller in
+// Lua.
+func (th *Thread) returnMany(ci *frame, i uint32) {
+	first := ci.base + argA(i)
+	n := argB(i) - 1
+	if n < 0 {
+		n = th.top - first
+	}
+	th.moveResults(ci.fn, first, n, ci.nres)
+}
+
+// opReturn ends a frame that was not called by one in Lua.
+func (vm *VM) opReturn(th *Thread, ci *frame, i uint32) (exit bool) {
+	first := ci.base + argA(i)
+	n := argB(i) - 1
+	if n < 0 {
+		n = th.top - first
+	}
+	return vm.finish(th, ci, first, n)
+}
+
+// forNext is TFORCALL where next is called, as pairs does.
+func (vm *VM) forNext(th *Thread, ci *frame, i uint32) bool {
+	a := ci.base + argA(i)
+	s := th.stack[a : a+6]
+	if !s[0].isFunc() || unsafe.Pointer(s[0].fn()) != unsafe.Pointer(vm.nextFn) || !s[1].isTable() {
+		return false
+	}
+	key, v, ok := vm.next(s[1].table(), &s[2], a)
+	if !ok {
+		vm.badKey(th, a, s[:3])
+	}
+	s[3] = key
+	if n := argC(i); n > 1 {
+		s[4] = v
+		clear(th.stack[a+5 : a+3+max(n, 2)])
+	}
+	return true
+}
+
+func (vm *VM) opTForCall(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	a := ci.base + argA(i)
+	s := th.stack[a : a+6]
+	s[5], s[4], s[3] = s[2], s[1], s[0]
+	return vm.precall(th, a+3, 2, argC(i), cCall, 0, false)
+}
+
+func (vm *VM) opSetList(th *Thread, ci *frame) {
+	i := ci.instr()
+	n, c := argB(i), argC(i)
+	a := ci.base + argA(i)
+	if n == 0 {
+		n = th.top - a - 1
+	}
+	if c == 0 {
+		c = argAx(ci.cl.p.Code[ci.pc])
+		ci.pc++
+	}
+	vm.setList(th, a, n, int64(c-1)*fieldsPerFlush)
+}
