@@ -317,23 +317,6 @@ func (vm *VM) join(vs []Value) Value {
 	return mkString(string(b))
 }
 
-func (vm *VM) newTable(b, c int) Value {
-	vm.alloc(vm.sizes.table)
-	t := &glua.LTable{Metatable: glua.LNil}
-	if b > 0 {
-		n := min(fbToInt(b), 1<<12)
-		(*ltable)(unsafe.Pointer(t)).array = make([]glua.LValue, 0, n)
-	}
-	if c > 0 {
-		n := min(fbToInt(c), 1<<10)
-		lt := (*ltable)(unsafe.Pointer(t))
-		lt.strdict = make(map[string]glua.LValue, n)
-		lt.k2i = make(map[glua.LValue]int, n)
-		lt.keys = make([]glua.LValue, 0, n)
-	}
-	return mkTable(t)
-}
-
 // setList stores n values above the table in register a behind index from.
 func (vm *VM) setList(th *Thread, a, n int, from int64) {
 	t := th.stack[a].table()
