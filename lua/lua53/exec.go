@@ -32,6 +32,8 @@ frame:
 		i := *(*uint32)(unsafe.Add(code, uintptr(pc)*4))
 		pc++
 		ra := (*Value)(unsafe.Add(base, uintptr(i>>6&0xff)*valueSize))
+		var tab *ltable // of a field, and its name
+		var key *Value
 		switch i & 0x3f {
 		case opMove:
 			*ra = *register(base, i>>23)
@@ -67,70 +69,49 @@ frame:
 			continue
 		case opGetTabUp:
 			t := cl.up[i>>23].v
-			kc := operand(base, k, i>>14&0x1ff)
-			ci.pc = pc
-			if t.isTable() && kc.isString() {
-				if lv, ok := t.table().strdict[kc.str()]; ok {
-					pc = ci.pc
-					resultOf(code, base, pc).setL(lv)
-					pc = ci.pc
-					continue
-				}
+			key = operand(base, k, i>>14&0x1ff)
+			if t.isTable() && key.isString() {
+				tab = t.table()
+				goto field
 			}
-			if vm.opIndex(th, ci) {
-				return
-			}
-			goto frame
+			goto index
 		case opGetTable:
 			t := register(base, i>>23)
-			kc := operand(base, k, i>>14&0x1ff)
-			ci.pc = pc
-			if t.isTable() {
-				tab := t.table()
-				if kc.isInt() {
-					if idx := kc.n - 1; idx < uint64(len(tab.array)) {
-						w := (*iface)(unsafe.Pointer(&tab.array[idx]))
-						if w.tab == tabNumber {
-							ra.setNumber(*(*float64)(w.data))
-							continue
-						}
-						if w.tab != tabNil {
-							ra.setL(tab.array[idx])
-							pc = ci.pc
-							continue
-						}
-					}
-				} else if kc.isString() {
-					if lv, ok := tab.strdict[kc.str()]; ok {
-						pc = ci.pc
-						resultOf(code, base, pc).setL(lv)
-						pc = ci.pc
-						continue
-					}
+			key = operand(base, k, i>>14&0x1ff)
+			if !t.isTable() {
+				goto index
+			}
+			tab = t.table()
+			if key.isInt() {
+				idx := key.n - 1
+				if idx >= uint64(len(tab.array)) {
+					goto index
 				}
-			}
-			if vm.opIndex(th, ci) {
-				return
-			}
-			goto frame
-		case opSelf:
-			t := register(base, i>>23)
-			kc := operand(base, k, i>>14&0x1ff)
-			ci.pc = pc
-			self := *t
-			*(*Value)(unsafe.Add(unsafe.Pointer(ra), valueSize)) = self
-			if self.isTable() && kc.isString() {
-				if lv, ok := self.table().strdict[kc.str()]; ok {
-					pc = ci.pc
-					resultOf(code, base, pc).setL(lv)
+				w := (*iface)(unsafe.Pointer(&tab.array[idx]))
+				if w.tab == tabNumber {
+					ra.setNumber(*(*float64)(w.data))
+					continue
+				}
+				if w.tab != tabNil {
+					ci.pc = pc
+					ra.setL(tab.array[idx])
 					pc = ci.pc
 					continue
 				}
+			} else if key.isString() {
+				goto field
 			}
-			if vm.opSelf(th, ci, self) {
-				return
+			goto index
+		case opSelf:
+			t := register(base, i>>23)
+			key = operand(base, k, i>>14&0x1ff)
+			*register(unsafe.Pointer(ra), 1) = *t
+			t = register(unsafe.Pointer(ra), 1)
+			if t.isTable() && key.isString() {
+				tab = t.table()
+				goto field
 			}
-			goto frame
+			goto index
 		case opSetTabUp:
 			ci.pc = pc
 			if vm.setIndex(th, ci, *cl.up[i>>6&0xff].v, operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)) {
@@ -317,16 +298,7 @@ frame:
 				r = b.p == c.p && b.n == c.n
 			case c.p == nil:
 			default:
-				ci.pc = pc
-				switch vm.opEq(th, ci, b, c) {
-				case condExit:
-					return
-				case condCalled:
-					goto frame
-				case condTrue:
-					goto isTrue
-				}
-				goto isFalse
+				goto compare
 			}
 			if r == (i&maskA == 0) {
 				pc++
@@ -342,16 +314,7 @@ frame:
 			case b.isFloat() && c.isFloat():
 				r = b.f() < c.f()
 			default:
-				ci.pc = pc
-				switch vm.opLess(th, ci, b, c) {
-				case condExit:
-					return
-				case condCalled:
-					goto frame
-				case condTrue:
-					goto isTrue
-				}
-				goto isFalse
+				goto compare
 			}
 			if r == (i&maskA == 0) {
 				pc++
@@ -367,16 +330,7 @@ frame:
 			case b.isFloat() && c.isFloat():
 				r = b.f() <= c.f()
 			default:
-				ci.pc = pc
-				switch vm.opLess(th, ci, b, c) {
-				case condExit:
-					return
-				case condCalled:
-					goto frame
-				case condTrue:
-					goto isTrue
-				}
-				goto isFalse
+				goto compare
 			}
 			if r == (i&maskA == 0) {
 				pc++
@@ -517,19 +471,45 @@ frame:
 		}
 		goto frame
 
-		// The conditions of tests that made a call.
-	isTrue:
-		pc = ci.pc
-		if instr(code, pc)&maskA == 0 {
-			pc++
+		// A field of tab. Behind the call everything is read anew.
+	field:
+		ci.pc = pc
+		if lv, ok := tab.strdict[key.str()]; ok {
+			pc = ci.pc
+			register(base, instr(code, pc)>>6&0xff).setL(lv)
+			pc = ci.pc
 			continue
 		}
-		goto condJump
-	isFalse:
-		pc = ci.pc
-		if instr(code, pc)&maskA != 0 {
-			pc++
-			continue
+		if vm.opField(th, ci) {
+			return
+		}
+		goto frame
+	index:
+		ci.pc = pc
+		if vm.opIndex(th, ci) {
+			return
+		}
+		goto frame
+
+	compare:
+		ci.pc = pc
+		switch vm.opCompare(th, ci) {
+		case condExit:
+			return
+		case condCalled:
+			goto frame
+		case condTrue:
+			pc = ci.pc
+			if instr(code, pc)&maskA == 0 {
+				pc++
+				continue
+			}
+		case condFalse:
+			pc = ci.pc
+			if instr(code, pc)&maskA != 0 {
+				pc++
+				continue
+			}
 		}
 
 		// The jump behind a test.
@@ -559,51 +539,4 @@ frame:
 			pc = ci.pc
 		}
 	}
-}
-
-// register is a register or a constant.
-func register(base unsafe.Pointer, x uint32) *Value {
-	return (*Value)(unsafe.Add(base, uintptr(x)*valueSize))
-}
-
-// operand is a register or a constant.
-func operand(base, k unsafe.Pointer, x uint32) *Value {
-	if x&bitRK != 0 {
-		base = k
-		x &^= bitRK
-	}
-	return (*Value)(unsafe.Add(base, uintptr(x)*valueSize))
-}
-
-// instr is the instruction before pc.
-func instr(code unsafe.Pointer, pc int) uint32 {
-	return *(*uint32)(unsafe.Add(code, uintptr(pc-1)*4))
-}
-
-// resultOf is the register that the instruction before pc writes.
-func resultOf(code, base unsafe.Pointer, pc int) *Value {
-	return register(base, instr(code, pc)>>6&0xff)
-}
-
-func wrapInt(x int64, narrow bool) int64 {
-	if narrow {
-		return int64(int32(x))
-	}
-	return x
-}
-
-func roundFloat(x float64, narrow bool) float64 {
-	if narrow {
-		return float64(float32(x))
-	}
-	return x
-}
-
-func luaClosure(v *Value) *Closure {
-	if v.isFunc() {
-		if c := ours(v.fn()); c != nil && c.p != nil {
-			return c
-		}
-	}
-	return nil
 }

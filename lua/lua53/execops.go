@@ -20,31 +20,22 @@ func (th *Thread) rk(f *frame, x int) *Value {
 	return &th.stack[f.base+x]
 }
 
-// opIndex is GETTABUP and GETTABLE where the loop has found nothing.
-func (vm *VM) opIndex(th *Thread, ci *frame) (exit bool) {
-	i := ci.instr()
-	key := *th.rk(ci, argC(i))
-	var t Value
-	if opOf(i) == opGetTabUp {
-		t = *ci.cl.up[argB(i)].v
-	} else {
-		t = th.stack[ci.base+argB(i)]
+// indexed is the value that GETTABUP, GETTABLE and SELF index, and the key.
+func (th *Thread) indexed(ci *frame, i uint32) (t, key Value) {
+	switch key = *th.rk(ci, argC(i)); opOf(i) {
+	case opGetTabUp:
+		return *ci.cl.up[argB(i)].v, key
+	case opSelf:
+		return th.stack[ci.base+argA(i)+1], key
 	}
-	if key.isString() && t.isTable() {
-		return vm.indexAbsent(th, ci, t, key, argA(i))
-	}
-	return vm.index(th, ci, t, key, argA(i))
+	return th.stack[ci.base+argB(i)], key
 }
 
-// opSelf is SELF where the loop has found nothing in t itself.
-func (vm *VM) opSelf(th *Thread, ci *frame, t Value) (exit bool) {
+func (vm *VM) opIndex(th *Thread, ci *frame) (exit bool) {
 	i := ci.instr()
-	key := *th.rk(ci, argC(i))
-	if key.isString() {
-		if t.isTable() {
-			return vm.indexAbsent(th, ci, t, key, argA(i))
-		}
-		if mt := vm.typeMeta[glua.LTString]; t.isString() && mt != nil {
+	t, key := th.indexed(ci, i)
+	if t.isString() && key.isString() {
+		if mt := vm.typeMeta[glua.LTString]; mt != nil {
 			if methods := mt.getStr("__index"); methods.isTable() {
 				if m := methods.table().getStr(key.str()); !m.isNil() {
 					th.stack[ci.base+argA(i)] = m
@@ -54,6 +45,13 @@ func (vm *VM) opSelf(th *Thread, ci *frame, t Value) (exit bool) {
 		}
 	}
 	return vm.index(th, ci, t, key, argA(i))
+}
+
+// opField is opIndex for a table that does not have the key.
+func (vm *VM) opField(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	t, key := th.indexed(ci, i)
+	return vm.indexAbsent(th, ci, t, key, argA(i))
 }
 
 // setFast assigns in a table without a metatable, as far as that is simple.
@@ -200,19 +198,23 @@ func calledOrExit(exit bool) condition {
 	return condCalled
 }
 
-func (vm *VM) opEq(th *Thread, ci *frame, b, c *Value) condition {
+// opCompare is EQ, LT and LE.
+func (vm *VM) opCompare(th *Thread, ci *frame) condition {
+	i := ci.instr()
+	b, c := th.rk(ci, argB(i)), th.rk(ci, argC(i))
+	if opOf(i) != opEq {
+		return vm.opLess(th, ci, i, b, c)
+	}
 	if b.isString() && c.isString() {
 		return conditionOf(b.p == c.p || b.str() == c.str())
 	}
 	if mm := vm.eqHandler(b, c); !mm.isNil() {
-		return calledOrExit(vm.callMM(th, ci, cCond, argA(ci.instr()), mm, *b, *c))
+		return calledOrExit(vm.callMM(th, ci, cCond, argA(i), mm, *b, *c))
 	}
 	return conditionOf(rawEqual(b, c))
 }
 
-// opLess is LT and LE.
-func (vm *VM) opLess(th *Thread, ci *frame, b, c *Value) condition {
-	i := ci.instr()
+func (vm *VM) opLess(th *Thread, ci *frame, i uint32, b, c *Value) condition {
 	le := opOf(i) == opLe
 	switch {
 	case b.isNum() && c.isNum():
