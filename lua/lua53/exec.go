@@ -353,9 +353,18 @@ frame:
 			goto condJump
 		case opCall:
 			ci.pc = pc
-			if c := luaClosure(ra); c != nil {
-				vm.callLua(th, ci, c, i)
-				goto frame
+			if c := luaClosure(ra); c != nil && ci.next != nil && i>>23 != 0 && vm.budget >= 4 {
+				p := c.p
+				fn := ci.base + int(i>>6&0xff)
+				if !p.IsVararg && int(i>>23) > p.NumParams && fn+1+p.MaxStack <= len(th.stack) {
+					vm.budget -= 4
+					f := ci.next
+					th.ci = f
+					f.cl, f.fn, f.nres = c, fn, int(i>>14&0x1ff)-1
+					f.kind, f.cont, f.fresh, f.tail = fLua, cCall, false, false
+					f.pc, f.base, f.nextra = 0, fn+1, 0
+					goto frame
+				}
 			}
 			if vm.opCall(th, ci, i) {
 				return

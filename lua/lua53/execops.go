@@ -235,33 +235,7 @@ func (vm *VM) opLess(th *Thread, ci *frame, i uint32, b, c *Value) condition {
 	return calledOrExit(vm.lessMeta(th, ci, *b, *c, argA(i), event))
 }
 
-// callLua gives the function c at register A its frame.
-func (vm *VM) callLua(th *Thread, ci *frame, c *Closure, i uint32) {
-	fn := ci.base + argA(i)
-	nargs := argB(i) - 1
-	if nargs < 0 {
-		nargs = th.top - fn - 1
-	}
-	vm.budget -= 4
-	if vm.budget < 0 {
-		vm.tick()
-	}
-	f := ci.next
-	if f == nil {
-		f = &frame{prev: ci}
-		ci.next = f
-	}
-	th.ci = f
-	f.cl, f.fn, f.nres, f.cont, f.fresh = c, fn, argC(i)-1, cCall, false
-	f.kind, f.pc, f.tail = fLua, 0, false
-	if p := c.p; p.IsVararg || nargs < p.NumParams || fn+1+p.MaxStack > len(th.stack) {
-		vm.enter(th, f, nargs)
-		return
-	}
-	f.base, f.nextra = fn+1, 0
-}
-
-// opCall calls what is not a function in Lua.
+// opCall calls what the loop does not call itself.
 func (vm *VM) opCall(th *Thread, ci *frame, i uint32) (exit bool) {
 	fn := ci.base + argA(i)
 	nargs := argB(i) - 1
