@@ -434,7 +434,7 @@ frame:
 			continue
 		case opTForCall:
 			ci.pc = pc
-			if vm.forNext(th, ci, i) {
+			if vm.forNext(th, ci) {
 				pc = ci.pc
 				continue
 			}

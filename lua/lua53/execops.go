@@ -127,11 +127,35 @@ func (th *Thread) operands(ci *frame, i uint32) (op int, b, c *Value) {
 func (vm *VM) opArith(th *Thread, ci *frame) bool {
 	i := ci.instr()
 	op, b, c := th.operands(ci, i)
+	ra := &th.stack[ci.base+argA(i)]
+	if op <= arDiv && op != arMod && op != arPow && b.isNum() && c.isNum() && !(b.isInt() && c.isInt() && op != arDiv) {
+		x, y := b.float(vm.narrow), c.float(vm.narrow)
+		switch op {
+		case arAdd:
+			x += y
+		case arSub:
+			x -= y
+		case arMul:
+			x *= y
+		default:
+			x /= y
+		}
+		ra.setFloat(roundFloat(x, vm.narrow))
+		return true
+	}
 	v, ok := vm.arithRaw(op, b, c)
 	if ok {
-		th.stack[ci.base+argA(i)] = v
+		*ra = v
 	}
 	return ok
+}
+
+// float is a number as a float.
+func (v *Value) float(narrow bool) float64 {
+	if v.isInt() {
+		return roundFloat(float64(v.i()), narrow)
+	}
+	return v.f()
 }
 
 // opArithMeta calls the metamethod of what opArith does not compute.
@@ -288,21 +312,40 @@ func (vm *VM) opReturn(th *Thread, ci *frame, i uint32) (exit bool) {
 	return vm.finish(th, ci, first, n)
 }
 
-// forNext is TFORCALL where next is called, as pairs does.
-func (vm *VM) forNext(th *Thread, ci *frame, i uint32) bool {
+// forNext is TFORCALL where the iterator is that of pairs or ipairs and needs
+// no metamethod.
+func (vm *VM) forNext(th *Thread, ci *frame) bool {
+	i := ci.instr()
 	a := ci.base + argA(i)
 	s := th.stack[a : a+6]
-	if !s[0].isFunc() || unsafe.Pointer(s[0].fn()) != unsafe.Pointer(vm.nextFn) || !s[1].isTable() {
+	if !s[0].isFunc() || !s[1].isTable() {
 		return false
 	}
-	key, v, ok := vm.next(s[1].table(), &s[2], a)
-	if !ok {
-		vm.badKey(th, a, s[:3])
+	var v Value
+	switch t := s[1].table(); s[0].p {
+	case unsafe.Pointer(vm.nextFn):
+		key, val, ok := vm.next(t, &s[2], a)
+		if !ok {
+			vm.badKey(th, a, s[:3])
+		}
+		s[3], v = key, val
+	case unsafe.Pointer(vm.ipairsFn):
+		idx := s[2].n
+		if !s[2].isInt() || idx >= uint64(len(t.array)) || tabOf(t.array[idx]) == tabNil {
+			return false
+		}
+		vm.budget -= 4
+		if vm.budget < 0 {
+			vm.tick()
+		}
+		s[3] = mkInt(int64(idx + 1))
+		v.setL(t.array[idx])
+	default:
+		return false
 	}
-	s[3] = key
 	if n := argC(i); n > 1 {
 		s[4] = v
-		clear(th.stack[a+5 : a+3+max(n, 2)])
+		clear(th.stack[a+5 : a+3+n])
 	}
 	return true
 }

@@ -148,6 +148,9 @@ func (vm *VM) setInt(t *ltable, i int64, v *Value) {
 		if len(t.dict) > 0 {
 			delete(t.dict, keyL(i))
 		}
+	case idx == n && len(t.dict) == 0:
+		vm.alloc(vm.sizes.slot)
+		t.array = append(t.array, vm.box.toL(*v))
 	case idx <= n+arrayGap:
 		vm.appendArray(t, idx, v)
 	default:
