@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -192,4 +194,39 @@ func (c *cLua) answer() {
 	if _, err := c.out.ReadString('\n'); err != nil {
 		c.b.Fatal(err)
 	}
+}
+
+// BenchmarkCompile makes bytecode of the largest library of an upstream
+// checkout.
+func BenchmarkCompile(b *testing.B) {
+	src := largestLibrary(b)
+	b.SetBytes(int64(len(src)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Compile(src, "@library.lua", 32); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func largestLibrary(b *testing.B) string {
+	root := os.Getenv("LUATOS_SRC")
+	if root == "" {
+		b.Skip("SKIPPED: set LUATOS_SRC to a checkout of openLuat/LuatOS")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "script", "libs", "*.lua"))
+	if err != nil || len(files) == 0 {
+		b.Fatal("no libraries in ", root, err)
+	}
+	var largest []byte
+	for _, f := range files {
+		src, err := os.ReadFile(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(src) > len(largest) {
+			largest = src
+		}
+	}
+	return string(SkipPrefix(largest))
 }

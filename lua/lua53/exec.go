@@ -1,9 +1,6 @@
 package lua53
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 // execute is the loop. It runs the current thread's current frame, which is a
 // Lua function, and everything that it calls or resumes, until a frame that is
@@ -32,8 +29,9 @@ frame:
 		i := *(*uint32)(unsafe.Add(code, uintptr(pc)*4))
 		pc++
 		ra := (*Value)(unsafe.Add(base, uintptr(i>>6&0xff)*valueSize))
-		var tab *ltable // of a field, and its name
-		var key *Value
+		var tab *ltable // the table of a field
+		var key *Value  // its name
+		var r bool      // what a test found
 		switch i & 0x3f {
 		case opMove:
 			*ra = *register(base, i>>23)
@@ -222,11 +220,9 @@ frame:
 			goto arith
 		case opShl:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
-			if b.isInt() && c.isInt() {
-				if c.n < 64 { // narrow ones lose what is above bit 31
-					ra.setInt(wrapInt(int64(b.n<<c.n), narrow))
-					continue
-				}
+			if b.isInt() && c.isInt() && c.n < 64 {
+				ra.setInt(wrapInt(int64(b.n<<c.n), narrow))
+				continue
 			}
 			goto arith
 		case opShr:
@@ -246,10 +242,6 @@ frame:
 			b := register(base, i>>23)
 			if b.isInt() {
 				ra.setInt(wrapInt(-int64(b.n), narrow))
-				continue
-			}
-			if b.isFloat() {
-				ra.setFloat(-b.f())
 				continue
 			}
 			goto arith
@@ -292,7 +284,6 @@ frame:
 			goto jump
 		case opEq:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
-			var r bool
 			switch {
 			case b.p == nil || b.isInt() && c.isInt():
 				r = b.p == c.p && b.n == c.n
@@ -300,14 +291,9 @@ frame:
 			default:
 				goto compare
 			}
-			if r == (i&maskA == 0) {
-				pc++
-				continue
-			}
-			goto condJump
+			goto test
 		case opLt:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
-			var r bool
 			switch {
 			case b.isInt() && c.isInt():
 				r = int64(b.n) < int64(c.n)
@@ -316,14 +302,9 @@ frame:
 			default:
 				goto compare
 			}
-			if r == (i&maskA == 0) {
-				pc++
-				continue
-			}
-			goto condJump
+			goto test
 		case opLe:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
-			var r bool
 			switch {
 			case b.isInt() && c.isInt():
 				r = int64(b.n) <= int64(c.n)
@@ -332,11 +313,7 @@ frame:
 			default:
 				goto compare
 			}
-			if r == (i&maskA == 0) {
-				pc++
-				continue
-			}
-			goto condJump
+			goto test
 		case opTest:
 			if ra.falsy() == (i>>14&0x1ff != 0) {
 				pc++
@@ -414,18 +391,14 @@ frame:
 				}
 				continue
 			}
-			if ra.isFloat() {
-				s := step.f()
-				x := roundFloat(ra.f()+s, narrow)
-				if s > 0 && x <= lim.f() || s <= 0 && x >= lim.f() {
-					ra.n = math.Float64bits(x)
-					register(unsafe.Pointer(ra), 3).setFloat(x)
-					goto loop
-				}
-				continue
+			ci.pc = pc
+			more := vm.forLoopFloat(ra)
+			pc = ci.pc
+			if more {
+				i = instr(code, pc)
+				goto loop
 			}
-			ci.pc = pc // only hostile bytecode does this
-			vm.throwf("'for' initial value must be a number")
+			continue
 		case opForPrep:
 			ci.pc = pc
 			vm.forPrep(ra)
@@ -508,17 +481,14 @@ frame:
 		case condCalled:
 			goto frame
 		case condTrue:
-			pc = ci.pc
-			if instr(code, pc)&maskA == 0 {
-				pc++
-				continue
-			}
-		case condFalse:
-			pc = ci.pc
-			if instr(code, pc)&maskA != 0 {
-				pc++
-				continue
-			}
+			r = true
+		}
+		pc = ci.pc
+		i = instr(code, pc)
+	test:
+		if r == (i&maskA == 0) {
+			pc++
+			continue
 		}
 
 		// The jump behind a test.

@@ -312,6 +312,22 @@ func (vm *VM) opReturn(th *Thread, ci *frame, i uint32) (exit bool) {
 	return vm.finish(th, ci, first, n)
 }
 
+// forLoopFloat is FORLOOP with floats. It reports whether the loop goes on.
+func (vm *VM) forLoopFloat(ra *Value) bool {
+	if !ra.isFloat() { // only hostile bytecode does this
+		vm.throwf("'for' initial value must be a number")
+	}
+	s := unsafe.Slice(ra, 4)
+	limit, step := s[1].f(), s[2].f()
+	x := vm.round(ra.f() + step)
+	more := step > 0 && x <= limit || step <= 0 && x >= limit
+	if more {
+		ra.setFloat(x)
+		s[3].setFloat(x)
+	}
+	return more
+}
+
 // forNext is TFORCALL where the iterator is that of pairs or ipairs and needs
 // no metamethod.
 func (vm *VM) forNext(th *Thread, ci *frame) bool {
