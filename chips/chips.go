@@ -37,10 +37,23 @@ type Model struct {
 	Family   string
 	BSP      string // what rtos.bsp() says, "AIR601"
 	Summary  string // one line for the list of models
+	SoC      SoC
 	Flash    []flash.Geometry
 	RAM      int64 // bytes
 	Profiles []*Profile
 	Default  string // name of the profile used unless another is asked for
+	// ScriptOnly says that only the scripts of the model run: its flash map,
+	// boot code, packages and upgrades are not emulated. See [Model.NeedsMap].
+	ScriptOnly bool
+}
+
+// SoC is what scripts can find out about the chip itself.
+type SoC struct {
+	Name      string // hmeta.chip(): "XT806"
+	HWVersion string // hmeta.hwver(): "A10"
+	ClockMHz  int    // mcu.getClk() after a reset
+	TickMHz   int    // ticks of mcu.tick64() a microsecond
+	IDBytes   int    // length of mcu.unique_id()
 }
 
 // Profile is one generation of a model's firmware.
@@ -56,14 +69,18 @@ type Profile struct {
 	// CoreDate and LibDate decide between documented behaviours of the core
 	// and of the Lua libraries that changed over time. Form: "2025-11-14".
 	CoreDate, LibDate string
+	// FirmwareNumber is the number in the firmware file's name, 101 in
+	// LuatOS-SoC_V2046_Air780EPM_101.soc: what rtos.version(true) says second.
+	// 0 where the files have none.
+	FirmwareNumber int
 	// Bits is the width of Lua numbers, 32 or 64.
 	Bits int
 	// Features says which optional libraries the firmware has.
 	Features Features
 	// Memory totals in bytes as rtos.meminfo reports them.
-	LuaMemory, SysMemory int64
-	Timing               Timing
-	Assumptions          []Assumption
+	LuaMemory, SysMemory, PSRAMMemory int64
+	Timing                            Timing
+	Assumptions                       []Assumption
 }
 
 // Features are the optional parts of a firmware that scripts can see.
@@ -344,4 +361,13 @@ func (m *Model) Profile(name string) (*Profile, error) {
 		names = append(names, p.Name)
 	}
 	return nil, fmt.Errorf("%s has no profile %q: it has %v", m.Name, name, names)
+}
+
+// NeedsMap is the error for what cannot be done to a script-only model, and
+// nil for other models.
+func (m *Model) NeedsMap() error {
+	if !m.ScriptOnly {
+		return nil
+	}
+	return fmt.Errorf("%s: flash map not emulated: boot code, packages and upgrades of this script-only model are missing", m.Name)
 }

@@ -35,6 +35,9 @@ func (b *board) Net() lua.Net             { return b.net }
 func (b *board) Poweron() [4]int          { return b.poweron }
 func (b *board) Rand(c string) *rand.Rand { return b.rand(c, b.boot) }
 
+func (b *board) Scene() lua.Scene   { return b.bench }
+func (b *board) Alarms() lua.Alarms { return &b.alarms }
+
 func (b *board) UnixTime() int64       { return b.unixBase + int64(b.clock.Now()/time.Second) }
 func (b *board) SetUnixTime(sec int64) { b.unixBase = sec - int64(b.clock.Now()/time.Second) }
 
@@ -104,14 +107,19 @@ func result(n int, err error) int {
 
 // firmware translates what the core says of itself.
 func (d *Device) firmware(r *chips.Running) lua.Firmware {
-	id, p := r.Identity, r.Identity.Profile
+	id, p, soc := r.Identity, r.Identity.Profile, d.cfg.Chip.Model.SoC
+	refusal := ""
+	if err := d.cfg.Chip.Model.NeedsMap(); err != nil {
+		refusal = err.Error()
+	}
 	return lua.Firmware{
 		Model: id.Model, BSP: id.BSP, Version: id.Version, Base: id.Base,
 		BuildDate: id.BuildDate, BuildTime: id.BuildTime,
-		Bits: p.Bits, CoreDate: p.CoreDate, LibDate: p.LibDate,
-		Fota: p.Features.Fota, FileOTA: p.Features.FileOTA,
+		Chip: soc.Name, HWVersion: soc.HWVersion, ClockMHz: soc.ClockMHz, TickMHz: soc.TickMHz,
+		Bits: p.Bits, Number: p.FirmwareNumber, CoreDate: p.CoreDate, LibDate: p.LibDate,
+		Fota: p.Features.Fota, FotaRefusal: refusal, FileOTA: p.Features.FileOTA,
 		Mobile: p.Features.Mobile, Wlan: p.Features.Wlan,
-		LuaMemory: p.LuaMemory, SysMemory: p.SysMemory,
+		LuaMemory: p.LuaMemory, SysMemory: p.SysMemory, PSRAMMemory: p.PSRAMMemory,
 		FlashSize: d.cfg.Flash[0].Size(),
 	}
 }

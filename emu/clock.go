@@ -16,6 +16,7 @@ type Clock struct {
 	seq    uint64
 	queue  eventQueue
 	source link.Source // real sockets, or nil
+	stop   func() bool // ends the run early, or nil
 	// wall is the real clock; a test may bring its own.
 	wall func() time.Time
 }
@@ -37,7 +38,16 @@ func (c *Clock) Now() time.Duration { return c.now }
 func (c *Clock) SetLimit(limit time.Duration) { c.limit = limit }
 
 // Over reports whether the run's time is up.
-func (c *Clock) Over() bool { return c.limit > 0 && c.now >= c.limit }
+func (c *Clock) Over() bool { return c.limit > 0 && c.now >= c.limit || c.stop != nil && c.stop() }
+
+// SetStop has the run's time be up as soon as stop, which is asked at every
+// step, returns true. Such a run cannot be repeated: it is for people who wait
+// at a terminal.
+func (c *Clock) SetStop(stop func() bool) { c.stop = stop }
+
+// stopEvery is how long the clock waits for the real world before it asks
+// whether the run is to stop.
+const stopEvery = 250 * time.Millisecond
 
 // SetSource connects the real world: while something of it is pending, time
 // follows the real clock and does not jump.
@@ -68,6 +78,9 @@ func (c *Clock) Sleep(d time.Duration) {
 
 // Step moves to the next event and runs it.
 func (c *Clock) Step() lua.StepResult {
+	if c.stop != nil && c.stop() {
+		return lua.TimeUp
+	}
 	if c.source != nil && c.source.Pending() {
 		return c.stepReal()
 	}
@@ -96,6 +109,9 @@ func (c *Clock) stepReal() lua.StepResult {
 	}
 	if c.limit > 0 && (most < 0 || most > c.limit-c.now) {
 		most = c.limit - c.now
+	}
+	if c.stop != nil && (most < 0 || most > stopEvery) {
+		most = stopEvery
 	}
 	from := c.wall()
 	arrived := c.source.Wait(most)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"airlift/chips"
+	"airlift/emu/scene"
 	"airlift/emu/trace"
 	"airlift/flash"
 	"airlift/lua"
@@ -34,6 +35,8 @@ type Config struct {
 	Net func(boot int) (Network, error)
 	// Identity is who the module is; empty fields are derived from the seed.
 	Identity lua.Identity
+	// Scene is what surrounds the module; nil for [scene.Default].
+	Scene *scene.Scene
 	// Script are the options of every script machine.
 	Script lua.Options
 	// BootsMax ends the run after so many boots; 0 means no bound.
@@ -42,6 +45,8 @@ type Config struct {
 	Console []byte
 	// Trace records; nil means that nobody wants to know.
 	Trace *trace.Recorder
+	// Exited, if not nil, is told how every script machine ended.
+	Exited func(boot int, e lua.Exit)
 	// UnixTime is what the module's clock says at the start, seconds UTC.
 	UnixTime int64
 }
@@ -67,6 +72,9 @@ type Device struct {
 	unixBase int64         // device time = unixBase + world time
 	running  *chips.Running
 	poweron  [4]int
+	bench    *scene.Bench // what surrounds the module
+	alarms   alarms
+	wake     *wakeUp // what ended the sleep before this boot
 }
 
 // NewDevice puts the flash chips of cfg on one supply.
@@ -84,6 +92,12 @@ func NewDevice(cfg Config) (*Device, error) {
 		cfg: cfg, clock: cfg.Clock, trace: cfg.Trace, power: new(flash.Power),
 		console: cfg.Console, identity: cfg.Identity, unixBase: cfg.UnixTime,
 	}
+	if d.cfg.Scene == nil {
+		d.cfg.Scene = scene.Default()
+	}
+	d.bench = scene.New(d.cfg.Scene, d.clock)
+	d.bench.Record = func(text string) { d.step(chips.Step{Stage: "scene", Kind: chips.KindDo, Text: text}) }
+	d.alarms = alarms{clock: d.clock, woke: -1}
 	for i, f := range cfg.Flash {
 		f.Attach(d.power, i)
 	}
@@ -98,6 +112,9 @@ func NewDevice(cfg Config) (*Device, error) {
 func (d *Device) mixStart() {
 	d.trace.Mix("chip", []byte(d.cfg.Chip.Model.Name+" "+d.cfg.Chip.Profile.Name))
 	d.trace.Mix("seed", binary.LittleEndian.AppendUint64(nil, d.cfg.Seed))
+	if d.cfg.Scene.Source != nil {
+		d.trace.Mix("scene", d.cfg.Scene.Source)
+	}
 	for _, f := range d.cfg.Flash {
 		sum := f.Hash()
 		d.trace.Mix("flash", sum[:])
@@ -128,8 +145,10 @@ func (d *Device) fillIdentity() {
 		d.identity.MAC = fmt.Sprintf("C8%010X", r.Uint64()&0xFFFFFFFFFF)
 	}
 	if d.identity.MUID == "" {
-		id := make([]byte, 8)
-		binary.BigEndian.PutUint64(id, r.Uint64())
+		var id []byte
+		for n := max(1, d.cfg.Chip.Model.SoC.IDBytes); len(id) < n; {
+			id = binary.BigEndian.AppendUint64(id, r.Uint64())[:min(n, len(id)+8)]
+		}
 		d.identity.MUID = string(id)
 	}
 }
@@ -188,6 +207,8 @@ func (d *Device) RunFrom(cause chips.ResetCause) (Result, error) {
 	d.power.Restore()
 	if cause == chips.ResetPower {
 		d.retained = make([]uint32, len(d.retained))
+		d.alarms = alarms{clock: d.clock, woke: -1}
+		d.wake = nil
 	}
 	for {
 		if d.clock.Over() {
@@ -288,7 +309,8 @@ func (d *Device) powerCut(res Result) Result {
 
 // scripts runs the script machine until it ends.
 func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (chips.ResetCause, Result, error) {
-	d.poweron = poweronOf(env.Board.Reset)
+	d.poweron = d.poweronReason(env.Board.Reset)
+	d.bench.PowerOn()
 	b := &board{Device: d, env: env, running: running, firmware: d.firmware(running)}
 	if d.cfg.Net != nil {
 		n, err := d.cfg.Net(d.boot)
@@ -304,6 +326,9 @@ func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (ch
 	}
 	exit := m.Run()
 	res.Exit = exit
+	if d.cfg.Exited != nil {
+		d.cfg.Exited(d.boot, exit)
+	}
 	if !d.power.Lost() {
 		d.event(trace.Exit, exit.String())
 	}

@@ -22,8 +22,9 @@ func (d *Device) afterScripts(exit lua.Exit, res Result) (chips.ResetCause, Resu
 		res.End = EndTime
 	case lua.ExitBudget:
 		res.End = EndBudget
-	case lua.ExitOff:
-		res.End = EndOff
+	case lua.ExitOff, lua.ExitSleep:
+		next, res := d.afterSleep(exit, res)
+		return next, res, nil
 	default:
 		return 0, res, fmt.Errorf("script machine ended with unknown kind %d", exit.Kind)
 	}

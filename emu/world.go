@@ -6,6 +6,7 @@ import (
 
 	"airlift/emu/iot"
 	"airlift/emu/link"
+	"airlift/emu/peer"
 	"airlift/emu/trace"
 	"airlift/lua"
 )
@@ -48,6 +49,13 @@ func (w *World) Net(boot int) (Network, error) {
 		return nil, err
 	}
 	return &deviceNet{Link: l, world: w}, nil
+}
+
+// UseLab lets a lab answer for all hosts and ports that Network does not know.
+func (w *World) UseLab() *peer.Lab {
+	lab := peer.NewLab(w.Network)
+	w.Network.SetEverywhere(lab)
+	return lab
 }
 
 // UseRealNet lets connections to hosts that Network does not know go out

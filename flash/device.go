@@ -21,9 +21,21 @@ const MaxSize = 1 << 30
 // up, as a real processor does.
 var ErrPowerLost = errors.New("power lost")
 
-// ErrOpFailed is returned when the chip itself reports that a program or an
-// erase did not work (a worn-out or broken sector).
+// ErrOpFailed is wrapped by the *OpError that is returned when the chip itself
+// reports that a program or an erase did not work (a worn-out or broken
+// sector).
 var ErrOpFailed = errors.New("flash operation failed")
+
+// OpError says which operation failed. Those after it were not tried.
+type OpError struct {
+	Kind     OpKind
+	Off, Len int64 // bytes from the start of the chip; bytes
+}
+
+func (e *OpError) Error() string { return fmt.Sprintf("%s at 0x%X: %v", e.Kind, e.Off, ErrOpFailed) }
+
+// Unwrap returns ErrOpFailed.
+func (e *OpError) Unwrap() error { return ErrOpFailed }
 
 // RangeError reports an access outside the chip or off its erase grid.
 type RangeError struct {
@@ -127,6 +139,10 @@ func (d *Device) Program(off int64, p []byte) error {
 	if off < 0 || int64(len(p)) > d.geo.Size-off {
 		return &RangeError{Op: "program", Off: off, Len: int64(len(p)), Size: d.geo.Size}
 	}
+	if d.power.tap == nil {
+		d.programUnseen(off, p)
+		return nil
+	}
 	for len(p) > 0 {
 		n := d.geo.PageSize - off&(d.geo.PageSize-1)
 		if n > int64(len(p)) {
@@ -159,16 +175,28 @@ func (d *Device) Erase(off, length int64) error {
 	return nil
 }
 
-// programPage runs one program operation; p lies within a page.
+// programUnseen runs the program operations of pages that nobody watches, so
+// that nothing can come between them: sector by sector.
+func (d *Device) programUnseen(off int64, p []byte) {
+	for len(p) > 0 {
+		at := off & (d.geo.SectorSize - 1)
+		n := min(d.geo.SectorSize-at, int64(len(p)))
+		first, last := at/d.geo.PageSize, (at+n-1)/d.geo.PageSize
+		d.power.ops += uint64(last - first + 1)
+		if n == d.geo.SectorSize {
+			d.programSector(off, p[:n])
+		} else {
+			andInto(d.writable(off)[at:], p[:n])
+		}
+		off, p = off+n, p[n:]
+	}
+}
+
+// programPage runs one program operation that a tap sees; p lies within a page.
 func (d *Device) programPage(off int64, p []byte) error {
 	pw := d.power
 	if pw.lost {
 		return ErrPowerLost
-	}
-	if pw.tap == nil {
-		pw.ops++
-		andInto(d.writable(off)[off&(d.geo.SectorSize-1):], p)
-		return nil
 	}
 	op := pw.begin(d, OpProgram, off, int64(len(p)), p)
 	return pw.finish(op, pw.tap.Before(op))

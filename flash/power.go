@@ -112,7 +112,7 @@ func (p *Power) finish(op *Op, f Fate) error {
 	case FateIgnore:
 		return nil
 	case FateFail:
-		return fmt.Errorf("%s at 0x%X: %w", op.Kind, op.Off, ErrOpFailed)
+		return &OpError{Kind: op.Kind, Off: op.Off, Len: op.Len}
 	case FateCutAfter:
 		op.Device.apply(op)
 	case FateCutTorn:

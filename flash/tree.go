@@ -119,6 +119,16 @@ func (t *tree) writable(off int64) []byte {
 	return s.data
 }
 
+// programSector programs a whole sector. An erased one then holds p.
+func (t *tree) programSector(off int64, p []byte) {
+	s := t.ownSector(off)
+	if s.data != nil {
+		andInto(t.writable(off), p)
+		return
+	}
+	s.data, s.spare, s.shared = append(s.spare[:0], p...), nil, false
+}
+
 // erasedBuffer returns an erased sector, in buf if there is one.
 func erasedBuffer(buf []byte, size int64) []byte {
 	if buf == nil && size == int64(len(erasedBlock)) {

@@ -1,7 +1,6 @@
 package lua
 
 import (
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -38,6 +37,10 @@ type Board interface {
 	Hardware(ev HardwareEvent)
 	// Poweron says why the device started, as pm.lastReson() reports it.
 	Poweron() [4]int
+	// Scene is the surroundings of the module; nil means that there are none.
+	Scene() Scene
+	// Alarms are the deep-sleep timers; nil means that the module has none.
+	Alarms() Alarms
 	// UnixTime is the device's idea of the time, in seconds UTC.
 	UnixTime() int64
 	SetUnixTime(sec int64)
@@ -75,15 +78,23 @@ type Firmware struct {
 	Base      string // "23.11", LuatOS core version
 	BuildDate string // "Apr 20 2026"
 	BuildTime string // "12:00:00"
+	Chip      string // hmeta.chip(): "XT806"
+	HWVersion string // hmeta.hwver(): "A10", empty if the firmware does not know
+	ClockMHz  int    // of the processor after a reset
+	TickMHz   int    // ticks of mcu.tick64 a microsecond
 	Bits      int    // 32 or 64
+	Number    int    // in the firmware file's name; 0 if it has none
 	// CoreDate and LibDate ("2025-11-14") decide between behaviours that
 	// changed over time.
-	CoreDate, LibDate    string
-	Fota, FileOTA        bool
-	Mobile, Wlan         bool
-	LuaMemory, SysMemory int64 // bytes
-	HTTPHeaderLimit      int   // bytes of response head the http client takes
-	FlashSize            int64
+	CoreDate, LibDate string
+	Fota, FileOTA     bool
+	// FotaRefusal says why upgrades are refused although the firmware has
+	// fota: the error that scripts get.
+	FotaRefusal                       string
+	Mobile, Wlan                      bool
+	LuaMemory, SysMemory, PSRAMMemory int64 // bytes
+	HTTPHeaderLimit                   int   // bytes of response head the http client takes
+	FlashSize                         int64
 }
 
 // Identity is who the module is. Empty means that it has no such thing.
@@ -103,44 +114,15 @@ type Fota interface {
 	WaitReady() bool
 }
 
-// Net is the network below the libraries: TCP connections whose events arrive
-// in virtual time, from within Clock.Step.
-type Net interface {
-	// Ready reports whether the module has an address.
-	Ready() bool
-	// LocalIP returns the module's address, mask and gateway.
-	LocalIP() (ip, mask, gateway string)
-	// Dial starts to connect. The events' functions are never nil. A name
-	// that does not resolve is an error of Connected.
-	Dial(host string, port int, tls *TLS, ev ConnEvents) Conn
-}
-
-// ErrResolve is wrapped by the error of ConnEvents.Connected when the name of
-// the host does not resolve.
-var ErrResolve = errors.New("host name does not resolve")
-
-// TLS asks for an encrypted connection.
-type TLS struct {
-	ServerName string
-	CACert     string // PEM; empty means that the server is not verified
-	ClientCert string
-	ClientKey  string
-	ClientPass string
-}
-
-// ConnEvents are called when something happens on a connection.
-type ConnEvents struct {
-	Connected func(err error)
-	Data      func(p []byte)  // p is only valid during the call
-	Closed    func(err error) // the peer closed (nil) or the connection broke
-}
-
-// Conn is one connection.
-type Conn interface {
-	Send(p []byte)
-	// Close ends the connection. No event comes after it.
-	Close()
-}
+// Units of events that are about airlift, not about hardware.
+const (
+	// UnitRefused: a script called a function that is not emulated and got an
+	// error. Action is the function's name.
+	UnitRefused = "refused"
+	// UnitNoop: a script called a function that does nothing here but answer.
+	// Action is the function's name. Once a function and boot is enough.
+	UnitNoop = "no-op"
+)
 
 // HardwareEvent is one use of hardware that is recorded, not emulated.
 type HardwareEvent struct {

@@ -23,19 +23,25 @@ func (m *Machine) boot() {
 	m.openState()
 	m.logf(levelDebug, "main", "loadlibs luavm %d %d %d", m.fw.LuaMemory, luaMemoryUsed, luaMemoryUsed)
 	m.logf(levelDebug, "main", "loadlibs sys   %d %d %d", m.fw.SysMemory, sysMemoryUsed, sysMemoryMax)
+	if p := m.fw.PSRAMMemory; p > 0 {
+		m.logf(levelDebug, "main", "loadlibs psram %d %d %d", p, psramUsed(p), psramUsed(p))
+	}
 	if text, ok := m.protected(m.main); !ok {
 		m.exit.Err = text
 		m.logf(levelError, "main", "Luat: ")
 		m.logf(levelError, "main", "%s", text)
+		m.uncaught(text)
 	}
 	m.vmExit()
 }
 
 // main runs the scripts: sys, sysplus, then main.
 func (m *Machine) main(lua53.Args) int {
+	m.showCalls()
 	for _, name := range []string{"sys", "sysplus"} {
 		m.setGlobal(name, m.requireModule(name))
 	}
+	m.showSurface()
 	if _, ok := m.find("main"); !ok {
 		m.noMain()
 	}
@@ -89,6 +95,13 @@ func (m *Machine) openLibs() {
 	m.openRtc()
 	m.openWlan()
 	m.openMobile()
+	m.openSMS()
+	m.openCC()
+	m.openI2C()
+	m.openSPI()
+	m.openOneWire()
+	m.openPWM()
+	m.openPins()
 	m.openCrypto()
 	m.openZbuff()
 	m.openPack()
@@ -97,5 +110,8 @@ func (m *Machine) openLibs() {
 	m.openMiniz()
 	m.openFastlz()
 	m.openIconv()
+	m.openNetLibs()
+	m.openDataLibs()
 	m.openRefused()
+	m.listenToScene()
 }

@@ -25,7 +25,7 @@ func (m *Machine) openState() {
 	if !m.core("2025-07-18") {
 		sep = "\t"
 	}
-	m.vm = lua53.New(lua53.Options{
+	opts := lua53.Options{
 		Bits:      m.fw.Bits,
 		Slice:     m.slice(),
 		StepHook:  func(*lua53.VM) int64 { m.tick(); return m.slice() },
@@ -39,7 +39,11 @@ func (m *Machine) openState() {
 		CallStackSize: 320,
 		ExactNumbers:  true,
 		OneNaN:        true,
-	})
+	}
+	if m.opts.Calls != nil {
+		opts.CallHook = m.called
+	}
+	m.vm = lua53.New(opts)
 	m.l = m.vm.L()
 	m.vm.SeedRandom(int64(m.board.Rand("lua").Uint64()))
 	m.openLibs()
@@ -109,13 +113,22 @@ func (m *Machine) allocate(n int64) {
 
 // markRoots tells the collector what only Go code holds.
 func (m *Machine) markRoots(mark func(glua.LValue)) {
-	for _, t := range []*glua.LTable{m.fileMeta, m.zbuffMeta} {
+	for _, t := range []*glua.LTable{m.fileMeta, m.zbuffMeta, m.spiMeta} {
 		if t != nil {
 			mark(t)
 		}
 	}
 	for _, p := range m.uart {
 		mark(p.sent)
+		mark(p.received)
+	}
+	for _, p := range m.gpio {
+		mark(p.callback)
+	}
+	for _, v := range []glua.LValue{m.sms.received, m.sms.reported} {
+		if v != nil {
+			mark(v)
+		}
 	}
 	for v := range m.held {
 		mark(v)

@@ -32,7 +32,7 @@ func digest(name string) func() hash.Hash {
 
 func upperHexSum(h hash.Hash) string { return strings.ToUpper(hex.EncodeToString(h.Sum(nil))) }
 
-// openCrypto installs hashes, CRCs, base64 and ciphers; keys are refused
+// openCrypto installs hashes, CRCs, base64, ciphers and keys
 // (luatos-runtime.md 9.3).
 func (m *Machine) openCrypto() {
 	t := m.lib("crypto")
@@ -80,18 +80,11 @@ func (m *Machine) openCrypto() {
 		fn("base64_decode", func(l *glua.LState) int { return pushStr(l, fromBase64(m.str(l, 1))) }),
 		fn("trng", func(l *glua.LState) int {
 			b := make([]byte, max(0, min(trngMax, m.integer(l, 1))))
-			if m.trng == nil {
-				m.trng = m.board.Rand("trng")
-			}
-			for i := range b {
-				b[i] = byte(m.trng.Uint32())
-			}
+			m.random(b)
 			return pushStr(l, string(b))
 		}),
 	)
-	for _, name := range []string{"pk_sign", "pk_verify", "pk_generate", "pk_type"} {
-		m.fill(t, fn(name, m.refuse("crypto."+name)))
-	}
+	m.openPk(t)
 }
 
 // trngMax is how many random bytes one call gives, whatever it asks for

@@ -49,23 +49,26 @@ var builtinFs = sync.OnceValue(func() afero.Fs {
 // 1.7).
 const libDir = "/lua/"
 
-// LibsFromDir returns the files of dir/corelib and dir/libs, a LuatOS script
-// folder, for [Options].Libs.
+// LibsFromDir returns the files of dir/corelib, dir/libs and dir/libs/sensor,
+// a LuatOS script folder, for [Options].Libs. Later ones lie over earlier ones.
 func LibsFromDir(dir string) (afero.Fs, error) {
-	var layers []afero.Fs
-	for _, sub := range []string{"corelib", "libs"} {
+	var all afero.Fs
+	for _, sub := range []string{"corelib", "libs", filepath.Join("libs", "sensor")} {
 		d := filepath.Join(dir, sub)
-		if info, err := os.Stat(d); err == nil && info.IsDir() {
-			layers = append(layers, afero.NewReadOnlyFs(afero.NewBasePathFs(afero.NewOsFs(), d)))
+		if info, err := os.Stat(d); err != nil || !info.IsDir() {
+			continue
+		}
+		layer := afero.NewReadOnlyFs(afero.NewBasePathFs(afero.NewOsFs(), d))
+		if all == nil {
+			all = layer
+		} else {
+			all = afero.NewReadOnlyFs(afero.NewCopyOnWriteFs(all, layer))
 		}
 	}
-	switch len(layers) {
-	case 0:
+	if all == nil {
 		return nil, fmt.Errorf("%s has neither a folder corelib nor a folder libs: expected the script folder of a LuatOS checkout", dir)
-	case 1:
-		return layers[0], nil
 	}
-	return afero.NewReadOnlyFs(afero.NewCopyOnWriteFs(layers[1], layers[0])), nil
+	return all, nil
 }
 
 // libFs is /lua/: the built-in libraries with the user's over them.

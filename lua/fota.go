@@ -9,7 +9,14 @@ import (
 // openFota installs fota.* if the firmware has it (luatos-runtime.md 6.1).
 func (m *Machine) openFota() {
 	f := m.board.Fota()
-	if f == nil || !m.fw.Fota {
+	if !m.fw.Fota {
+		return
+	}
+	if m.fw.FotaRefusal != "" {
+		m.refuseFota()
+		return
+	}
+	if f == nil {
 		return
 	}
 	m.lib("fota",
@@ -43,6 +50,22 @@ func (m *Machine) openFota() {
 		}),
 		fn("emgsvc", m.refuse("fota.emgsvc")),
 	)
+}
+
+// refuseFota installs fota.* of firmware whose upgrades are not emulated.
+func (m *Machine) refuseFota() {
+	for _, name := range []string{"init", "wait", "run", "file", "isDone", "finish", "emgsvc"} {
+		m.lib("fota", fn(name, func(*glua.LState) int {
+			m.raiseFota("fota." + name)
+			return 0
+		}))
+	}
+}
+
+// raiseFota refuses an upgrade by name.
+func (m *Machine) raiseFota(what string) {
+	m.board.Hardware(HardwareEvent{Unit: UnitRefused, Action: what})
+	m.raise("%s is not emulated: %s", what, m.fw.FotaRefusal)
 }
 
 // fotaTriple pushes ok, finished, result: > 0 goes on, 0 is done, < 0 failed.

@@ -2,23 +2,39 @@ package lua
 
 import glua "github.com/yuin/gopher-lua"
 
-// openHmeta installs hmeta.* (luatos-runtime.md 9.5).
+// openHmeta installs hmeta.* (luatos-runtime.md 9.5; luat_lib_hmeta.c).
 func (m *Machine) openHmeta() {
-	muid := func(l *glua.LState) int { return pushStr(l, m.board.Identity().MUID) }
-	m.lib("hmeta",
-		fn("model", func(l *glua.LState) int {
-			if m.fw.Model == "" {
+	orNil := func(s string) glua.LGFunction {
+		return func(l *glua.LState) int {
+			if s == "" {
 				l.Push(glua.LNil)
 				return 1
 			}
-			return pushStr(l, m.fw.Model)
-		}),
-		fn("chip", func(l *glua.LState) int { return pushStr(l, m.fw.BSP) }),
-		fn("hwver", func(l *glua.LState) int {
-			l.Push(glua.LNil) // known to few ports; scripts have a fallback
-			return 1
-		}),
-		fn("muid", muid),
-		fn("devid", muid),
+			return pushStr(l, s)
+		}
+	}
+	chip := m.fw.Chip
+	if chip == "" {
+		chip = m.fw.BSP
+	}
+	m.lib("hmeta",
+		fn("model", orNil(m.fw.Model)),
+		fn("hwver", orNil(m.fw.HWVersion)),
+		fn("chip", orNil(chip)),
+		fn("devid", func(l *glua.LState) int { return pushStr(l, m.deviceID()) }),
+		fn("muid", func(l *glua.LState) int { return pushStr(l, m.muid()) }),
+		fn("unique_id", func(l *glua.LState) int { return pushStr(l, m.board.Identity().MUID) }),
 	)
+}
+
+// deviceID is what the module is known by: IMEI, MAC address, or its own id.
+func (m *Machine) deviceID() string {
+	id := m.board.Identity()
+	switch {
+	case id.IMEI != "":
+		return id.IMEI
+	case id.MAC != "":
+		return id.MAC
+	}
+	return m.muid()
 }

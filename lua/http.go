@@ -135,6 +135,9 @@ func (m *Machine) httpOptions(l *glua.LState, t *glua.LTable, req *httpRequest) 
 		req.dst = string(s)
 	}
 	req.debug = t.RawGetString("debug") == glua.LTrue
+	if m.fw.FotaRefusal != "" && glua.LVAsBool(t.RawGetString("fota")) {
+		m.raiseFota("http.request with fota")
+	}
 	if m.board.Fota() != nil && m.fw.Fota {
 		switch v := t.RawGetString("fota").(type) {
 		case glua.LBool:

@@ -47,6 +47,9 @@ func TestStringExtensions(t *testing.T) {
 		[2]string{`("123 abc+/"):urlEncode(-1, 1, "/")`, "123%20abc%2B/"},
 		[2]string{`("a*b"):urlEncode(), ("a*b"):urlEncode(1)`, "a*b|a%2Ab"},
 		[2]string{`("hello"):toBase64(), ("aGVsbG8="):fromBase64()`, "aGVsbG8=|hello"},
+		[2]string{`("SGVsbG8"):fromBase64(), ("SGVsb=="):fromBase64(), ("SGVs\r\nbG8=  \n"):fromBase64(), ("QQ=="):fromBase64(), ("QQ"):fromBase64()`, "Hel|Hel|Hello|A|"},
+		[2]string{`("SGVsbG8=="):fromBase64()`, "Hello"},
+		[2]string{`("SGV*bG8="):fromBase64(), ("SG Vs"):fromBase64(), ("S==="):fromBase64(), ("QQ==QQ=="):fromBase64(), (""):fromBase64()`, "||||"},
 		[2]string{`("hello"):toBase32(), ("NBSWY3DP"):fromBase32()`, "NBSWY3DP|hello"},
 		[2]string{`("hello"):startsWith("he"), ("hello"):endsWith("he")`, "true|false"},
 		[2]string{`"[" .. (" a "):trim() .. "][" .. (" a "):trim(false) .. "][" .. (" a "):trim(true, false) .. "]"`, "[a][ a][a ]"},
@@ -301,7 +304,7 @@ uart.write(1, "again")
 print(pm.power(pm.GPS, true), adc.open(0), adc.get(0), wlan.getMac(), #wlan.getMac(false))
 print(mcu.unique_id():toHex(), mcu.hz(), mcu.x32(255), hmeta.model(), hmeta.chip())
 print(mobile, fota, lcd and "lcd", socket.dft(), (socket.adapter(socket.dft())), (socket.localIP()))
-print(pcall(lcd.init)) print(pcall(mqtt.create, "x"))
+print(pcall(lcd.init)) print(pcall(fatfs.mount, "x"))
 sys.run()`)
 	b.Reason = [4]int{0, 0, 3, 0}
 	run(t, b)
@@ -312,7 +315,7 @@ true	true	0	C81234567830	6
 0102030405060708	1000	0xff	Air601	AIR601
 nil	nil	lcd	2	true	192.168.1.23
 false	lcd.init is not emulated: define your own _G.lcd = {...} before the script uses it
-false	mqtt.create is not emulated: define your own _G.mqtt = {...} before the script uses it
+false	fatfs.mount is not emulated: define your own _G.fatfs = {...} before the script uses it
 sent	1`
 	got := strings.Join(printed(b), "\n")
 	if got != want {

@@ -112,6 +112,9 @@ func (m *Machine) logger(level int) lua53.Native {
 			args = append(args, a.Get(i))
 		}
 		a.Call(m.vm.Globals().RawGetString("print"), args...)
+		if level == levelError && tag == taskErrorTag && a.N() == 2 {
+			m.taskDied(glua.LVAsString(a.Get(1)))
+		}
 		return 0
 	}
 }

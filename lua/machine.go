@@ -23,9 +23,10 @@ const (
 	ExitTimeUp                        // the run's time is over
 	ExitBudget                        // the step budget is used up
 	ExitOff                           // the scripts switched the module off
+	ExitSleep                         // deep sleep: RAM is lost, something may wake the module
 )
 
-var exitNames = [...]string{"?", "reboot", "power lost", "idle for ever", "time up", "step budget exhausted", "switched off"}
+var exitNames = [...]string{"?", "reboot", "power lost", "idle for ever", "time up", "step budget exhausted", "switched off", "asleep"}
 
 func (k ExitKind) String() string {
 	if int(k) < len(exitNames) {
@@ -49,6 +50,10 @@ type Exit struct {
 	Code  int    // what the scripts gave rtos.reboot
 	Err   string // the text of the error that ended the VM, if one did
 	Steps uint64 // about VM instructions executed
+	Sleep *Sleep // what ends ExitSleep and ExitOff
+	// Noops are the functions of missing devices that did nothing, in the order
+	// of their first calls: see Options.Devices.
+	Noops []string
 }
 
 func (e Exit) String() string {
@@ -69,8 +74,20 @@ type Options struct {
 	Libs afero.Fs
 	// Steps bounds the VM instructions of one run; 0 means no bound.
 	Steps uint64
+	// Devices says what functions of devices do that are not emulated: screens,
+	// cameras, sound ...
+	Devices DeviceMode
 	// Frame is how the firmware wraps its log lines.
 	Frame LogFrame
+	// Uncaught, if not nil, is told of every error that nothing in the scripts
+	// caught. It may not call the machine.
+	Uncaught func(ScriptError)
+	// Surface, if not nil, is told what scripts find, before the first of them
+	// runs.
+	Surface func(Surface)
+	// Calls, if not nil, is told of every call of a function. Scripts then run
+	// slower. It may not call the machine.
+	Calls func(ScriptCall)
 }
 
 // Machine is one life of the script VM, from power-on to the next reset.
@@ -105,9 +122,37 @@ type Machine struct {
 // libstate is what single libraries keep for the life of a machine.
 type libstate struct {
 	watchdog watchdog
-	gpio     map[int]*pin
+	gpio     map[int64]*pin
 	uart     map[int]*uartPort
-	timezone int // quarter hours
+	spi      map[int]*spiBus
+	spiMeta  *glua.LTable
+	adc      map[int64]bool // channels that are open
+	timezone int            // quarter hours
+
+	surroundings Scene
+	cell         cellular
+	sms          smsState
+	phone        phone
+	wifi         wifi
+	power        power
+	alarmWatch   [AlarmCount]func()
+	defaultPull  int64 // of gpio.setup
+	gpioCount    glua.LValue
+	pinsDebug    bool
+	noops        map[string]bool
+
+	taskError string               // what the last task died of, for Options.Uncaught
+	callers   map[*glua.LState]int // numbers of tasks, for Options.Calls
+	callees   map[*glua.LFunction]string
+	refusals  map[string]bool // names of refused functions, for Options.Surface
+
+	net        networkState
+	sockets    []*netSocket // not released, oldest first
+	socketMeta *glua.LTable
+	rxCache    int64      // blocks, of socket.rx_cache
+	ftp        *ftpClient // nil if nobody is logged in
+
+	data dataLibs
 
 	kv        *mount.Mount // of fskv, once it is initialised
 	zbuffMeta *glua.LTable

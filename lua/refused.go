@@ -1,6 +1,8 @@
 package lua
 
 import (
+	"strings"
+
 	glua "github.com/yuin/gopher-lua"
 )
 
@@ -11,16 +13,9 @@ var refusedLibs = []struct {
 	name  string
 	funcs []string
 }{
-	{"mqtt", []string{"create"}},
-	{"i2c", []string{"setup", "send", "recv", "close", "createSoft", "writeReg", "readReg", "transfer", "exist"}},
-	{"spi", []string{"setup", "deviceSetup", "close", "send", "recv", "transfer"}},
-	{"pwm", []string{"open", "close", "setup", "start", "stop", "setDuty", "setFreq"}},
 	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
 	{"errDump", []string{"config", "record", "dump"}},
-	{"iotauth", []string{"aliyun", "onenet", "iotda", "qcloud", "tuya", "baidu"}},
 	{"fatfs", []string{"mount", "unmount", "getfree"}},
-	{"websocket", []string{"create"}},
-	{"ftp", []string{"login", "command", "pull", "push", "close"}},
 }
 
 // openRefused installs the refusals.
@@ -35,7 +30,13 @@ func (m *Machine) openRefused() {
 }
 
 // refuse is a function that the firmware has and the emulator has not.
+//
+// With [DevicesNoop] it does nothing if it belongs to a device.
 func (m *Machine) refuse(name string) glua.LGFunction {
+	if lib, f, _ := strings.Cut(name, "."); m.opts.Devices == DevicesNoop && deviceLibs[lib] {
+		return m.noop(lib, f)
+	}
+	m.refusal(name)
 	return func(l *glua.LState) int {
 		lib := name
 		for i := range name {
@@ -43,6 +44,7 @@ func (m *Machine) refuse(name string) glua.LGFunction {
 				lib = name[:i]
 			}
 		}
+		m.board.Hardware(HardwareEvent{Unit: UnitRefused, Action: name})
 		m.raise("%s is not emulated: define your own _G.%s = {...} before the script uses it", name, lib)
 		return 0
 	}

@@ -19,6 +19,9 @@ const (
 	sysMemoryMax  = 66784
 )
 
+// psramUsed is what the firmware takes of its PSRAM, if it has any.
+func psramUsed(total int64) int64 { return min(total, sysMemoryUsed) }
+
 func (m *Machine) openRtos() {
 	t := m.lib("rtos",
 		fn("receive", func(l *glua.LState) int { return m.receive(l, m.integer(l, 1)) }),
@@ -72,7 +75,7 @@ func (m *Machine) rtosVersion(l *glua.LState) int {
 	if !whole {
 		return 1
 	}
-	l.Push(glua.LNumber(0))
+	l.Push(glua.LNumber(m.fw.Number))
 	l.Push(glua.LNumber(m.fw.Bits))
 	return 3
 }
@@ -85,7 +88,7 @@ func (m *Machine) rtosMeminfo(l *glua.LState) int {
 	case "sys":
 		total, used, most = m.fw.SysMemory, sysMemoryUsed, sysMemoryMax
 	case "psram":
-		total, used, most = 0, 0, 0
+		total, used, most = m.fw.PSRAMMemory, psramUsed(m.fw.PSRAMMemory), psramUsed(m.fw.PSRAMMemory)
 	}
 	l.Push(glua.LNumber(total))
 	l.Push(glua.LNumber(used))

@@ -96,13 +96,40 @@ func fromHex(s string) string {
 	return string(out)
 }
 
+// fromBase64 decodes as the firmware does (luat_str_base64_decode): whole
+// groups of four characters only, what is left over is dropped. Line ends may
+// be anywhere, blanks before them and at the end. Wrong text gives nothing.
 func fromBase64(s string) string {
-	s = strings.TrimRight(strings.NewReplacer("\r", "", "\n", "").Replace(s), "=")
-	b, err := base64.RawStdEncoding.DecodeString(s)
+	var symbols strings.Builder
+	pad := 0
+	for _, line := range strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n") {
+		for _, c := range []byte(strings.TrimRight(line, " ")) {
+			switch {
+			case c == '=':
+				pad++
+			case pad > 0 || !isBase64(c):
+				return ""
+			default:
+				symbols.WriteByte(c)
+			}
+		}
+	}
+	if pad > 2 {
+		return ""
+	}
+	text := symbols.String()
+	if rest := len(text) % 4; rest+pad < 4 { // also without any padding
+		text = text[:len(text)-rest]
+	}
+	b, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil {
 		return ""
 	}
 	return string(b)
+}
+
+func isBase64(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/'
 }
 
 // stringSplit drops empty pieces unless told to keep them.

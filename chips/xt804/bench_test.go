@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/synth"
 	"airlift/flash"
 )
 
@@ -12,7 +13,7 @@ import (
 func upgradeDevice(b *testing.B) *flash.Device {
 	l := g3Layout(b)
 	w := newWorld(b, l)
-	code := SyntheticCore(CoreInfo{}, 1160<<10, 7)
+	code := SyntheticCore(synth.Info{}, 1160<<10, 7)
 	pkg := w.pack(w.app(code), packOptions{})
 	w.put(w.l.FotaAddr(), pkg)
 	w.setFlag(DecodeHeader(pkg).OrgChecksum)
@@ -43,6 +44,6 @@ func BenchmarkSecbootUpgrade700KiBMemo(b *testing.B) {
 
 func BenchmarkSecbootPlain(b *testing.B) {
 	w := newWorld(b, g3Layout(b))
-	w.install(w.app(SyntheticCore(CoreInfo{}, 1200<<10, 7)))
+	w.install(w.app(SyntheticCore(synth.Info{}, 1200<<10, 7)))
 	benchBoot(b, w.dev, &Secboot{}, false)
 }

@@ -11,6 +11,7 @@ type bootCheck struct {
 	area   fotaArea
 	script uint32 // bus address of the script partition
 	bsp    string
+	memo   *Memo // what boot code unpacked, or nil
 }
 
 func (c *bootCheck) log(level, format string, args ...any) {

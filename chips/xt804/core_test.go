@@ -8,16 +8,17 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/synth"
 	"airlift/flash/explain"
 )
 
-func testInfo(t testing.TB) CoreInfo {
+func testInfo(t testing.TB) synth.Info {
 	t.Helper()
 	l, err := ComputeG2(DefaultMap(1<<20, false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := CoreInfo{Model: "Air601", BSP: "AIR601", Profile: "g2", Version: "V1025", Base: "23.11",
+	info := synth.Info{Model: "Air601", BSP: "AIR601", Profile: "g2", Version: "V1025", Base: "23.11",
 		BuildDate: "Apr 10 2024", BuildTime: "12:00:00", FlashSize: 1 << 20, Bits: 32,
 		Features: chips.Features{FileOTA: true, Wlan: true}, Partitions: l.Table}
 	for i := range info.Partitions {
@@ -32,33 +33,33 @@ func TestCoreInfoRoundTrip(t *testing.T) {
 	if len(body) != 5000 {
 		t.Fatalf("body has %d bytes", len(body))
 	}
-	got, ok, err := FindCoreInfo(body)
+	got, ok, err := synth.Find(body)
 	if !ok || err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v, %v; want %+v", got, ok, err, want)
 	}
-	if got, ok, err := FindCoreInfo(body[:min(len(body), CoreInfoReach)]); !ok || err != nil || got.Version != "V1025" {
-		t.Errorf("from CoreInfoReach bytes: %+v, %v, %v", got, ok, err)
+	if got, ok, err := synth.Find(body[:min(len(body), synth.Reach)]); !ok || err != nil || got.Version != "V1025" {
+		t.Errorf("from synth.Reach bytes: %+v, %v, %v", got, ok, err)
 	}
 }
 
 func TestCoreInfoDamaged(t *testing.T) {
 	info := testInfo(t)
 	body := SyntheticCore(info, 0, 1)
-	end := CoreInfoOffset + len(info.Encode())
-	for off := CoreInfoOffset; off < end; off++ {
+	end := synth.Offset + len(info.Encode())
+	for off := synth.Offset; off < end; off++ {
 		b := bytes.Clone(body)
 		b[off] ^= 0x10
-		_, ok, err := FindCoreInfo(b)
+		_, ok, err := synth.Find(b)
 		var fe *explain.FormatError
 		switch {
-		case off < CoreInfoOffset+8 && (ok || err != nil):
+		case off < synth.Offset+8 && (ok || err != nil):
 			t.Errorf("magic damaged at %d: %v, %v", off, ok, err)
-		case off >= CoreInfoOffset+8 && (!ok || !errors.As(err, &fe)):
+		case off >= synth.Offset+8 && (!ok || !errors.As(err, &fe)):
 			t.Errorf("damaged at %d: %v, %v", off, ok, err)
 		}
 	}
 	for n := range end {
-		if _, ok, err := FindCoreInfo(body[:n]); ok && err == nil {
+		if _, ok, err := synth.Find(body[:n]); ok && err == nil {
 			t.Errorf("descriptor found in the first %d of %d bytes", n, end)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"airlift/chips"
+	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/luadb"
 	"airlift/flash/mount"
@@ -24,6 +25,9 @@ type CoreStage struct {
 	Model   *chips.Model
 	Profile *chips.Profile
 	Layout  Layout
+	// Memo, if not nil, is that of the boot code: it saves unpacking a package
+	// a second time.
+	Memo *Memo
 }
 
 var _ chips.Core = (*CoreStage)(nil)
@@ -38,6 +42,7 @@ type coreRun struct {
 	feats   chips.Features
 	version int // BSP version: 1025 for "V1025"
 	mounts  *mount.Table
+	memo    *Memo
 }
 
 // Start runs the core to the first script.
@@ -45,7 +50,7 @@ func (c *CoreStage) Start(env *chips.Env, boot chips.BootResult) (*chips.Running
 	if len(env.Board.Flash) == 0 {
 		return nil, errors.New("core: the board has no flash")
 	}
-	r := &coreRun{env: env, dev: env.Board.Flash[0], fls: fls{env.Board.Flash[0]}, mounts: new(mount.Table)}
+	r := &coreRun{env: env, dev: env.Board.Flash[0], fls: fls{env.Board.Flash[0]}, mounts: new(mount.Table), memo: c.Memo}
 	if err := c.identify(r, boot.Image); err != nil {
 		return nil, err
 	}
@@ -109,11 +114,11 @@ func (c *CoreStage) identify(r *coreRun, image int64) error {
 	case !r.fls.onFlash(h.ImgAddr, int64(h.ImgLen)):
 		return broken("its code at 0x%08X is not on the flash", h.ImgAddr)
 	}
-	body := make([]byte, min(int64(h.ImgLen), CoreInfoReach))
+	body := make([]byte, min(int64(h.ImgLen), synth.Reach))
 	if err := r.fls.read(body, h.ImgAddr); err != nil {
 		return err
 	}
-	info, found, err := FindCoreInfo(body)
+	info, found, err := synth.Find(body)
 	if err != nil {
 		return broken("%v", err)
 	}
@@ -143,7 +148,7 @@ func (c *CoreStage) adoptProfile(r *coreRun) error {
 }
 
 // adoptInfo takes a core for what its descriptor says.
-func (c *CoreStage) adoptInfo(r *coreRun, info *CoreInfo) error {
+func (c *CoreStage) adoptInfo(r *coreRun, info *synth.Info) error {
 	g, err := ParseGeneration(info.Profile)
 	if err != nil {
 		return err
@@ -211,7 +216,7 @@ func (r *coreRun) fota() (chips.Updater, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &bootCheck{env: r.env, area: area, script: r.layout.ScriptAddr(), bsp: r.id.BSP}
+	c := &bootCheck{env: r.env, area: area, script: r.layout.ScriptAddr(), bsp: r.id.BSP, memo: r.memo}
 	check := c.runG2
 	if g == G3 {
 		check = c.runG3

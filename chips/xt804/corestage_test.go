@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/afero"
 
 	"airlift/chips"
+	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/littlefs"
 	"airlift/flash/luadb"
@@ -28,9 +29,9 @@ func (m *module) version(v string) *module {
 	return m
 }
 
-func (m *module) info(v string) CoreInfo {
+func (m *module) info(v string) synth.Info {
 	p := m.core.Profile
-	return CoreInfo{
+	return synth.Info{
 		Model: m.core.Model.Name, BSP: m.core.Model.BSP, Profile: p.Name, Version: v, Base: "23.11",
 		BuildDate: "Apr 10 2024", BuildTime: "12:34:56", FlashSize: m.l.FlashSize, Bits: p.Bits,
 		Features: p.Features, Partitions: m.l.Table,
@@ -178,7 +179,7 @@ func TestBrokenCores(t *testing.T) {
 		}, "linked for 0x08011400 and lies at 0x08100400"},
 		{"damaged descriptor", func(m *module) int64 {
 			m.version("V1025")
-			m.flip(m.l.CodeAddr() + CoreInfoOffset + 40)
+			m.flip(m.l.CodeAddr() + synth.Offset + 40)
 			return Off(m.l.Header)
 		}, "core descriptor CRC"},
 		{"other chip's core", func(m *module) int64 {

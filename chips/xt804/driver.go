@@ -51,12 +51,15 @@ func (f fls) rewrite(off int64, sector []byte) error {
 	if err := opError(f.dev.Erase(off, g.SectorSize)); err != nil {
 		return err
 	}
-	for n := int64(0); n < g.SectorSize; n += g.PageSize {
-		if err := opError(f.dev.Program(off+n, sector[n:n+g.PageSize])); err != nil {
+	for {
+		err := f.dev.Program(off, sector)
+		var failed *flash.OpError
+		if !errors.As(err, &failed) {
 			return err
 		}
+		n := failed.Off + failed.Len - off
+		off, sector = off+n, sector[n:]
 	}
-	return nil
 }
 
 // write is tls_fls_write: every sector touched is read, erased, merged and

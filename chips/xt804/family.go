@@ -55,7 +55,7 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	return &chips.Chip{
 		Model: m, Profile: p, Partitions: []flash.Table{l.Table},
 		Bootloader: &Secboot{Memo: f.memo},
-		Core:       &CoreStage{Model: m, Profile: p, Layout: l},
+		Core:       &CoreStage{Model: m, Profile: p, Layout: l, Memo: f.memo},
 		Maker:      &maker{model: m, profile: p, layout: l},
 	}, nil
 }

@@ -184,6 +184,8 @@ func (z *inflater) codeLengths(lens []uint8) bool {
 		}
 		extra, base := uint(2), 3
 		switch sym {
+		case 16:
+			z.lenient = z.lenient || i == 0 // there is no length to repeat
 		case 17:
 			extra = 3
 		case 18:

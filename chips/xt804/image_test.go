@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/explain"
 )
@@ -177,7 +178,7 @@ func FuzzParseImage(f *testing.F) {
 		var again []byte
 		for i := range images {
 			again = append(again, images[i].Encode()...)
-			FindCoreInfo(images[i].Body)
+			synth.Find(images[i].Body)
 		}
 		if !bytes.Equal(again, data) {
 			t.Error("written again, the row differs")
@@ -213,8 +214,8 @@ func FuzzInspect(f *testing.F) {
 				t.Errorf("Unpack: %v", err)
 			}
 		}
-		if info, ok, err := FindCoreInfo(data); ok && err == nil {
-			if body := SyntheticCore(info, 0, 0); !bytes.Equal(body[CoreInfoOffset:], info.Encode()) {
+		if info, ok, err := synth.Find(data); ok && err == nil {
+			if body := SyntheticCore(info, 0, 0); !bytes.Equal(body[synth.Offset:], info.Encode()) {
 				t.Error("descriptor")
 			}
 		}

@@ -103,6 +103,9 @@ type inflater struct {
 	bk      uint   // bits in it
 	wp      int    // next free byte of the window
 	endless bool
+	full    bool  // the whole window holds output
+	plain   bool  // a gzip header of ten bytes came first
+	lenient bool  // something was accepted that is no proper deflate stream
 	err     error // from flash or sink: stop at once
 	lit     huffTable
 	dist    huffTable
@@ -131,6 +134,7 @@ func (z *inflater) gzipHeader() (inflateEnd, error) {
 		}
 	}
 	if h[3]&0x08 == 0 {
+		z.plain = true
 		return inflateDone, nil
 	}
 	for {
@@ -170,8 +174,17 @@ func (z *inflater) run() (inflateEnd, error) {
 	return inflateDone, nil
 }
 
+// proper reports that, now that inflate has ended with end, any inflate that
+// keeps to RFC 1951 makes the same of what stands behind ten bytes of input:
+// nothing was made up behind the end of the input, and nothing accepted that
+// others refuse.
+func (z *inflater) proper(end inflateEnd) bool {
+	return end == inflateDone && z.plain && !z.lenient && z.in.eof == 0
+}
+
 func (z *inflater) flush(n int) bool {
 	z.wp = 0
+	z.full = z.full || n == windowSize
 	if err := z.sink.flush(z.window[:n], z.window[:], z.endless); err != nil {
 		z.err = err
 		return false
@@ -361,6 +374,9 @@ func (z *inflater) windowCopy(wp, length, dist int) {
 	if from := wp - dist; from >= 0 && dist >= length {
 		copy(z.window[wp:wp+length], z.window[from:])
 		return
+	}
+	if dist > wp && !z.full {
+		z.lenient = true
 	}
 	for i := wp; i < wp+length; i++ {
 		z.window[i] = z.window[(i-dist)&(windowSize-1)]

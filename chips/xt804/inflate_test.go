@@ -1,6 +1,7 @@
 package xt804
 
 import (
+	"airlift/chips/synth"
 	"bytes"
 	"compress/flate"
 	"io"
@@ -142,7 +143,7 @@ func FuzzInflate(f *testing.F) {
 }
 
 func BenchmarkInflate(b *testing.B) {
-	p := SyntheticCore(CoreInfo{}, 1200<<10, 1)
+	p := SyntheticCore(synth.Info{}, 1200<<10, 1)
 	c := append(deflated(b, p, 9), 0)
 	z := new(inflater)
 	sink := &collector{limit: 1 << 30, out: make([]byte, 0, 2<<20)}

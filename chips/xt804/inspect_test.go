@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/explain"
 	"airlift/flash/littlefs"
@@ -192,7 +193,7 @@ func set2(l *Layout) Header {
 
 func damagedCore(t testing.TB, l *Layout) []byte {
 	code := SyntheticCore(testInfo(t), 5000, 1)
-	code[CoreInfoOffset+20] ^= 1
+	code[synth.Offset+20] ^= 1
 	return l.AppImage(code)
 }
 
@@ -224,7 +225,7 @@ func TestInspectFls(t *testing.T) {
 	if f.Value != "secboot, app, script image for serial flashing" || f.Worst() != explain.OK || len(f.Fields) != 3 {
 		t.Errorf("%q: %s", f.Value, dumpField(f, explain.Warn))
 	}
-	if d := findField(&f.Fields[1], "core", "descriptor"); d.Value != "Air601 V1025" || d.Off != f.Fields[1].Off+64+CoreInfoOffset {
+	if d := findField(&f.Fields[1], "core", "descriptor"); d.Value != "Air601 V1025" || d.Off != f.Fields[1].Off+64+synth.Offset {
 		t.Errorf("descriptor %+v", d)
 	}
 	d := findField(&f.Fields[1], "core", "descriptor")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"airlift/chips/synth"
 	"airlift/flash/explain"
 	"airlift/flash/luadb"
 )
@@ -22,7 +23,7 @@ func (x *inspector) body(h *Header, body []byte, off int64) explain.Field {
 		f.Meaning, f.Verdict = "no script image", explain.Warn
 	case h.Type() == TypeApp:
 		f.Name = "core"
-		x.core(&f, body, off)
+		synth.Explain(&f, body, off)
 	default:
 		f.Meaning = "code"
 	}
@@ -53,42 +54,6 @@ func shift(f *explain.Field, delta int64) {
 	for i := range f.Fields {
 		shift(&f.Fields[i], delta)
 	}
-}
-
-// core explains the body of an app image.
-func (x *inspector) core(f *explain.Field, body []byte, off int64) {
-	info, ok, err := FindCoreInfo(body)
-	switch {
-	case !ok:
-		f.Meaning = "code without airlift's descriptor: a real core"
-		return
-	case err != nil:
-		f.Meaning, f.Verdict = "synthetic core with a damaged descriptor: "+err.Error(), explain.Bad
-		return
-	}
-	f.Meaning = "synthetic core made by airlift"
-	n := int64(len(info.Encode()))
-	d := explain.Field{Off: off + CoreInfoOffset, Len: n, Name: "descriptor", Value: fmt.Sprintf("%s %s", printable(info.Model), printable(info.Version)), Verdict: explain.OK}
-	at := d.Off
-	add := func(name string, length int, value string) {
-		d.Add(explain.Field{Off: at, Len: int64(length), Name: name, Value: value})
-		at += int64(length)
-	}
-	add("magic", len(coreMagic), fmt.Sprintf("%+q", coreMagic))
-	add("length", 4, fmt.Sprint(n-coreInfoHead))
-	add("CRC", 4, fmt.Sprintf("0x%08X", JAMCRC(body[CoreInfoOffset+coreInfoHead:][:n-coreInfoHead])))
-	for i, name := range [coreStrings]string{"model", "bsp", "profile", "version", "base", "build date", "build time"} {
-		v := *info.strings()[i]
-		add(name, 1+len(v), printable(v))
-	}
-	add("flash size", 8, fmt.Sprint(info.FlashSize))
-	add("Lua numbers", 1, fmt.Sprintf("%d bits", info.Bits))
-	add("features", 1, fmt.Sprintf("fota %v, file OTA %v, mobile %v, wlan %v", info.Features.Fota, info.Features.FileOTA, info.Features.Mobile, info.Features.Wlan))
-	add("partitions", 1, fmt.Sprint(len(info.Partitions)))
-	for _, p := range info.Partitions {
-		add("partition", 19+len(p.Name)+len(p.Kind), fmt.Sprintf("%s at 0x%06X, %d bytes", printable(p.Name), p.Off, p.Size))
-	}
-	f.Add(d)
 }
 
 // gzip explains a gzip stream and the images in it. H is the outer header, nil
@@ -264,10 +229,4 @@ func (x *inspector) judgePayload(f *explain.Field, outer, first *Header, size in
 	default:
 		note(explain.Warn, "fits the FOTA area of no released firmware (P4, P9)")
 	}
-}
-
-// printable shows a string without what a terminal would obey.
-func printable(s string) string {
-	q := fmt.Sprintf("%+q", s)
-	return q[1 : len(q)-1]
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/explain"
 	"airlift/flash/littlefs"
@@ -171,7 +172,7 @@ func (x *inspector) table(data []byte, app *Header) (flash.Table, string) {
 		return nil, ""
 	}
 	if body, _ := x.flashBody(data, app); body != nil {
-		if info, ok, err := FindCoreInfo(body); ok && err == nil && info.Partitions.Check(flash.NOR(x.flashSize)) == nil {
+		if info, ok, err := synth.Find(body); ok && err == nil && info.Partitions.Check(flash.NOR(x.flashSize)) == nil {
 			return info.Partitions, "the core's descriptor"
 		}
 	}

@@ -23,6 +23,11 @@ const DefaultMemoBytes = 256 << 20
 // operations are the same in the same order. There is one more thing that
 // inflate could see: input that changes while it is read, when a package
 // unpacks over itself. Such a package is neither remembered nor replayed.
+//
+// The firmware then unpacks the same package once more, with an inflate of its
+// own, for the scripts at its end (see [CoreStage]). It may take the output
+// from here if the stream was proper: then secboot's faults had no part in it,
+// and the two inflates cannot differ.
 type Memo struct {
 	// Limit bounds input plus output of all entries in bytes; zero means
 	// DefaultMemoBytes. The oldest entries go first.
@@ -42,6 +47,7 @@ type memoKey struct {
 type memoEntry struct {
 	in, out []byte
 	end     inflateEnd
+	proper  bool // see inflater.proper
 }
 
 func (m *memoEntry) size() int64 { return int64(len(m.in) + len(m.out)) }
@@ -60,11 +66,8 @@ func (b *bootRun) recall(h *Header, at uint32) bool {
 	if b.memo == nil || !h.Zipped() || !b.fls.onFlash(at, int64(h.ImgLen)) {
 		return false
 	}
-	m := b.memo
-	m.mu.Lock()
-	e := m.entries[memoKey{h.OrgChecksum, h.ImgLen}]
-	m.mu.Unlock()
-	if e == nil || !sameFlash(b, at, e.in) {
+	e := b.memo.find(h)
+	if e == nil || !sameFlash(b.fls, b.work[:], at, e.in) {
 		return false
 	}
 	if at == UpgradeAddr+HeaderSize {
@@ -73,10 +76,21 @@ func (b *bootRun) recall(h *Header, at uint32) bool {
 	return true
 }
 
-func sameFlash(b *bootRun, at uint32, want []byte) bool {
+// find returns what may be the entry of the package h.
+func (m *Memo) find(h *Header) *memoEntry {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entries[memoKey{h.OrgChecksum, h.ImgLen}]
+}
+
+// sameFlash compares flash from at with want, by way of work.
+func sameFlash(f fls, work []byte, at uint32, want []byte) bool {
 	for len(want) > 0 {
-		p := b.work[:min(len(want), len(b.work))]
-		if b.fls.read(p, at) != nil || !bytes.Equal(p, want[:len(p)]) {
+		p := work[:min(len(want), len(work))]
+		if f.read(p, at) != nil || !bytes.Equal(p, want[:len(p)]) {
 			return false
 		}
 		at, want = at+uint32(len(p)), want[len(p):]
@@ -104,11 +118,11 @@ func overlaps(b *bootRun, from, n uint32, out []byte) bool {
 }
 
 // store remembers what sink got.
-func (m *Memo) store(b *bootRun, h *Header, from uint32, sink *imageSink, end inflateEnd) {
+func (m *Memo) store(b *bootRun, h *Header, from uint32, sink *imageSink, end inflateEnd, proper bool) {
 	if overlaps(b, from, h.ImgLen, sink.keep) {
 		return
 	}
-	e := &memoEntry{in: make([]byte, h.ImgLen), out: sink.keep, end: end}
+	e := &memoEntry{in: make([]byte, h.ImgLen), out: sink.keep, end: end, proper: proper}
 	if b.fls.read(e.in, from) != nil || JAMCRC(e.in) != h.OrgChecksum {
 		return // or it is not the body that the header is about: pitfall P28
 	}

@@ -35,6 +35,11 @@ var specs = [...]spec{
 	{"Air6208", "AIR6208", "Wi-Fi module, 8 MiB flash", 8 << 20, "air6208", []Generation{G3}, G3, true, 64},
 }
 
+// soc is the same for all models: port/luat_hmeta_air101.c and
+// port/luat_mcu_air101.c of the SDK. The length of the unique id depends on
+// the flash chip; that of W25Q and its like is assumed.
+var soc = chips.SoC{Name: "XT806", HWVersion: "A10", ClockMHz: 240, TickMHz: 1, IDBytes: 18}
+
 // buildModels makes the models in the order of specs.
 func buildModels() []*chips.Model {
 	var models []*chips.Model
@@ -42,6 +47,7 @@ func buildModels() []*chips.Model {
 		s := &specs[i]
 		m := &chips.Model{
 			Name: s.name, Family: familyName, BSP: s.bsp, Summary: s.summary,
+			SoC:   soc,
 			Flash: []flash.Geometry{flash.NOR(s.flashSize)}, RAM: ramSize, Default: s.fallback.String(),
 		}
 		for _, g := range s.generations {

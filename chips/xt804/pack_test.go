@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/explain"
 	"airlift/flash/luadb"
@@ -232,7 +233,7 @@ func checkFlash(t *testing.T, name string, c *chips.Chip, l *Layout, data, scrip
 	if !app.HeaderOK() || app.ImgAddr != l.CodeAddr() || JAMCRC(body) != app.OrgChecksum {
 		t.Errorf("%s: app %+v", name, app)
 	}
-	info, ok, err := FindCoreInfo(body)
+	info, ok, err := synth.Find(body)
 	if !ok || err != nil || info.Model != c.Model.Name || info.Version != c.Profile.CoreVersion || info.FlashSize != l.FlashSize || info.Bits != c.Profile.Bits {
 		t.Errorf("%s: descriptor %+v, %v", name, info, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/explain"
 	"airlift/flash/luadb"
@@ -37,9 +38,9 @@ func (j *job) core() (coreImages, error) {
 }
 
 // coreInfo describes the synthetic core of the chip.
-func (j *job) coreInfo() CoreInfo {
+func (j *job) coreInfo() synth.Info {
 	p := j.profile
-	info := CoreInfo{
+	info := synth.Info{
 		Model: j.model.Name, BSP: j.model.BSP, Profile: p.Name, Version: p.CoreVersion, Base: p.Base,
 		BuildDate: buildDate(p.CoreDate), BuildTime: "12:00:00", FlashSize: j.layout.FlashSize,
 		Bits: p.Bits, Features: p.Features, Partitions: append(flash.Table(nil), j.layout.Table...),

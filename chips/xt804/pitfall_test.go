@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/synth"
 )
 
 // codeFor returns code whose package with the given level has a gzip stream of
@@ -16,7 +17,7 @@ import (
 // size.
 func codeFor(w *world, size int, level int, seed uint64) []byte {
 	w.t.Helper()
-	all := SyntheticCore(CoreInfo{}, int64(6*size), seed)
+	all := SyntheticCore(synth.Info{}, int64(6*size), seed)
 	length := func(n int) int { return len(gz(w.t, w.app(all[:n]), packOptions{level: level})) }
 	n := sort.Search(len(all), func(n int) bool { return length(n) > size-1024 })
 	if got := length(n); got > size || got <= size-1024 {

@@ -86,3 +86,41 @@ func TestPowerOff(t *testing.T) {
 		}
 	}
 }
+
+// failPages has the chip refuse the programming of single pages.
+type failPages map[int64]bool
+
+func (f failPages) Before(op *flash.Op) flash.Fate {
+	if op.Kind == flash.OpProgram && f[op.Off] {
+		return flash.Fate{Kind: flash.FateFail}
+	}
+	return flash.Fate{}
+}
+
+func (f failPages) After(*flash.Op) {}
+
+// A page that fails does not keep the driver from the pages behind it.
+func TestRewriteGoesOnBehindFailedPages(t *testing.T) {
+	dev, err := flash.New(flash.NOR(8192))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fls{dev}
+	log := new(opLog)
+	dev.Power().SetTap(flash.Taps{failPages{4096: true, 4096 + 3*256: true, 4096 + 15*256: true}, log})
+	if err := f.rewrite(4096, make([]byte, 4096)); err != nil {
+		t.Fatal(err)
+	}
+	for page := range int64(16) {
+		want := byte(0)
+		if page == 0 || page == 3 || page == 15 {
+			want = 0xFF
+		}
+		if got := dev.Bytes()[4096+page*256]; got != want {
+			t.Errorf("page %d holds 0x%02X, expected 0x%02X", page, got, want)
+		}
+	}
+	if n := dev.Power().Ops(); n != 17 {
+		t.Errorf("%d operations, expected 17", n)
+	}
+}

@@ -149,7 +149,7 @@ func (b *bootRun) unpack(h *Header, from uint32, sink *imageSink) (inflateEnd, e
 	}
 	end, err = z.run()
 	if sink.keep != nil && err == nil && (end == inflateDone || end == inflateError) {
-		b.memo.store(b, h, from, sink, end)
+		b.memo.store(b, h, from, sink, end, z.proper(end))
 	}
 	return end, err
 }

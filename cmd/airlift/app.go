@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
@@ -25,12 +27,20 @@ type app struct {
 	buf      *bufio.Writer
 }
 
+// moreFormats is the annotation of verbs with forms of output of their own.
+const moreFormats = "formats"
+
+// allowFormats lets a verb write other forms than all verbs do.
+func (a *app) allowFormats(cmd *cobra.Command, names ...string) {
+	cmd.Annotations = map[string]string{moreFormats: strings.Join(names, " ")}
+}
+
 // prepare checks the persistent flags before a verb runs.
-func (a *app) prepare() error {
-	switch a.format {
-	case "text", "json", "jsonl":
-	default:
-		return usagef("--format %q: expected text, json or jsonl", a.format)
+func (a *app) prepare(cmd *cobra.Command) error {
+	formats := append([]string{"text", "json", "jsonl"}, strings.Fields(cmd.Annotations[moreFormats])...)
+	if !slices.Contains(formats, a.format) {
+		last := len(formats) - 1
+		return usagef("--format %q: expected %s or %s", a.format, strings.Join(formats[:last], ", "), formats[last])
 	}
 	switch a.colour {
 	case "auto":
@@ -61,7 +71,11 @@ func (a *app) note(format string, args ...any) { fmt.Fprintf(a.err, format+"\n",
 
 // json writes one value: indented for json, on one line for jsonl.
 func (a *app) json(v any) error {
-	enc := json.NewEncoder(a.buf)
+	return a.jsonTo(a.buf, v)
+}
+
+func (a *app) jsonTo(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	if a.format == "json" {
 		enc.SetIndent("", "  ")
@@ -70,12 +84,14 @@ func (a *app) json(v any) error {
 }
 
 // list writes values: one array for json, one line each for jsonl.
-func list[T any](a *app, values []T) error {
+func list[T any](a *app, values []T) error { return listTo(a, a.buf, values) }
+
+func listTo[T any](a *app, w io.Writer, values []T) error {
 	if a.format == "json" {
-		return a.json(values)
+		return a.jsonTo(w, values)
 	}
 	for _, v := range values {
-		if err := a.json(v); err != nil {
+		if err := a.jsonTo(w, v); err != nil {
 			return err
 		}
 	}

@@ -90,7 +90,7 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	if err != nil {
 		return usagef("--console %q: %v", b.console, err)
 	}
-	chip, err := f.chip()
+	chip, err := f.wholeChip()
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,16 @@ func (f *chipFlags) chip() (*chips.Chip, error) {
 	return c, err
 }
 
+// wholeChip resolves the flags for what needs more of a module than its
+// scripts.
+func (f *chipFlags) wholeChip() (*chips.Chip, error) {
+	c, err := f.chip()
+	if err == nil {
+		err = withCode(exitUsage, c.Model.NeedsMap())
+	}
+	return c, err
+}
+
 // checkCoreSize refuses a negative --core-size.
 func checkCoreSize(n int64) error {
 	if n < 0 {
@@ -90,18 +100,21 @@ func (a *app) chipsCmd() *cobra.Command {
 func (a *app) listChips() error {
 	defer a.flush()
 	type row struct {
-		Name     string   `json:"name"`
-		Family   string   `json:"family"`
-		BSP      string   `json:"bsp"`
-		FlashKiB int64    `json:"flash_kib"`
-		Default  string   `json:"default_profile"`
-		Profiles []string `json:"profiles"`
-		Summary  string   `json:"summary"`
+		Name   string `json:"name"`
+		Family string `json:"family"`
+		BSP    string `json:"bsp"`
+		// FlashKiB is the flash of the emulation: of a script-only model it
+		// says nothing about the module.
+		FlashKiB   int64    `json:"flash_kib"`
+		ScriptOnly bool     `json:"script_only"`
+		Default    string   `json:"default_profile"`
+		Profiles   []string `json:"profiles"`
+		Summary    string   `json:"summary"`
 	}
 	rows := []row{}
 	for _, fam := range all.Families() {
 		for _, m := range fam.Models() {
-			r := row{Name: m.Name, Family: fam.Name(), BSP: m.BSP, Default: m.Default, Summary: m.Summary}
+			r := row{Name: m.Name, Family: fam.Name(), BSP: m.BSP, ScriptOnly: m.ScriptOnly, Default: m.Default, Summary: m.Summary}
 			for _, g := range m.Flash {
 				r.FlashKiB += g.Size / 1024
 			}
@@ -114,7 +127,7 @@ func (a *app) listChips() error {
 	if !a.text() {
 		return list(a, rows)
 	}
-	a.printf("%s\n", a.c(bold, fmt.Sprintf("%-9s %-7s %-8s %9s  %-22s %s", "MODEL", "FAMILY", "BSP", "FLASH", "PROFILES (* default)", "SUMMARY")))
+	a.printf("%s\n", a.c(bold, fmt.Sprintf("%-9s %-10s %-9s %11s  %-22s %s", "MODEL", "FAMILY", "BSP", "FLASH", "PROFILES (* default)", "SUMMARY")))
 	for _, r := range rows {
 		var names []string
 		for _, p := range r.Profiles {
@@ -123,7 +136,11 @@ func (a *app) listChips() error {
 			}
 			names = append(names, p)
 		}
-		a.printf("%-9s %-7s %-8s %5d KiB  %-22s %s\n", r.Name, r.Family, r.BSP, r.FlashKiB, strings.Join(names, " "), r.Summary)
+		size := fmt.Sprintf("%d KiB", r.FlashKiB)
+		if r.ScriptOnly {
+			size = "script-only"
+		}
+		a.printf("%-9s %-10s %-9s %11s  %-22s %s\n", r.Name, r.Family, r.BSP, size, strings.Join(names, " "), r.Summary)
 	}
 	return nil
 }
@@ -135,6 +152,7 @@ type shown struct {
 	Summary     string            `json:"summary"`
 	BSP         string            `json:"bsp"`
 	RAM         int64             `json:"ram_bytes"`
+	ScriptOnly  bool              `json:"script_only"`
 	Profile     string            `json:"profile"`
 	ProfileText string            `json:"profile_summary"`
 	CoreVersion string            `json:"core_version"`
@@ -185,7 +203,7 @@ func (a *app) showChip(c *chips.Chip) error {
 	defer a.flush()
 	m, p := c.Model, c.Profile
 	s := shown{
-		Model: m.Name, Family: m.Family, Summary: m.Summary, BSP: m.BSP, RAM: m.RAM,
+		Model: m.Name, Family: m.Family, Summary: m.Summary, BSP: m.BSP, RAM: m.RAM, ScriptOnly: m.ScriptOnly,
 		Profile: p.Name, ProfileText: p.Summary, CoreVersion: p.CoreVersion, CoreDate: p.CoreDate, LibDate: p.LibDate,
 		Bits: p.Bits, Features: shownFeatures(p.Features), Packages: []shownKind{}, Assumptions: []shownAssumption{},
 		Timing: map[string]int64{
@@ -211,6 +229,9 @@ func (a *app) showChip(c *chips.Chip) error {
 	}
 	a.printf("%s  %s\n", a.c(bold, m.Name), m.Summary)
 	a.printf("  family %s, rtos.bsp() %s, RAM %d KiB\n", m.Family, m.BSP, m.RAM/1024)
+	if m.ScriptOnly {
+		a.printf("  %s\n", a.c(yellow, "script-only: the module's flash map, boot code, packages and upgrades are not emulated"))
+	}
 	a.printf("\n%s  %s\n", a.c(bold, "profile "+p.Name), p.Summary)
 	a.printf("  core %s of %s, libraries of %s, Lua numbers of %d bits\n", p.CoreVersion, p.CoreDate, p.LibDate, p.Bits)
 	a.printf("  %s\n", featureLine(p.Features))
@@ -241,6 +262,9 @@ func (a *app) showChip(c *chips.Chip) error {
 // showKinds lists what airlift pack makes for a chip: packages first, then
 // the images, which need no verdict.
 func (a *app) showKinds(kinds []chips.PackageKind) {
+	if len(kinds) == 0 {
+		return
+	}
 	a.printf("\n%s\n", a.c(bold, "packages and images: airlift pack --kind ..."))
 	for _, k := range kinds {
 		a.printf("  %-11s %-12s %s\n", k.Name, k.Ext, k.Summary)

@@ -32,7 +32,7 @@ the new version running.`,
 		Args: operands(),
 		RunE: func(*cobra.Command, []string) error {
 			var err error
-			if cfg.Chip, err = f.chip(); err != nil {
+			if cfg.Chip, err = f.wholeChip(); err != nil {
 				return err
 			}
 			if err := checkDemo(&cfg); err != nil {

@@ -127,7 +127,7 @@ Start with:  airlift demo`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return a.prepare()
+			return a.prepare(cmd)
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return withCode(exitUsage, err) })
@@ -135,7 +135,7 @@ Start with:  airlift demo`,
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "output `form`: text, json or jsonl")
 	root.PersistentFlags().StringVar(&a.colour, "color", "auto", "colour: auto, always or never")
-	root.AddCommand(a.demoCmd(), a.runCmd(), a.chipsCmd(), a.bootCmd(), a.packCmd(), a.inspectCmd(), a.unpackCmd(), a.flashCmd(), a.serveCmd())
+	root.AddCommand(a.demoCmd(), a.runCmd(), a.chipsCmd(), a.bootCmd(), a.packCmd(), a.inspectCmd(), a.unpackCmd(), a.flashCmd(), a.serveCmd(), a.testCmd(), a.surveyCmd())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

@@ -16,6 +16,7 @@ type packFlags struct {
 	coreSize                     int64
 	seed                         uint64
 	pad, force                   bool
+	scripts                      scriptFlags
 }
 
 func (a *app) packCmd() *cobra.Command {
@@ -28,9 +29,13 @@ func (a *app) packCmd() *cobra.Command {
 script image. Which kinds there are depends on the model: airlift chips show.
 
 Without --core the core is a synthetic one of --core-version: it has the size,
-the headers and the identity of a core, and pseudo code inside.`,
+the headers and the identity of a core, and pseudo code inside.
+
+LuaTools makes production packages with compiled scripts, and leaves out those
+that no literal require reaches: --luac --tree-shake does the same.`,
 		Example: `  airlift pack myproject --chip air601 --kind bin -o update.bin
   airlift pack myproject --chip air6208 --kind fota --core-version V2002 -o v2.fota
+  airlift pack myproject --chip air6208 --kind bin --luac --tree-shake
   airlift pack myproject --chip air601 --kind flash -o module.img`,
 		Args: operands("[PROJECT]"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.pack(args, f, p) },
@@ -43,13 +48,14 @@ the headers and the identity of a core, and pseudo code inside.`,
 	cmd.Flags().Int64Var(&p.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
 	cmd.Flags().Uint64Var(&p.seed, "seed", 1, "seed of the synthetic core's code")
 	cmd.Flags().BoolVar(&p.pad, "pad", false, "pad the package away from sizes that the boot code fails on")
+	p.scripts.add(cmd)
 	cmd.Flags().BoolVar(&p.force, "force", false, "make it although the module will choke on it")
 	return cmd
 }
 
 func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	defer a.flush()
-	chip, err := f.chip()
+	chip, err := f.wholeChip()
 	if err != nil {
 		return err
 	}
@@ -65,6 +71,9 @@ func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	if len(args) == 1 {
 		if proj, err = project.Load(args[0]); err != nil {
 			return badInput(err)
+		}
+		if proj, err = p.scripts.apply(a, proj, chip, args[0]); err != nil {
+			return err
 		}
 		if in.Script, err = proj.Image(); err != nil {
 			return withCode(exitBadInput, fmt.Errorf("%s: %w", args[0], err))

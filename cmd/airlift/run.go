@@ -14,7 +14,6 @@ import (
 	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/emu/project"
-	"airlift/emu/trace"
 	"airlift/flash"
 	"airlift/lua"
 )
@@ -31,8 +30,13 @@ type runFlags struct {
 	steps             uint64
 	imei, mac         string
 	link              string
-	realNet           bool
+	net               string
 	servers           serverFlags
+	surroundings      sceneFlags
+	scripts           scriptFlags
+	calls             callFlags
+	watch             bool
+	bootsAsked        bool // --boots was given: reaching it is what was asked for
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -46,13 +50,20 @@ virtual time. PROJECT is a folder with main.lua, a single .lua file, a script
 image, or a dump of the module's whole flash.
 
 The network is inside airlift: --platform puts the IoT platform on it, --site
-and --route put web servers on it. With --real-net everything else goes out
-through this computer's network; time is real then and the trace has no hash.`,
+and --route put web servers on it. --net says what is behind all other hosts:
+nothing (none), a server inside airlift for the protocol of each port (lab), or
+this computer's network (real); time is real then and the trace has no hash.`,
 		Example: `  airlift run hello.lua
   airlift run myproject --chip air6208 --platform platform.json --for 10m
   airlift run myproject --route http://ota.example.com/fota=v2.bin`,
 		Args: operands("PROJECT"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.run(args[0], f, r) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.bootsAsked = cmd.Flags().Changed("boots")
+			if r.watch {
+				return a.runWatched(newWatcher(r.watched(args[0], f)), func(stop func() bool) error { return a.run(args[0], f, r, stop) })
+			}
+			return a.run(args[0], f, r, nil)
+		},
 	}
 	f.add(cmd, defaultChip)
 	fl := cmd.Flags()
@@ -70,8 +81,12 @@ through this computer's network; time is real then and the trace has no hash.`,
 	fl.StringVar(&r.imei, "imei", "", "IMEI of the module (default: from the seed)")
 	fl.StringVar(&r.mac, "mac", "", "MAC address of the module, 12 hex digits (default: from the seed)")
 	fl.StringVar(&r.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
-	fl.BoolVar(&r.realNet, "real-net", false, "let unknown hosts be reached through this computer's network")
+	fl.StringVar(&r.net, "net", "none", "what unknown hosts `are`: none, lab (a server for the protocol of each port) or real (this computer's network)")
+	fl.BoolVar(&r.watch, "watch", false, "run again each time a file of the project changes, until interrupted")
+	r.calls.add(cmd)
+	r.scripts.add(cmd)
 	r.servers.add(cmd)
+	r.surroundings.add(cmd)
 	return cmd
 }
 
@@ -81,23 +96,26 @@ const jsonEventsMax = 200_000
 
 // runReport is the JSON form of a run.
 type runReport struct {
-	Chip      string      `json:"chip"`
-	Profile   string      `json:"profile"`
-	Seed      uint64      `json:"seed"`
-	End       string      `json:"end"`
-	Detail    string      `json:"detail"`
-	Boots     int         `json:"boots"`
-	Core      string      `json:"core,omitempty"`
-	VirtualMS int64       `json:"virtual_ms"`
-	WallMS    int64       `json:"wall_ms"`
-	FlashOps  int         `json:"flash_ops"`
-	Trace     string      `json:"trace_sha256,omitempty"`
-	Events    []jsonEvent `json:"events,omitempty"`
+	Chip      string `json:"chip"`
+	Profile   string `json:"profile"`
+	Seed      uint64 `json:"seed"`
+	End       string `json:"end"`
+	Detail    string `json:"detail"`
+	Boots     int    `json:"boots"`
+	Core      string `json:"core,omitempty"`
+	VirtualMS int64  `json:"virtual_ms"`
+	WallMS    int64  `json:"wall_ms"`
+	FlashOps  int    `json:"flash_ops"`
+	Trace     string `json:"trace_sha256,omitempty"`
+	// Errors are those of scripts that nobody caught.
+	Errors []jsonScriptError `json:"errors,omitempty"`
+	Events []jsonEvent       `json:"events,omitempty"`
 	// EventsLeftOut counts the events behind the last one listed.
 	EventsLeftOut int `json:"events_left_out,omitempty"`
 }
 
-func (a *app) run(name string, f chipFlags, r runFlags) error {
+// run runs a project once. Stop, if not nil, ends it early.
+func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error {
 	defer a.flush()
 	start := time.Now()
 	chip, err := f.chip()
@@ -107,7 +125,7 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	flashes, err := runFlash(name, chip, r)
+	flashes, err := a.runFlash(name, chip, r)
 	if err != nil {
 		return err
 	}
@@ -115,10 +133,16 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	if err != nil {
 		return err
 	}
+	if stop != nil {
+		w.Clock.SetStop(stop)
+	}
 	cfg := emu.Config{
 		Chip: chip, Flash: flashes, Seed: r.seed, Clock: w.Clock, Trace: w.Trace, Net: w.Net, BootsMax: r.boots,
 		UnixTime: link.Epoch.Unix(), Identity: lua.Identity{IMEI: r.imei, MAC: r.mac},
 		Script: lua.Options{Steps: r.steps},
+	}
+	if err := r.surroundings.apply(&cfg); err != nil {
+		return err
 	}
 	if r.libs != "" {
 		if cfg.Script.Libs, err = lua.LibsFromDir(r.libs); err != nil {
@@ -127,21 +151,9 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	}
 	report := runReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: r.seed}
 	printer := &eventPrinter{a: a, flashOps: r.ops, debug: r.debug, parts: chip.Partitions[0]}
-	w.Trace.Sink(func(e *trace.Event) {
-		switch {
-		case a.format == "json":
-			if len(report.Events) == jsonEventsMax {
-				report.EventsLeftOut++
-				return
-			}
-			report.Events = append(report.Events, toJSON(e))
-		case !r.quiet || e.Kind == trace.Log:
-			printer.event(e)
-			if e.Kind != trace.Flash {
-				a.flush()
-			}
-		}
-	})
+	view := &scriptView{a: a, printer: printer, report: &report, calls: r.calls, now: w.Clock.Now}
+	view.attach(&cfg.Script)
+	w.Trace.Sink(view.sink(r.quiet))
 	dev, err := emu.NewDevice(cfg)
 	if err != nil {
 		return err
@@ -164,6 +176,9 @@ func (a *app) run(name string, f chipFlags, r runFlags) error {
 	report.VirtualMS, report.WallMS = w.Clock.Now().Milliseconds(), time.Since(start).Milliseconds()
 	report.FlashOps, report.Trace = w.Trace.FlashOps(), w.Trace.Sum()
 	a.code = endCode(res.End)
+	if res.End == emu.EndBoots && r.bootsAsked {
+		a.code = exitFine
+	}
 	if !a.text() {
 		return a.json(report)
 	}
@@ -190,6 +205,9 @@ func (r *runFlags) check() error {
 	if r.boots < 0 {
 		return usagef("--boots %d: expected a number, or 0 for no bound", r.boots)
 	}
+	if err := r.calls.check(); err != nil {
+		return err
+	}
 	return checkCoreSize(r.coreSize)
 }
 
@@ -206,7 +224,7 @@ func endCode(e emu.End) int {
 }
 
 // runFlash makes the module's flash from a project, or takes a dump as it is.
-func runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error) {
+func (a *app) runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error) {
 	st, err := os.Stat(name)
 	if err == nil && !st.IsDir() && st.Size() == emu.FlashBytes(chip.Model) {
 		return loadFlash(name, chip)
@@ -217,6 +235,9 @@ func runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Device, error
 	}
 	if err != nil {
 		return nil, badInput(err)
+	}
+	if p, err = r.scripts.apply(a, p, chip, name); err != nil {
+		return nil, err
 	}
 	script, err := p.Image()
 	if err != nil {
@@ -239,8 +260,14 @@ func (r *runFlags) world() (*emu.World, error) {
 	if err := r.servers.mount(w); err != nil {
 		return nil, err
 	}
-	if r.realNet {
+	switch r.net {
+	case "", "none":
+	case "lab":
+		w.UseLab()
+	case "real":
 		w.UseRealNet(link.RealOptions{})
+	default:
+		return nil, usagef("--net %q: expected none, lab or real", r.net)
 	}
 	return w, nil
 }

@@ -24,7 +24,6 @@ import (
 	"airlift/flash"
 	"airlift/flash/luadb"
 	"airlift/lua"
-	"airlift/lua/lua53"
 )
 
 //go:embed project/main.lua
@@ -188,29 +187,16 @@ func (s *Story) versions(mainLua string, compiled bool) error {
 		text := strings.Replace(mainLua, `VERSION = "1.0.0"`, `VERSION = "`+v.Script+`"`, 1)
 		v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
 		if compiled {
-			data, err := luac("main.lua", text, s.chip.Profile.Bits)
+			p, _, err := (&project.Project{Files: v.files}).Apply(project.Build{Luac: true, Bits: s.chip.Profile.Bits})
 			if err != nil {
 				return err
 			}
-			v.files = []luadb.File{{Name: "main.luac", Data: data}}
+			v.files = p.Files
 		}
 		part := strings.Split(v.Script, ".")
 		v.Platform = strings.TrimPrefix(v.Core, "V") + "." + part[0] + "." + part[2]
 	}
 	return nil
-}
-
-// luac compiles a script with its line numbers, as LuaTools does.
-func luac(name, text string, bits int) ([]byte, error) {
-	p, err := lua53.Compile(text, "@"+name, bits)
-	if err != nil {
-		return nil, err
-	}
-	layout := lua53.Layout32
-	if bits == 64 {
-		layout = lua53.LayoutMCU64
-	}
-	return p.Dump(layout, false)
 }
 
 // nextCore counts a core version up: "V2001" to "V2002".

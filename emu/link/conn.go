@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -15,10 +16,13 @@ type conn struct {
 	number int
 	peer   string
 	rand   *rand.Rand
+	port   uint16         // of the device
+	remote netip.AddrPort // of the server
 	ev     lua.ConnEvents
 	isOpen bool
 	broken bool // the end is decided: nothing travels any more
 	dead   bool // no event may come any more
+	half   bool // the device has closed, what it sent before still travels
 
 	// From the device to the server.
 	early    []byte   // sent before the connection was there
@@ -33,6 +37,7 @@ type conn struct {
 	think      time.Duration
 	x          *exchange // the answer on its way
 	cancelIdle func()
+	peerConn   *PeerConn // of a server that does not speak HTTP, or not any more
 
 	// From the server to the device.
 	base       time.Duration // when the first byte of x can be here
@@ -64,8 +69,21 @@ func (c *conn) fail(err error) {
 
 func (c *conn) connected() {
 	c.cancelDown = nil
-	c.isOpen = true
 	c.watchIdle()
+	c.established()
+}
+
+// connectedTo is connected for a server that does not speak HTTP.
+func (c *conn) connectedTo(peer Peer, p *PeerConn) {
+	c.isOpen = true
+	c.raw(peer, p)
+	if !c.dead && !c.broken {
+		c.established()
+	}
+}
+
+func (c *conn) established() {
+	c.isOpen = true
 	c.event("connected", 0, "")
 	if early := c.early; early != nil {
 		c.early = nil
@@ -129,6 +147,14 @@ func (c *conn) arrive() {
 	if len(c.sent) > 0 {
 		c.cancelUp = c.link.clock.After(max(0, c.sent[0].at-c.link.clock.Now()), c.arrive)
 	}
+	c.acknowledge(len(pkt.data))
+	if p := c.peerConn; p != nil {
+		p.session.Data(pkt.data)
+		if c.half && len(c.sent) == 0 {
+			c.drop()
+		}
+		return
+	}
 	if !c.session.add(pkt.data) {
 		c.breakOff(ErrReset)
 		return
@@ -136,6 +162,26 @@ func (c *conn) arrive() {
 	if c.x == nil {
 		c.serve()
 	}
+}
+
+// acknowledge tells the device that bytes have arrived.
+func (c *conn) acknowledge(n int) {
+	if c.ev.Sent == nil {
+		return
+	}
+	c.link.clock.After(c.link.opt.Model.Latency, func() {
+		if !c.dead && !c.broken {
+			c.ev.Sent(n)
+		}
+	})
+}
+
+// Remote is the server's address.
+func (c *conn) Remote() netip.AddrPort {
+	if !c.isOpen {
+		return netip.AddrPort{}
+	}
+	return c.remote
 }
 
 // serve lets the server answer the next request that is complete.
@@ -151,7 +197,7 @@ func (c *conn) serve() {
 		c.event("request", 0, x.bad.Error())
 	}
 	c.event("response", x.out.size, statusLine(x.resp))
-	c.base = l.clock.Now() + c.think
+	c.base = l.clock.Now() + c.think + x.resp.Delay
 	c.book()
 }
 
@@ -197,6 +243,10 @@ func (c *conn) answered() {
 	x := c.x
 	c.x = nil
 	x.done(c.link.opt.Now())
+	if x.resp.Upgrade != nil {
+		c.upgrade(x.resp.Upgrade)
+		return
+	}
 	if c.serve(); c.x == nil {
 		c.watchIdle()
 	}
@@ -224,7 +274,14 @@ func (c *conn) Close() {
 	if c.dead {
 		return
 	}
-	c.drop()
+	if c.peerConn != nil && !c.broken && len(c.sent) > 0 {
+		c.dead, c.half = true, true
+		if c.cancelDown != nil {
+			c.cancelDown()
+		}
+	} else {
+		c.drop()
+	}
 	c.event("closed", 0, "by the device")
 }
 
@@ -232,6 +289,10 @@ func (c *conn) Close() {
 func (c *conn) breakOff(err error) {
 	c.broken = true
 	c.stop()
+	if c.half {
+		c.drop()
+		return
+	}
 	open := c.isOpen
 	c.cancelDown = c.link.clock.After(0, func() {
 		c.cancelDown = nil
@@ -263,6 +324,12 @@ func (c *conn) stop() {
 		}
 	}
 	c.cancelUp, c.cancelDown, c.sent = nil, nil, nil
+	if p := c.peerConn; p != nil && !p.over {
+		p.over = true
+		if !p.closing && p.session != nil {
+			p.session.Closed()
+		}
+	}
 	if x := c.x; x != nil {
 		c.x = nil
 		x.done(c.link.opt.Now())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -71,6 +72,11 @@ type Link struct {
 	dials    int
 	upFree   time.Duration // when the uplink has sent all it was given
 	downFree time.Duration // when the downlink has
+	ip       netip.Addr
+
+	listeners map[int]func(lua.Conn) lua.ConnEvents
+	sockets   []*udpSocket // open ones, in the order of opening
+	off       bool         // for good
 }
 
 var _ lua.Net = (*Link)(nil)
@@ -92,7 +98,11 @@ func New(clock Clock, network *Network, opt Options) (*Link, error) {
 	if opt.IP == "" {
 		opt.IP = "10.0.0.2"
 	}
-	l := &Link{clock: clock, net: network, opt: opt, mss: opt.Model.MSS, up: true}
+	l := &Link{clock: clock, net: network, opt: opt, mss: opt.Model.MSS, up: true, listeners: map[int]func(lua.Conn) lua.ConnEvents{}}
+	var err error
+	if l.ip, err = netip.ParseAddr(opt.IP); err != nil {
+		return nil, fmt.Errorf("address of the device: %w", err)
+	}
 	if l.mss == 0 {
 		l.mss = mssDefault
 	}
@@ -129,7 +139,8 @@ func (l *Link) PowerOff() {
 		c.dead = true
 		c.stop()
 	}
-	l.up = false
+	l.up, l.off = false, true
+	l.listeners, l.sockets = nil, nil
 	if f, ok := l.opt.Fallback.(interface{ PowerOff() }); ok {
 		f.PowerOff()
 	}
@@ -153,27 +164,42 @@ func (l *Link) Dial(name string, port int, tls *lua.TLS, ev lua.ConnEvents) lua.
 	if l.opt.Fallback != nil && l.up && !l.net.Known(name) {
 		return l.opt.Fallback.Dial(name, port, tls, ev)
 	}
-	l.dials++
-	c := &conn{
-		link: l, number: l.dials, ev: ev,
-		peer: net.JoinHostPort(name, strconv.Itoa(port)),
-		rand: rand.New(rand.NewPCG(l.opt.Rand.Uint64(), l.opt.Rand.Uint64())),
-	}
-	c.pumpFn = c.pump
-	l.conns = append(l.conns, c)
+	c := l.newConn(net.JoinHostPort(name, strconv.Itoa(port)))
+	c.ev = ev
 	c.event("dial", 0, "")
 	delay, ep, err := l.handshake(c.rand, name, port, tls)
 	if err != nil {
 		c.cancelDown = l.clock.After(delay, func() { c.fail(err) })
 		return c
 	}
-	local := net.JoinHostPort(l.opt.IP, strconv.Itoa(localPort+(l.dials-1)%16383))
+	c.remote = netip.AddrPortFrom(l.net.address(canonical(name)), uint16(port))
+	local := netip.AddrPortFrom(l.ip, c.port).String()
+	server := net.JoinHostPort(canonical(name), strconv.Itoa(port))
+	if ep.peer != nil {
+		c.cancelDown = l.clock.After(delay, func() {
+			c.cancelDown = nil
+			c.connectedTo(ep.peer, &PeerConn{local: server, remote: local, tls: tls != nil})
+		})
+		return c
+	}
 	c.keepAlive, c.think = ep.opt.KeepAlive, ep.opt.Think
-	c.session = newSession(ep.handler, ep.opt.Limits, local, net.JoinHostPort(canonical(name), strconv.Itoa(port)), tls != nil, l.mss)
+	c.session = newSession(ep.handler, ep.opt.Limits, local, server, tls != nil, l.mss)
 	c.session.asked = func(r *Request) {
 		c.event("request", int64(len(r.Body)), r.Method+" "+r.Target+" "+r.Proto)
 	}
 	c.cancelDown = l.clock.After(delay, c.connected)
+	return c
+}
+
+// newConn makes a connection with the next number and port.
+func (l *Link) newConn(peer string) *conn {
+	l.dials++
+	c := &conn{
+		link: l, number: l.dials, peer: peer, rand: l.stream(),
+		port: uint16(localPort + (l.dials-1)%16383),
+	}
+	c.pumpFn = c.pump
+	l.conns = append(l.conns, c)
 	return c
 }
 
@@ -183,11 +209,17 @@ func (l *Link) handshake(r *rand.Rand, name string, port int, tls *lua.TLS) (tim
 		return 0, nil, ErrDown
 	}
 	var delay time.Duration
-	at := l.net.find(canonical(name))
-	if at == nil || at.ip != canonical(name) {
+	address := l.net.address(canonical(name))
+	if l.isOwn(address) {
+		if l.listeners[port] == nil {
+			return delay, nil, fmt.Errorf("%w: %s port %d", ErrRefused, name, port)
+		}
+		return delay, &endpoint{peer: l.loopback(port)}, nil
+	}
+	if !l.net.answers(address) || address.String() != canonical(name) {
 		d, lost := l.opt.Model.roundTrip(r)
 		delay += d
-		if at == nil || lost {
+		if lost || !l.net.answers(address) {
 			return delay, nil, fmt.Errorf("%w: %s", ErrNoHost, name)
 		}
 	}
@@ -196,7 +228,7 @@ func (l *Link) handshake(r *rand.Rand, name string, port int, tls *lua.TLS) (tim
 	if lost {
 		return delay, nil, ErrTimeout
 	}
-	ep := at.endpoint(port)
+	ep := l.net.server(canonical(name), port)
 	if ep == nil {
 		return delay, nil, fmt.Errorf("%w: %s port %d", ErrRefused, name, port)
 	}
@@ -215,7 +247,7 @@ func (l *Link) handshake(r *rand.Rand, name string, port int, tls *lua.TLS) (tim
 
 func checkTLS(name string, port int, ep *endpoint, tls *lua.TLS) error {
 	switch {
-	case !ep.opt.TLS:
+	case !ep.opt.TLS && !ep.anyTLS:
 		return fmt.Errorf("%w: %s port %d speaks plain HTTP", ErrTLS, name, port)
 	case tls.CACert != "" || tls.ClientCert != "" || tls.ClientKey != "":
 		return fmt.Errorf("%w: %s is a host in the process and has no real certificate, so none can be verified; "+

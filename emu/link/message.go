@@ -130,6 +130,12 @@ type Response struct {
 	Close          bool  // close after the answer, whatever the client asked
 	KeepOpen       bool  // stay open, even if the client asked to close
 	Chunked        bool  // transfer coding chunked instead of a length
+	// Delay is how much longer than usual the server takes to answer. Only a
+	// modelled link waits.
+	Delay time.Duration
+	// Upgrade, if not nil, takes the connection over after this answer, which
+	// then is a 101. Only a modelled link can do that.
+	Upgrade Peer
 	// Done, if not nil, is called once when the answer has left or the
 	// connection has ended.
 	Done func(Outcome)

@@ -23,8 +23,16 @@ type HostOptions struct {
 // endpoint is one port of a virtual host.
 type endpoint struct {
 	port    int
-	handler Handler // nil: the port refuses connections
+	handler Handler // or
+	peer    Peer    // both nil: the port refuses connections
 	opt     HostOptions
+	anyTLS  bool // takes connections with and without TLS
+}
+
+// packetEndpoint is one UDP port of a virtual host.
+type packetEndpoint struct {
+	port int
+	peer PacketPeer
 }
 
 // host is one name of a network.
@@ -32,13 +40,17 @@ type host struct {
 	name      string
 	ip        string
 	endpoints []endpoint
+	packets   []packetEndpoint
 }
 
 // Network is a set of virtual hosts that live in the process. It is shared by
 // all links to it, and must not change while they are used.
 type Network struct {
-	hosts []*host // in the order in which they were named
+	hosts      []*host // in the order in which they were named
+	everywhere Everywhere
 }
+
+const keepAliveDefault = time.Minute
 
 // NewNetwork returns a network without hosts: no name resolves.
 func NewNetwork() *Network { return new(Network) }
@@ -47,15 +59,50 @@ func NewNetwork() *Network { return new(Network) }
 // Other ports of a known host refuse connections. A nil handler makes the port
 // refuse too. A name that is an IP address needs no look-up.
 func (n *Network) Handle(name string, port int, h Handler, opt HostOptions) error {
+	return n.put(name, endpoint{port: port, handler: h, opt: opt})
+}
+
+// HandlePeer puts a server of its own protocol on a port of a virtual host.
+// Of the options only TLS and Think, which delays nothing but the handshake,
+// mean something.
+func (n *Network) HandlePeer(name string, port int, p Peer, opt HostOptions) error {
+	return n.put(name, endpoint{port: port, peer: p, opt: opt})
+}
+
+// HandlePackets puts a server on a UDP port of a virtual host.
+func (n *Network) HandlePackets(name string, port int, p PacketPeer) error {
+	at, err := n.host(name, port)
+	if err != nil {
+		return err
+	}
+	at.packets = append(slices.DeleteFunc(at.packets, func(e packetEndpoint) bool { return e.port == port }), packetEndpoint{port, p})
+	return nil
+}
+
+func (n *Network) put(name string, ep endpoint) error {
+	at, err := n.host(name, ep.port)
+	if err != nil {
+		return err
+	}
+	if ep.opt.KeepAlive <= 0 {
+		ep.opt.KeepAlive = keepAliveDefault
+	}
+	if i := slices.IndexFunc(at.endpoints, func(e endpoint) bool { return e.port == ep.port }); i >= 0 {
+		at.endpoints[i] = ep
+	} else {
+		at.endpoints = append(at.endpoints, ep)
+	}
+	return nil
+}
+
+// host returns the virtual host of a name, which it makes known.
+func (n *Network) host(name string, port int) (*host, error) {
 	if port < 1 || port > 65535 {
-		return fmt.Errorf("virtual host %s: no port %d", name, port)
+		return nil, fmt.Errorf("virtual host %s: no port %d", name, port)
 	}
 	name = canonical(name)
 	if name == "" || len(name) > 255 {
-		return fmt.Errorf("virtual host %q: a name has 1 to 255 bytes", name)
-	}
-	if opt.KeepAlive <= 0 {
-		opt.KeepAlive = time.Minute
+		return nil, fmt.Errorf("virtual host %q: a name has 1 to 255 bytes", name)
 	}
 	at := n.find(name)
 	if at == nil {
@@ -67,23 +114,24 @@ func (n *Network) Handle(name string, port int, h Handler, opt HostOptions) erro
 		}
 		n.hosts = append(n.hosts, at)
 	}
-	ep := endpoint{port, h, opt}
-	if i := slices.IndexFunc(at.endpoints, func(e endpoint) bool { return e.port == port }); i >= 0 {
-		at.endpoints[i] = ep
-	} else {
-		at.endpoints = append(at.endpoints, ep)
-	}
-	return nil
+	return at, nil
 }
 
 // Known reports whether a host name resolves on this network.
-func (n *Network) Known(name string) bool { return n.find(canonical(name)) != nil }
+func (n *Network) Known(name string) bool {
+	name = canonical(name)
+	if n.find(name) != nil {
+		return true
+	}
+	return n.everywhere != nil && n.address(name).IsValid()
+}
 
 // Fork returns a network with the same hosts whose handlers are replaced, as a
 // forked world needs copies of its servers. replace is called once for every
-// port, in a fixed order; it may return its argument.
+// port of HTTP, in a fixed order; it may return its argument. Other servers are
+// shared between the two.
 func (n *Network) Fork(replace func(Handler) Handler) *Network {
-	f := new(Network)
+	f := &Network{everywhere: n.everywhere}
 	for _, h := range n.hosts {
 		c := *h
 		c.endpoints = slices.Clone(h.endpoints)
@@ -108,11 +156,16 @@ func (n *Network) find(name string) *host {
 
 func (h *host) endpoint(port int) *endpoint {
 	for i := range h.endpoints {
-		if h.endpoints[i].port == port && h.endpoints[i].handler != nil {
-			return &h.endpoints[i]
+		if ep := &h.endpoints[i]; ep.port == port && (ep.handler != nil || ep.peer != nil) {
+			return ep
 		}
 	}
 	return nil
+}
+
+// has reports whether somebody decided what a port does.
+func (h *host) has(port int) bool {
+	return slices.ContainsFunc(h.endpoints, func(e endpoint) bool { return e.port == port })
 }
 
 // canonical returns the form in which names are compared.

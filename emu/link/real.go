@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -54,6 +55,9 @@ type Real struct {
 	opt   RealOptions
 	dials int
 	conns map[*realConn]bool
+	// asked counts questions whose answer will come, and open UDP sockets.
+	asked   int
+	sockets map[*realPackets]bool
 
 	mu    sync.Mutex
 	queue []realEvent
@@ -70,13 +74,16 @@ type realEvent struct {
 	conn *realConn
 	kind int
 	data []byte
+	sent int
 	err  error
+	call func() // instead of an event of conn
 }
 
 const (
 	eventConnected = iota
 	eventData
 	eventClosed
+	eventSent
 )
 
 // NewReal returns a network over the host's sockets.
@@ -84,7 +91,7 @@ func NewReal(opt RealOptions) *Real {
 	if opt.DialTimeout <= 0 {
 		opt.DialTimeout = 30 * time.Second
 	}
-	return &Real{opt: opt, conns: map[*realConn]bool{}, wake: make(chan struct{}, 1)}
+	return &Real{opt: opt, conns: map[*realConn]bool{}, sockets: map[*realPackets]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // Ready reports true: whether the host has a network shows when dialling.
@@ -98,7 +105,7 @@ func (r *Real) LocalIP() (ip, mask, gateway string) { return "10.0.0.2", "255.25
 func (r *Real) Pending() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.conns) > 0 || len(r.queue) > 0
+	return len(r.conns) > 0 || len(r.queue) > 0 || r.asked > 0 || len(r.sockets) > 0
 }
 
 // Wait waits for an event.
@@ -135,6 +142,10 @@ func (r *Real) Deliver() int {
 	r.queue = nil
 	r.mu.Unlock()
 	for _, e := range events {
+		if e.call != nil {
+			e.call()
+			continue
+		}
 		e.conn.handle(e)
 	}
 	return len(events)
@@ -144,6 +155,9 @@ func (r *Real) Deliver() int {
 func (r *Real) PowerOff() {
 	for c := range r.conns {
 		c.Close()
+	}
+	for s := range r.sockets {
+		s.Close()
 	}
 }
 
@@ -166,6 +180,7 @@ type realConn struct {
 	ev     lua.ConnEvents
 	number int
 	peer   string
+	remote netip.AddrPort
 	dead   bool
 }
 
@@ -249,7 +264,11 @@ func (r *Real) put(e realEvent) {
 // run is the connection's goroutine: it connects, then reads.
 func (c *realConn) run(addr string, cfg *tls.Config) {
 	nc, err := c.connect(addr, cfg)
-	c.real.put(realEvent{conn: c, kind: eventConnected, err: err})
+	e := realEvent{conn: c, kind: eventConnected, err: err}
+	if err == nil {
+		e.data = []byte(nc.RemoteAddr().String())
+	}
+	c.real.put(e)
 	if err != nil {
 		return
 	}
@@ -321,6 +340,7 @@ func (c *realConn) writeLoop(nc net.Conn) {
 				nc.Close() // the reader reports it
 				return
 			}
+			c.real.put(realEvent{conn: c, kind: eventSent, sent: len(p)})
 		case <-c.ctx.Done():
 			return
 		}
@@ -341,11 +361,16 @@ func (c *realConn) handle(e realEvent) {
 			c.drop()
 			c.event("failed", 0, e.err.Error())
 		} else {
+			c.remote, _ = netip.ParseAddrPort(string(e.data))
 			c.event("connected", 0, "")
 		}
 		c.ev.Connected(e.err)
 	case eventData:
 		c.ev.Data(e.data)
+	case eventSent:
+		if c.ev.Sent != nil {
+			c.ev.Sent(e.sent)
+		}
 	case eventClosed:
 		c.drop()
 		c.event("closed", 0, errText(e.err))
@@ -374,6 +399,9 @@ func (c *realConn) Close() {
 		c.event("closed", 0, "by the device")
 	}
 }
+
+// Remote is the address that was dialled in the end.
+func (c *realConn) Remote() netip.AddrPort { return c.remote }
 
 func (c *realConn) drop() {
 	c.dead = true

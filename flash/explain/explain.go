@@ -86,3 +86,10 @@ func InFile(err error, file string) error {
 	}
 	return err
 }
+
+// Printable shows a string that came out of a file: what does not print is
+// escaped.
+func Printable(s string) string {
+	q := fmt.Sprintf("%+q", s)
+	return q[1 : len(q)-1]
+}

@@ -68,8 +68,16 @@ func LogBase(x, base float64) float64 {
 
 // Pow returns x**y.
 func Pow(x, y float64) float64 {
-	if special(x) || special(y) || x < 0 || y == math.Trunc(y) {
-		return math.Pow(x, y) // products only
+	switch {
+	case special(x) || special(y):
+		return math.Pow(x, y)
+	case x < 0 && y != math.Trunc(y):
+		return math.NaN()
+	case x < 0:
+		return math.Copysign(Pow(-x, y), 1-2*math.Abs(math.Mod(y, 2)))
+	}
+	if _, e := math.Frexp(x); y == math.Trunc(y) && y > 0 && y <= 64 && math.Abs(float64(e)*y) < 900 {
+		return power(x, int(y)).value()
 	}
 	p := logPair(x).mul(pair{y, 0})
 	switch {
@@ -79,6 +87,19 @@ func Pow(x, y float64) float64 {
 		return 0
 	}
 	return expPair(p)
+}
+
+// power multiplies: a result that lies in the middle of two doubles is exact,
+// and so rounded to the even one.
+func power(x float64, n int) pair {
+	square, r := pair{x, 0}, pair{1, 0}
+	for ; n > 0; n >>= 1 {
+		if n&1 != 0 {
+			r = r.mul(square)
+		}
+		square = square.mul(square)
+	}
+	return r
 }
 
 // Sin returns the sine of x in radians.

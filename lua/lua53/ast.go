@@ -6,14 +6,20 @@ package lua53
 type expr interface{}
 
 type (
-	eNil    struct{}
-	eTrue   struct{}
-	eFalse  struct{}
+	eNil    struct{ line int }
+	eTrue   struct{ line int }
+	eFalse  struct{ line int }
 	eVararg struct{ line int }
-	eNum    struct{ v Value }
-	eStr    struct{ s string }
-	eFunc   struct{ body *funcBody }
-	eName   struct {
+	eNum    struct {
+		v    Value
+		line int
+	}
+	eStr struct {
+		s    string
+		line int
+	}
+	eFunc struct{ body *funcBody }
+	eName struct {
 		name string
 		line int
 	}
@@ -46,6 +52,7 @@ type (
 	eLogic struct {
 		and  bool
 		l, r expr
+		line int // of the operator
 	}
 	eUn struct {
 		op   int
@@ -53,8 +60,9 @@ type (
 		line int
 	}
 	eTable struct {
-		items []tableItem
-		line  int
+		items   []tableItem
+		line    int
+		endLine int
 	}
 	eParen struct{ e expr }
 )
@@ -101,20 +109,22 @@ type (
 		line  int
 	}
 	sWhile struct {
-		cond  expr
-		block []stmt
-		line  int
+		cond     expr
+		block    []stmt
+		line     int // of its end
+		condLine int // last line of the condition
 	}
 	sRepeat struct {
 		block []stmt
 		cond  expr
-		line  int
+		line  int // last line of the condition
 	}
 	sIf struct {
 		conds  []expr
 		blocks [][]stmt
 		orelse []stmt
-		lines  []int
+		then   []int // lines of the words then
+		lines  []int // last lines of the blocks
 	}
 	sFor struct {
 		name               string

@@ -47,6 +47,9 @@ func (vm *VM) callLegacy(th *Thread, fn *glua.LFunction, at, nargs, nres int, co
 	if th.depth+vm.depth >= maxDepth {
 		vm.throwf("C stack overflow")
 	}
+	if vm.hooked {
+		vm.callEvent(th, f)
+	}
 	l := vm.l
 	w := vm.wrapper(vm.depth)
 	w.target, w.yield = fn, false

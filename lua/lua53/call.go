@@ -115,8 +115,11 @@ func (vm *VM) precall(th *Thread, fn, nargs, nres int, cont uint8, dest int, fre
 	f.cl, f.fn, f.base, f.nres, f.cont, f.dest, f.fresh = c, fn, fn+1, nres, cont, dest, fresh
 	f.kind, f.tail = fNative, false
 	th.top = fn + 1 + nargs
+	if vm.hooked {
+		vm.callEvent(th, f)
+	}
 	n := c.nat.fn(Args{th, fn + 1, nargs})
-	if cont == cCall && !fresh && f.prev.kind == fLua { // the common case of finish
+	if cont == cCall && !fresh && f.prev.kind == fLua && !vm.hooked { // the common case of finish
 		first := th.top - n
 		th.ci = f.prev
 		if nres == 1 {
@@ -212,6 +215,9 @@ func (vm *VM) callMeta(th *Thread, fn, nargs int) int {
 // of pcall and coroutines that end with it.
 func (vm *VM) finish(th *Thread, f *frame, first, n int) (exit bool) {
 	for {
+		if vm.hooked && f.kind != fLua {
+			vm.returnEvent(th, f, first, n)
+		}
 		parent := f.prev
 		th.ci = parent
 		switch f.cont {
@@ -236,7 +242,7 @@ func (vm *VM) finish(th *Thread, f *frame, first, n int) (exit bool) {
 				}
 			case cConcat:
 				th.stack[parent.base+f.dest] = v
-				i := parent.cl.p.Code[parent.pc-1]
+				i := parent.cl.p.code()[parent.pc-1]
 				return vm.concat(th, parent, i, f.dest)
 			}
 		}
@@ -290,6 +296,9 @@ func (vm *VM) special(th *Thread, c *Closure, fn, nargs, nres int, cont uint8, d
 	f.cl, f.fn, f.base, f.nres, f.cont, f.dest, f.fresh = c, fn, fn+1, nres, cont, dest, fresh
 	f.kind, f.tail = fNative, false
 	th.top = fn + 1 + nargs
+	if vm.hooked {
+		vm.callEvent(th, f)
+	}
 	a := Args{th, fn + 1, nargs}
 	switch c.nat.special {
 	case spPcall:

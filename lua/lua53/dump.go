@@ -107,7 +107,7 @@ func (d *dumper) function(p *Proto, parent string) {
 	d.int32(p.LastLine)
 	d.b = append(d.b, byte(p.NumParams), byte(b2i(p.IsVararg)), byte(p.MaxStack))
 	d.int32(len(p.Code))
-	for _, i := range p.Code {
+	for _, i := range p.code() {
 		d.b = binary.LittleEndian.AppendUint32(d.b, i)
 	}
 	d.constants(p)

@@ -15,19 +15,22 @@ import "unsafe"
 // every instruction. So no case uses i, pc or ra behind a call: pc comes back
 // from ci.pc, and what is larger is a function that reads its instruction
 // itself (instr). What belongs to the frame is only set where frames begin.
-func (vm *VM) execute() {
-	narrow := vm.narrow
+func execute[H plain | hooked](vm *VM) {
+	hooks := unsafe.Sizeof(*new(H)) > 0
 frame:
 	th := vm.cur
 	ci := th.ci
-	cl := ci.cl
-	k := unsafe.Pointer(unsafe.SliceData(cl.p.K))
-	code := unsafe.Pointer(unsafe.SliceData(cl.p.Code))
+	k := unsafe.Pointer(unsafe.SliceData(ci.cl.p.K))
+	code := unsafe.Pointer(unsafe.SliceData(ci.cl.p.Code))
 	base := unsafe.Pointer(&th.stack[ci.base])
 	pc := ci.pc
 	for {
 		i := *(*uint32)(unsafe.Add(code, uintptr(pc)*4))
 		pc++
+		if hooks && opOf(i) == opHook {
+			i = vm.hookInstr(th, ci, pc)
+			base = unsafe.Pointer(&th.stack[ci.base])
+		}
 		ra := (*Value)(unsafe.Add(base, uintptr(i>>6&0xff)*valueSize))
 		var tab *ltable // the table of a field
 		var key *Value  // its name
@@ -60,13 +63,13 @@ frame:
 			}
 			continue
 		case opGetUpval:
-			*ra = *cl.up[i>>23].v
+			*ra = *ci.cl.up[i>>23].v
 			continue
 		case opSetUpval:
-			*cl.up[i>>23].v = *ra
+			*ci.cl.up[i>>23].v = *ra
 			continue
 		case opGetTabUp:
-			t := cl.up[i>>23].v
+			t := ci.cl.up[i>>23].v
 			key = operand(base, k, i>>14&0x1ff)
 			if t.isTable() && key.isString() {
 				tab = t.table()
@@ -112,7 +115,7 @@ frame:
 			goto index
 		case opSetTabUp:
 			ci.pc = pc
-			if vm.setIndex(th, ci, *cl.up[i>>6&0xff].v, operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)) {
+			if vm.opSetTabUp(th, ci) {
 				return
 			}
 			goto frame
@@ -138,33 +141,33 @@ frame:
 		case opAdd:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
 			if b.isInt() && c.isInt() {
-				ra.setInt(wrapInt(int64(b.n+c.n), narrow))
+				ra.setInt(wrapInt(int64(b.n+c.n), vm.narrow))
 				continue
 			}
 			if b.isFloat() && c.isFloat() {
-				ra.setFloat(roundFloat(b.f()+c.f(), narrow))
+				ra.setFloat(roundFloat(b.f()+c.f(), vm.narrow))
 				continue
 			}
 			goto arith
 		case opSub:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
 			if b.isInt() && c.isInt() {
-				ra.setInt(wrapInt(int64(b.n-c.n), narrow))
+				ra.setInt(wrapInt(int64(b.n-c.n), vm.narrow))
 				continue
 			}
 			if b.isFloat() && c.isFloat() {
-				ra.setFloat(roundFloat(b.f()-c.f(), narrow))
+				ra.setFloat(roundFloat(b.f()-c.f(), vm.narrow))
 				continue
 			}
 			goto arith
 		case opMul:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
 			if b.isInt() && c.isInt() {
-				ra.setInt(wrapInt(int64(b.n*c.n), narrow))
+				ra.setInt(wrapInt(int64(b.n*c.n), vm.narrow))
 				continue
 			}
 			if b.isFloat() && c.isFloat() {
-				ra.setFloat(roundFloat(b.f()*c.f(), narrow))
+				ra.setFloat(roundFloat(b.f()*c.f(), vm.narrow))
 				continue
 			}
 			goto arith
@@ -193,7 +196,7 @@ frame:
 		case opDiv:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
 			if b.isFloat() && c.isFloat() {
-				ra.setFloat(roundFloat(b.f()/c.f(), narrow))
+				ra.setFloat(roundFloat(b.f()/c.f(), vm.narrow))
 				continue
 			}
 			goto arith
@@ -221,7 +224,7 @@ frame:
 		case opShl:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
 			if b.isInt() && c.isInt() && c.n < 64 {
-				ra.setInt(wrapInt(int64(b.n<<c.n), narrow))
+				ra.setInt(wrapInt(int64(b.n<<c.n), vm.narrow))
 				continue
 			}
 			goto arith
@@ -229,10 +232,10 @@ frame:
 			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
 			if b.isInt() && c.isInt() && c.n < 64 {
 				x := b.n
-				if narrow {
+				if vm.narrow {
 					x = uint64(uint32(x))
 				}
-				ra.setInt(wrapInt(int64(x>>c.n), narrow))
+				ra.setInt(wrapInt(int64(x>>c.n), vm.narrow))
 				continue
 			}
 			goto arith
@@ -241,7 +244,7 @@ frame:
 		case opUnm:
 			b := register(base, i>>23)
 			if b.isInt() {
-				ra.setInt(wrapInt(-int64(b.n), narrow))
+				ra.setInt(wrapInt(-int64(b.n), vm.narrow))
 				continue
 			}
 			goto arith
@@ -332,7 +335,7 @@ frame:
 			ci.pc = pc
 			if c := luaClosure(ra); c != nil && ci.next != nil && i>>23 != 0 && vm.budget >= 4 {
 				p := c.p
-				fn := ci.base + int(i>>6&0xff)
+				fn := ci.base + int((uintptr(unsafe.Pointer(ra))-uintptr(base))/valueSize)
 				if !p.IsVararg && int(i>>23) > p.NumParams && fn+1+p.MaxStack <= len(th.stack) {
 					vm.budget -= 4
 					f := ci.next
@@ -343,7 +346,7 @@ frame:
 					goto frame
 				}
 			}
-			if vm.opCall(th, ci, i) {
+			if vm.opCall(th, ci) {
 				return
 			}
 			goto frame
@@ -354,28 +357,27 @@ frame:
 			}
 			goto frame
 		case opReturn:
-			if u := th.open; u != nil && u.idx >= ci.base {
-				ci.pc = pc
-				th.closeUpvals(ci.base)
-				pc = ci.pc
-				i = instr(code, pc)
-				ra = register(base, i>>6&0xff)
-			}
-			if ci.cont == cCall && !ci.fresh && ci.prev.kind == fLua {
-				th.ci = ci.prev
-				switch {
-				case i>>23 != 2 || ci.nres > 1:
-					th.returnMany(ci, i)
-				case ci.nres == 1:
-					th.stack[ci.fn] = *ra
-				case ci.nres < 0:
-					th.stack[ci.fn] = *ra
-					th.top = ci.fn + 1
+			ci.pc = pc
+			if ci.cont != cCall || ci.fresh || ci.prev.kind != fLua {
+				if vm.opReturn(th, ci) {
+					return
 				}
 				goto frame
 			}
-			if vm.opReturn(th, ci, i) {
-				return
+			if th.open != nil && th.open.idx >= ci.base {
+				th.closeUpvals(ci.base)
+				i = instr(code, ci.pc)
+				ra = register(base, i>>6&0xff)
+			}
+			th.ci = ci.prev
+			switch {
+			case i>>23 != 2 || ci.nres > 1:
+				th.returnMany(ci)
+			case ci.nres == 1:
+				th.stack[ci.fn] = *ra
+			case ci.nres < 0:
+				th.stack[ci.fn] = *ra
+				th.top = ci.fn + 1
 			}
 			goto frame
 		case opForLoop:
@@ -383,7 +385,7 @@ frame:
 			lim := register(unsafe.Pointer(ra), 1)
 			if ra.isInt() {
 				s := int64(step.n)
-				x := wrapInt(int64(ra.n)+s, narrow)
+				x := wrapInt(int64(ra.n)+s, vm.narrow)
 				if s > 0 && x <= int64(lim.n) || s <= 0 && x >= int64(lim.n) {
 					ra.n = uint64(x)
 					register(unsafe.Pointer(ra), 3).setInt(x)
@@ -436,8 +438,13 @@ frame:
 			continue
 		case opVararg:
 			ci.pc = pc
-			vm.varargs(th, ci, int(i>>6&0xff), int(i>>23)-1)
+			vm.opVararg(th, ci)
 			goto frame
+		case opHook:
+			ci.pc = pc
+			ci.pc--
+			execute[hooked](vm)
+			return
 		}
 		ci.pc = pc
 		vm.throwf("bad opcode")

@@ -10,7 +10,7 @@ import (
 // reads the instruction before ci.pc. Those that may run other Lua code return
 // exit as precall does; the loop then starts the current frame anew.
 
-func (f *frame) instr() uint32 { return f.cl.p.Code[f.pc-1] }
+func (f *frame) instr() uint32 { return f.cl.p.code()[f.pc-1] }
 
 // rk is a register or a constant of the frame.
 func (th *Thread) rk(f *frame, x int) *Value {
@@ -80,6 +80,11 @@ func (vm *VM) setFast(t *ltable, k, v *Value) bool {
 		return true
 	}
 	return false
+}
+
+func (vm *VM) opSetTabUp(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
+	return vm.setIndex(th, ci, *ci.cl.up[argA(i)].v, th.rk(ci, argB(i)), th.rk(ci, argC(i)))
 }
 
 func (vm *VM) opSetTable(th *Thread, ci *frame) (exit bool) {
@@ -260,7 +265,8 @@ func (vm *VM) opLess(th *Thread, ci *frame, i uint32, b, c *Value) condition {
 }
 
 // opCall calls what the loop does not call itself.
-func (vm *VM) opCall(th *Thread, ci *frame, i uint32) (exit bool) {
+func (vm *VM) opCall(th *Thread, ci *frame) (exit bool) {
+	i := ci.instr()
 	fn := ci.base + argA(i)
 	nargs := argB(i) - 1
 	if nargs < 0 {
@@ -291,24 +297,27 @@ func (vm *VM) opTailCall(th *Thread, ci *frame) (exit bool) {
 	return false
 }
 
-// returnMany hands the results of frame ci, which has ended, to its caller in
-// Lua.
-func (th *Thread) returnMany(ci *frame, i uint32) {
-	first := ci.base + argA(i)
-	n := argB(i) - 1
-	if n < 0 {
+// results are those of RETURN.
+func (th *Thread) results(ci *frame) (first, n int) {
+	i := ci.instr()
+	first = ci.base + argA(i)
+	if n = argB(i) - 1; n < 0 {
 		n = th.top - first
 	}
+	return first, n
+}
+
+// returnMany hands the results of frame ci, which has ended, to its caller in
+// Lua.
+func (th *Thread) returnMany(ci *frame) {
+	first, n := th.results(ci)
 	th.moveResults(ci.fn, first, n, ci.nres)
 }
 
 // opReturn ends a frame that was not called by one in Lua.
-func (vm *VM) opReturn(th *Thread, ci *frame, i uint32) (exit bool) {
-	first := ci.base + argA(i)
-	n := argB(i) - 1
-	if n < 0 {
-		n = th.top - first
-	}
+func (vm *VM) opReturn(th *Thread, ci *frame) (exit bool) {
+	th.closeUpvals(ci.base)
+	first, n := th.results(ci)
 	return vm.finish(th, ci, first, n)
 }
 
@@ -334,7 +343,7 @@ func (vm *VM) forNext(th *Thread, ci *frame) bool {
 	i := ci.instr()
 	a := ci.base + argA(i)
 	s := th.stack[a : a+6]
-	if !s[0].isFunc() || !s[1].isTable() {
+	if vm.hooked || !s[0].isFunc() || !s[1].isTable() {
 		return false
 	}
 	var v Value
@@ -374,6 +383,23 @@ func (vm *VM) opTForCall(th *Thread, ci *frame) (exit bool) {
 	return vm.precall(th, a+3, 2, argC(i), cCall, 0, false)
 }
 
+// opVararg copies the extra arguments of the frame, all of them if B is 0.
+func (vm *VM) opVararg(th *Thread, ci *frame) {
+	i := ci.instr()
+	n, have := argB(i)-1, ci.nextra
+	from, to := ci.base-have, ci.base+argA(i)
+	if n < 0 {
+		n = have
+		th.ensure(to, n+1)
+		th.top = to + n
+	}
+	if n > have {
+		clear(th.stack[to+have : to+n])
+		n = have
+	}
+	copy(th.stack[to:to+n], th.stack[from:ci.base])
+}
+
 func (vm *VM) opSetList(th *Thread, ci *frame) {
 	i := ci.instr()
 	n, c := argB(i), argC(i)
@@ -382,7 +408,7 @@ func (vm *VM) opSetList(th *Thread, ci *frame) {
 		n = th.top - a - 1
 	}
 	if c == 0 {
-		c = argAx(ci.cl.p.Code[ci.pc])
+		c = argAx(ci.cl.p.code()[ci.pc])
 		ci.pc++
 	}
 	vm.setList(th, a, n, int64(c-1)*fieldsPerFlush)

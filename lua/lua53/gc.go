@@ -231,6 +231,7 @@ type walk struct {
 	vm       *VM
 	seen     *ptrSet
 	onUser   func(*glua.LUserData)
+	onProto  func(*Proto)
 	todo     []Value
 	bytes    int64
 	weakKeys []*ltable // ephemerons
@@ -254,7 +255,6 @@ func (w *walk) roots() {
 			w.mark(Value{unsafe.Pointer(mt), kTable})
 		}
 	}
-	w.mark(vm.hook)
 	for _, t := range vm.pending {
 		w.mark(mkTable(t))
 	}
@@ -396,6 +396,9 @@ func (w *walk) function(f *glua.LFunction) {
 		w.mark(*u.v)
 	}
 	if c.p != nil {
+		if w.onProto != nil {
+			w.onProto(c.p)
+		}
 		for i := range c.p.K {
 			w.mark(c.p.K[i])
 		}
@@ -419,7 +422,7 @@ func (w *walk) thread(th *Thread) {
 	for f := th.ci; f != nil && f != &th.base; f = f.prev {
 		w.mark(f.handler)
 	}
-	w.mark(th.hook)
+	w.mark(th.hooks.fn)
 	if th.parent != nil {
 		w.mark(mkThread(th.parent))
 	}

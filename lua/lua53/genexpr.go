@@ -32,7 +32,7 @@ func (g *gen) rk(e expr) int {
 			return k + bitRK
 		}
 		r := g.reserve(1)
-		g.loadK(r, k, g.lineNow())
+		g.loadK(r, k, constLine(e))
 		return r
 	}
 	return g.anyReg(e)
@@ -46,14 +46,14 @@ func (g *gen) exprTo(e expr, r int) {
 	defer func() { f.free = free }()
 	switch e := e.(type) {
 	case *eNil:
-		g.emit(mkABC(opLoadNil, r, 0, 0), g.lineNow())
+		g.emit(mkABC(opLoadNil, r, 0, 0), e.line)
 	case *eTrue:
-		g.emit(mkABC(opLoadBool, r, 1, 0), g.lineNow())
+		g.emit(mkABC(opLoadBool, r, 1, 0), e.line)
 	case *eFalse:
-		g.emit(mkABC(opLoadBool, r, 0, 0), g.lineNow())
+		g.emit(mkABC(opLoadBool, r, 0, 0), e.line)
 	case *eNum, *eStr:
 		k, _ := g.constOf(e)
-		g.loadK(r, k, g.lineNow())
+		g.loadK(r, k, constLine(e))
 	case *eParen:
 		g.exprTo(e.e, r)
 	case *eVararg:
@@ -79,7 +79,7 @@ func (g *gen) exprTo(e expr, r int) {
 	case *eCmp:
 		g.boolTo(e, r, e.line)
 	case *eLogic:
-		out := g.valueJump(e.l, r, !e.and)
+		out := g.valueJump(e.l, r, !e.and, e.line)
 		g.exprTo(e.r, r)
 		g.patchHere(out)
 	case *eTable:
@@ -99,7 +99,7 @@ func (g *gen) nameTo(e *eName, r int) {
 	case vUpval:
 		g.emit(mkABC(opGetUpval, r, i, 0), e.line)
 	default:
-		g.indexTo(&eIndex{&eName{"_ENV", e.line}, &eStr{e.name}, e.line}, r)
+		g.indexTo(&eIndex{&eName{"_ENV", e.line}, &eStr{e.name, e.line}, e.line}, r)
 	}
 }
 
@@ -172,10 +172,10 @@ func (g *gen) unTo(e *eUn, r int) {
 	case opcNot:
 		switch v := unparen(e.e).(type) {
 		case *eNil, *eFalse:
-			g.exprTo(&eTrue{}, r)
+			g.exprTo(&eTrue{e.line}, r)
 			return
 		case *eTrue, *eNum, *eStr:
-			g.exprTo(&eFalse{}, r)
+			g.exprTo(&eFalse{e.line}, r)
 			return
 		case *eCmp, *eLogic:
 			_ = v
@@ -194,7 +194,7 @@ func (g *gen) unTo(e *eUn, r int) {
 
 // boolTo makes a boolean of a condition.
 func (g *gen) boolTo(e expr, r, line int) {
-	yes := g.condJump(e, true)
+	yes := g.condJump(e, true, line)
 	g.emit(mkABC(opLoadBool, r, 0, 1), line)
 	g.patchHere(yes)
 	g.emit(mkABC(opLoadBool, r, 1, 0), line)
@@ -203,61 +203,77 @@ func (g *gen) boolTo(e expr, r, line int) {
 
 // valueJump evaluates e; if its truth is when, r gets the value and control
 // goes to the jumps returned. Otherwise control falls through.
-func (g *gen) valueJump(e expr, r int, when bool) []int {
+func (g *gen) valueJump(e expr, r int, when bool, line int) []int {
 	f := g.f
 	free := f.free
 	defer func() { f.free = free }()
 	switch x := e.(type) {
 	case *eParen:
 		if !isMulti(x.e) {
-			return g.valueJump(x.e, r, when)
+			return g.valueJump(x.e, r, when, line)
 		}
 	case *eLogic:
 		if x.and == !when { // and/false, or/true: both operands may decide
-			l := g.valueJump(x.l, r, when)
-			return append(l, g.valueJump(x.r, r, when)...)
+			l := g.valueJump(x.l, r, when, x.line)
+			return append(l, g.valueJump(x.r, r, when, line)...)
 		}
-		skip := g.condJump(x.l, !when)
-		l := g.valueJump(x.r, r, when)
+		skip := g.condJump(x.l, !when, x.line)
+		l := g.valueJump(x.r, r, when, line)
 		g.patchHere(skip)
 		return l
 	case *eCmp:
-		return g.boolJump(e, r, when, x.line)
+		return g.boolJump(e, r, when, line)
 	case *eUn:
 		if x.op == opcNot {
-			return g.boolJump(e, r, when, x.line)
+			return g.boolJump(e, r, when, line)
 		}
 	case *eNil, *eFalse:
 		if when {
 			return nil
 		}
 		g.exprTo(e, r)
-		return []int{g.jump(g.lineNow())}
+		return []int{g.jump(line)}
 	case *eTrue, *eNum, *eStr:
 		if !when {
 			return nil
 		}
 		g.exprTo(e, r)
-		return []int{g.jump(g.lineNow())}
+		return []int{g.jump(line)}
 	case *eName:
 		if kind, i := g.resolve(f, x.name); kind == vLocal {
-			g.emit(mkABC(opTestSet, r, i, b2i(when)), x.line)
-			return []int{g.jump(x.line)}
+			g.emit(mkABC(opTestSet, r, i, b2i(when)), line)
+			return []int{g.jump(line)}
 		}
 	}
 	g.exprTo(e, r)
-	line := g.lineNow()
 	g.emit(mkABC(opTest, r, 0, b2i(when)), line)
 	return []int{g.jump(line)}
 }
 
 // boolJump is valueJump for conditions.
 func (g *gen) boolJump(e expr, r int, when bool, line int) []int {
-	skip := g.condJump(e, !when)
+	skip := g.condJump(e, !when, line)
 	g.emit(mkABC(opLoadBool, r, b2i(when), 0), line)
 	out := g.jump(line)
 	g.patchHere(skip)
 	return []int{out}
+}
+
+// constLine is the line of a constant.
+func constLine(e expr) int {
+	switch e := unparen(e).(type) {
+	case *eNum:
+		return e.line
+	case *eStr:
+		return e.line
+	case *eNil:
+		return e.line
+	case *eTrue:
+		return e.line
+	case *eFalse:
+		return e.line
+	}
+	return 0
 }
 
 func b2i(b bool) int {
@@ -268,37 +284,37 @@ func b2i(b bool) int {
 }
 
 // condJump evaluates a condition and jumps if its truth is when.
-func (g *gen) condJump(e expr, when bool) []int {
+func (g *gen) condJump(e expr, when bool, line int) []int {
 	f := g.f
 	free := f.free
 	defer func() { f.free = free }()
 	switch x := e.(type) {
 	case *eParen:
 		if !isMulti(x.e) {
-			return g.condJump(x.e, when)
+			return g.condJump(x.e, when, line)
 		}
 	case *eNil, *eFalse:
 		if when {
 			return nil
 		}
-		return []int{g.jump(g.lineNow())}
+		return []int{g.jump(line)}
 	case *eTrue, *eNum, *eStr:
 		if !when {
 			return nil
 		}
-		return []int{g.jump(g.lineNow())}
+		return []int{g.jump(line)}
 	case *eLogic:
 		if x.and == !when {
-			l := g.condJump(x.l, when)
-			return append(l, g.condJump(x.r, when)...)
+			l := g.condJump(x.l, when, x.line)
+			return append(l, g.condJump(x.r, when, line)...)
 		}
-		skip := g.condJump(x.l, !when)
-		l := g.condJump(x.r, when)
+		skip := g.condJump(x.l, !when, x.line)
+		l := g.condJump(x.r, when, line)
 		g.patchHere(skip)
 		return l
 	case *eUn:
 		if x.op == opcNot {
-			return g.condJump(x.e, !when)
+			return g.condJump(x.e, !when, line)
 		}
 	case *eCmp:
 		b := g.rk(x.l)
@@ -320,7 +336,6 @@ func (g *gen) condJump(e expr, when bool) []int {
 		return []int{g.jump(x.line)}
 	}
 	r := g.anyReg(e)
-	line := g.lineNow()
 	g.emit(mkABC(opTest, r, 0, b2i(when)), line)
 	return []int{g.jump(line)}
 }
@@ -340,7 +355,7 @@ func (g *gen) call(e expr, base, c int) {
 		obj := g.anyReg(e.obj)
 		f.free = base
 		g.reserve(2)
-		key := g.rk(&eStr{e.name})
+		key := g.rk(&eStr{e.name, e.line})
 		g.emit(mkABC(opSelf, base, obj, key), e.selfLine)
 		f.free = base + 2
 		args, line = e.args, e.line
@@ -418,7 +433,7 @@ func (g *gen) tableTo(e *eTable, r int) {
 		if i == len(e.items)-1 && isMulti(it.val) {
 			g.multi(it.val, f.free, 0)
 			narr--
-			flush(true, it.line)
+			flush(true, e.endLine)
 			break
 		}
 		g.nextReg(it.val)
@@ -428,7 +443,7 @@ func (g *gen) tableTo(e *eTable, r int) {
 		}
 	}
 	if pending > 0 {
-		flush(false, g.lineNow())
+		flush(false, e.endLine)
 	}
 	f.p.Code[new] = mkABC(opNewTable, t, intToFB(min(narr, math.MaxInt16)), intToFB(min(nhash, math.MaxInt16)))
 	if t != r {

@@ -31,7 +31,7 @@ func (g *gen) statement(s stmt) {
 	case *sWhile:
 		start := g.pc()
 		g.f.target = start
-		exit := g.condJump(s.cond, false)
+		exit := g.condJump(s.cond, false, s.condLine)
 		g.enterBlock(true)
 		g.scope(s.block, g.lineNow())
 		g.patch(g.jump(s.line), start)
@@ -140,7 +140,7 @@ func (g *gen) slotOf(e expr, all []expr) slot {
 		case vUpval:
 			return slot{1, i, 0}
 		}
-		return g.indexSlot(&eName{"_ENV", e.line}, &eStr{e.name}, all)
+		return g.indexSlot(&eName{"_ENV", e.line}, &eStr{e.name, e.line}, all)
 	case *eIndex:
 		return g.indexSlot(e.obj, e.key, all)
 	}
@@ -261,7 +261,7 @@ func (g *gen) repeat(s *sRepeat) {
 	g.enterBlock(false)
 	g.statements(s.block)
 	inner := g.f.bl
-	back := g.condJump(s.cond, false)
+	back := g.condJump(s.cond, false, s.line)
 	if inner.captured {
 		for _, pc := range back {
 			g.closeAt(pc, inner.nact)
@@ -275,7 +275,7 @@ func (g *gen) repeat(s *sRepeat) {
 func (g *gen) ifStmt(s *sIf) {
 	var out []int
 	for i, c := range s.conds {
-		no := g.condJump(c, false)
+		no := g.condJump(c, false, s.then[i])
 		g.f.free = len(g.f.act)
 		g.scope(s.blocks[i], s.lines[i])
 		if i < len(s.conds)-1 || s.orelse != nil {
@@ -297,7 +297,7 @@ func (g *gen) forNum(s *sFor) {
 	if s.step != nil {
 		g.nextReg(s.step)
 	} else {
-		g.nextReg(&eNum{mkInt(1)})
+		g.nextReg(&eNum{mkInt(1), s.bodyLine})
 	}
 	g.addLocal("(for index)")
 	g.addLocal("(for limit)")

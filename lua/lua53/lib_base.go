@@ -80,7 +80,10 @@ func (vm *VM) OpenBase() {
 	})
 	vm.setField(g, "pcall", mkClosure(vm.native("pcall", nil, spPcall)))
 	vm.setField(g, "xpcall", mkClosure(vm.native("xpcall", nil, spXpcall)))
-	vm.nextFn = ours(g.RawGetString("next").(*glua.LFunction))
+	vm.realNext = ours(g.RawGetString("next").(*glua.LFunction))
+	if !vm.hooked {
+		vm.nextFn = vm.realNext
+	}
 	vm.tostrFn = ours(g.RawGetString("tostring").(*glua.LFunction))
 	vm.ipairsFn = vm.native("ipairs_aux", ipairsNext, spNone)
 }
@@ -219,7 +222,7 @@ func basePairs(a Args) int {
 		return vm.call(a.t, mm, 3, v)
 	}
 	a.Table(0)
-	a.push(mkClosure(vm.nextFn))
+	a.push(mkClosure(vm.realNext))
 	a.push(v)
 	a.push(Nil)
 	return 3

@@ -28,6 +28,7 @@ func coWrap(a Args) int {
 	vm := a.t.vm
 	c := vm.native("wrap", nil, spWrap)
 	c.nat.co = vm.newCoroutine(a.Func(0))
+	c.keep(mkThread(c.nat.co))
 	return a.ret(mkClosure(c))
 }
 

@@ -7,7 +7,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
-// OpenDebug installs debug. Hooks are accepted and kept, and never called.
+// OpenDebug installs debug.
 func (vm *VM) OpenDebug() {
 	vm.Register("debug", []NativeEntry{
 		{"gethook", dbgGetHook}, {"getinfo", dbgGetInfo}, {"getlocal", dbgGetLocal}, {"getmetatable", dbgGetMetatable},
@@ -106,6 +106,9 @@ func (vm *VM) fillInfo(t *glua.LTable, what string, f *frame, fn *glua.LFunction
 			vm.setField(t, "currentline", mkInt(int64(line)))
 		case 'u':
 			nups, np, va := 0, 0, true
+			if c != nil {
+				nups = len(c.up)
+			}
 			if p != nil {
 				nups, np, va = len(p.Upvals), p.NumParams, p.IsVararg
 			}
@@ -276,6 +279,9 @@ func (a Args) upvalue(i, n int) (c *Closure, idx int) {
 }
 
 func (c *Closure) upvalName(i int) string {
+	if c.p == nil {
+		return ""
+	}
 	if i < len(c.p.Upvals) && c.p.Upvals[i].Name != "" {
 		return c.p.Upvals[i].Name
 	}
@@ -350,18 +356,4 @@ func dbgSetUserValue(a Args) int {
 		v.user().Env = nil
 	}
 	return a.ret(v)
-}
-
-func dbgSetHook(a Args) int {
-	th, n := a.threadArg()
-	th.hook = a.at(n)
-	return 0
-}
-
-func dbgGetHook(a Args) int {
-	th, _ := a.threadArg()
-	a.push(th.hook)
-	a.PushString("")
-	a.PushInt(0)
-	return 3
 }

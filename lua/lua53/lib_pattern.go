@@ -1,6 +1,10 @@
 package lua53
 
-import "strings"
+import (
+	"strings"
+
+	glua "github.com/yuin/gopher-lua"
+)
 
 // Pattern matching: character classes, sets, repetition, captures, %b, %f and
 // back references, with C Lua's bound on recursion, and steps charged so that
@@ -432,7 +436,7 @@ func strGmatch(a Args) int {
 	s, p := a.Str(0), a.Str(1)
 	vm := a.t.vm
 	at, last := 0, -1
-	return a.ret(mkClosure(vm.native("gmatch_aux", func(a Args) int {
+	c := vm.native("gmatch_aux", func(a Args) int {
 		m := matcher{vm: vm, src: s, pat: p}
 		for ; at <= len(s); at++ {
 			m.level = 0
@@ -443,7 +447,10 @@ func strGmatch(a Args) int {
 			}
 		}
 		return 0
-	}, spNone)))
+	}, spNone)
+	state := fromL(&glua.LUserData{Metatable: glua.LNil})
+	c.keep(mkString(s), mkString(p), state)
+	return a.ret(mkClosure(c))
 }
 
 func strGsub(a Args) int {

@@ -108,7 +108,7 @@ func (p *Proto) localName(reg, pc int) string {
 func (p *Proto) setter(reg, last int) int {
 	set, target := -1, 0
 	for pc := 0; pc < last; pc++ {
-		i := p.Code[pc]
+		i := p.code()[pc]
 		a := argA(i)
 		var sets bool
 		switch op := opOf(i); op {
@@ -158,7 +158,7 @@ func (p *Proto) regName(reg, pc int) (kind, name string) {
 	if at < 0 {
 		return "", ""
 	}
-	i := p.Code[at]
+	i := p.code()[at]
 	switch opOf(i) {
 	case opMove:
 		if argB(i) < argA(i) {
@@ -179,7 +179,7 @@ func (p *Proto) regName(reg, pc int) (kind, name string) {
 	case opLoadK, opLoadKX:
 		k := argBx(i)
 		if opOf(i) == opLoadKX {
-			k = argAx(p.Code[at+1])
+			k = argAx(p.code()[at+1])
 		}
 		if v := &p.K[k]; v.isString() {
 			return "constant", v.str()
@@ -243,7 +243,7 @@ func (vm *VM) indexedName() string {
 		return ""
 	}
 	p, pc := f.cl.p, f.pc-1
-	switch i := p.Code[pc]; opOf(i) {
+	switch i := p.code()[pc]; opOf(i) {
 	case opGetTabUp:
 		return quoteName("upvalue", p.upvalName(argB(i)))
 	case opSetTabUp:
@@ -262,7 +262,7 @@ func (vm *VM) calleeName(th *Thread, fn int) string {
 	if f.kind != fLua {
 		return ""
 	}
-	if op := opOf(f.cl.p.Code[f.pc-1]); op != opCall && op != opTailCall {
+	if op := opOf(f.cl.p.code()[f.pc-1]); op != opCall && op != opTailCall {
 		if op == opTForCall {
 			return quoteName("for iterator", "for iterator")
 		}
@@ -276,11 +276,14 @@ func (vm *VM) calleeName(th *Thread, fn int) string {
 
 // callName is how the function of frame f was called.
 func (f *frame) callName() (kind, name string) {
+	if f.prev != nil && f.prev.inHook {
+		return "hook", "?"
+	}
 	if f.tail || f.prev == nil || f.prev.kind != fLua || f.fresh {
 		return "", ""
 	}
 	p, pc := f.prev.cl.p, f.prev.pc-1
-	i := p.Code[pc]
+	i := p.code()[pc]
 	switch op := opOf(i); op {
 	case opCall, opTailCall:
 		return p.regName(argA(i), pc)

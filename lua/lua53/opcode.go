@@ -52,6 +52,9 @@ const (
 	numOps
 )
 
+// opHook takes the place of an instruction that hooks want to see.
+const opHook = 63
+
 var opNames = [...]string{
 	"MOVE", "LOADK", "LOADKX", "LOADBOOL", "LOADNIL", "GETUPVAL", "GETTABUP", "GETTABLE", "SETTABUP", "SETUPVAL",
 	"SETTABLE", "NEWTABLE", "SELF", "ADD", "SUB", "MUL", "MOD", "POW", "DIV", "IDIV", "BAND", "BOR", "BXOR", "SHL",
@@ -121,6 +124,7 @@ type Proto struct {
 	IsVararg    bool
 	MaxStack    int
 	Code        []uint32
+	plain       []uint32 // Code without the marks of hooks, nil if there are none
 	K           []Value
 	Upvals      []UpvalDesc
 	Protos      []*Proto

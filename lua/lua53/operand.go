@@ -45,3 +45,10 @@ func luaClosure(v *Value) *Closure {
 	}
 	return nil
 }
+
+// The loop is compiled twice, for code with marks of hooks and for code
+// without: types of different size make different instances.
+type (
+	plain  struct{}
+	hooked [1]byte
+)

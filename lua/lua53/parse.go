@@ -77,7 +77,7 @@ func (p *parser) mainBody() *funcBody {
 	if p.t != tkEOF {
 		p.syntax("<eof> expected")
 	}
-	f.lastLine = p.line
+	f.lastLine = p.lastLine
 	return f
 }
 
@@ -128,10 +128,12 @@ func (p *parser) statement() stmt {
 		return p.ifStmt()
 	case tkWhile:
 		p.next()
-		s := &sWhile{line: line}
+		s := &sWhile{}
 		s.cond = p.expr()
+		s.condLine = p.lastLine
 		p.expect(tkDo)
 		s.block = p.block()
+		s.line = p.lastLine
 		p.match(tkEnd, tkWhile, line)
 		return s
 	case tkDo:
@@ -143,10 +145,11 @@ func (p *parser) statement() stmt {
 		return p.forStmt()
 	case tkRepeat:
 		p.next()
-		s := &sRepeat{line: line}
+		s := &sRepeat{}
 		s.block = p.block()
 		p.match(tkUntil, tkRepeat, line)
 		s.cond = p.expr()
+		s.line = p.lastLine
 		return s
 	case tkFunction:
 		return p.functionStmt()
@@ -213,6 +216,7 @@ func (p *parser) ifStmt() stmt {
 		p.next() // if or elseif
 		s.conds = append(s.conds, p.expr())
 		p.expect(tkThen)
+		s.then = append(s.then, p.lastLine)
 		s.blocks = append(s.blocks, p.block())
 		s.lines = append(s.lines, p.lastLine)
 		if p.t != tkElseif {
@@ -277,7 +281,7 @@ func (p *parser) functionStmt() stmt {
 		}
 		method = p.t == ':'
 		p.next()
-		target = &eIndex{target, &eStr{p.s}, p.line}
+		target = &eIndex{target, &eStr{p.s, p.line}, p.line}
 		p.name()
 		if method {
 			break
@@ -411,7 +415,7 @@ func (p *parser) suffixed() expr {
 		switch p.t {
 		case '.':
 			p.next()
-			key := &eStr{p.s}
+			key := &eStr{p.s, p.line}
 			p.name()
 			e = &eIndex{e, key, p.lastLine}
 		case '[':
@@ -439,20 +443,19 @@ func (p *parser) suffixed() expr {
 func (p *parser) args(line int) []expr {
 	switch p.t {
 	case tkString:
-		s := &eStr{p.s}
+		s := &eStr{p.s, p.line}
 		p.next()
 		return []expr{s}
 	case '{':
 		return []expr{p.table()}
 	case '(':
-		open := p.line
 		p.next()
 		if p.accept(')') {
 			return nil
 		}
 		l := p.exprList()
 		p.match(')', '(', line)
-		_ = open
+		usedAt(l[len(l)-1], p.lastLine)
 		return l
 	}
 	p.syntax("function arguments expected")
@@ -461,7 +464,7 @@ func (p *parser) args(line int) []expr {
 
 func (p *parser) table() expr {
 	line := p.line
-	t := &eTable{line: line}
+	t := &eTable{line: p.lastLine}
 	p.expect('{')
 	for p.t != '}' {
 		it := tableItem{}
@@ -472,7 +475,7 @@ func (p *parser) table() expr {
 			p.expect(']')
 			p.expect('=')
 		case p.t == tkName && p.peek() == '=':
-			it.key = &eStr{p.s}
+			it.key = &eStr{p.s, p.line}
 			p.next()
 			p.next()
 		}
@@ -484,22 +487,47 @@ func (p *parser) table() expr {
 		}
 	}
 	p.match('}', '{', line)
+	t.endLine = p.lastLine
+	if n := len(t.items); n > 0 && t.items[n-1].key == nil {
+		usedAt(t.items[n-1].val, p.lastLine)
+	}
 	return t
+}
+
+// usedAt gives an expression that becomes code only where it is used the line
+// of that place.
+func usedAt(e expr, line int) {
+	switch e := unparen(e).(type) {
+	case *eNil:
+		e.line = line
+	case *eTrue:
+		e.line = line
+	case *eFalse:
+		e.line = line
+	case *eNum:
+		e.line = line
+	case *eStr:
+		e.line = line
+	case *eName:
+		e.line = line
+	case *eIndex:
+		e.line = line
+	}
 }
 
 func (p *parser) simple() expr {
 	var e expr
 	switch p.t {
 	case tkInt, tkFloat:
-		e = &eNum{p.v}
+		e = &eNum{p.v, p.line}
 	case tkString:
-		e = &eStr{p.s}
+		e = &eStr{p.s, p.line}
 	case tkNil:
-		e = &eNil{}
+		e = &eNil{p.line}
 	case tkTrue:
-		e = &eTrue{}
+		e = &eTrue{p.line}
 	case tkFalse:
-		e = &eFalse{}
+		e = &eFalse{p.line}
 	case tkDots:
 		if !p.fn.vararg {
 			p.syntax("cannot use '...' outside a vararg function")
@@ -603,7 +631,7 @@ func (p *parser) binary(op token, l, r expr, line int) expr {
 				return &eParen{r}
 			}
 		}
-		return &eLogic{op == tkAnd, l, r}
+		return &eLogic{op == tkAnd, l, r, line}
 	case tkEq, tkNe, '<', '>', tkLe, tkGe:
 		return &eCmp{op, l, r, p.lastLine}
 	case tkConcat:
@@ -643,7 +671,7 @@ func (p *parser) fold(e *eUn) expr {
 		return e
 	}
 	if v, ok := foldArith(e.op, n.v, n.v, p.narrow); ok {
-		return &eNum{v}
+		return &eNum{v, n.line}
 	}
 	return e
 }
@@ -658,7 +686,7 @@ func (p *parser) foldBin(e *eBin) expr {
 		return e
 	}
 	if v, ok := foldArith(e.op, a.v, b.v, p.narrow); ok {
-		return &eNum{v}
+		return &eNum{v, b.line}
 	}
 	return e
 }

@@ -374,25 +374,6 @@ func (th *Thread) sameUpvals(ci *frame, p *Proto, c *Closure) bool {
 	return true
 }
 
-// varargs copies the extra arguments of a frame to register a, all if n < 0.
-func (vm *VM) varargs(th *Thread, ci *frame, a, n int) {
-	have := ci.nextra
-	from := ci.base - have
-	to := ci.base + a
-	if n < 0 {
-		n = have
-		th.ensure(to, n+1)
-		th.top = to + n
-	}
-	for j := 0; j < n; j++ {
-		if j < have {
-			th.stack[to+j] = th.stack[from+j]
-		} else {
-			th.stack[to+j] = Value{}
-		}
-	}
-}
-
 // forPrep makes the three control values of a numeric loop one subtype and
 // steps back once.
 func (vm *VM) forPrep(ra *Value) {
@@ -454,7 +435,7 @@ func (vm *VM) forLimit(limit *Value, step int64) (l int64, skip, ok bool) {
 
 // badKey raises the error of next for a key that is not in the table.
 func (vm *VM) badKey(th *Thread, a int, s []Value) {
-	vm.call(th, mkClosure(vm.nextFn), 2, s[1], s[2])
+	vm.call(th, mkClosure(vm.realNext), 2, s[1], s[2])
 }
 
 // arithmetic and comparison for native functions

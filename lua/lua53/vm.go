@@ -44,6 +44,9 @@ type Options struct {
 	// call. Otherwise the handler of an xpcall below them runs where the error
 	// happened, as in C.
 	LibrariesCatch bool
+	// CallHook, if there is one, sees every call of a function, Lua or native,
+	// before its first instruction. It may not call into the VM.
+	CallHook func(c Call)
 	// Rethrow lets Go run-time errors through instead of making Lua errors of
 	// them: for tests.
 	Rethrow bool
@@ -81,10 +84,12 @@ type VM struct {
 	addresses map[unsafe.Pointer]int
 	wrappers  []*legacyCall
 	tostrFn   *Closure
-	nextFn    *Closure
+	nextFn    *Closure // next, which the loop does itself; nil with hooks
+	realNext  *Closure
 	ipairsFn  *Closure
 	rnd       [2]uint64 // state of math.random
-	hook      Value
+	hooked    bool      // somebody wants to know of calls
+	hooksSet  bool      // and scripts have set hooks
 }
 
 // sizes are the bytes that values are counted with.
@@ -168,6 +173,7 @@ type frame struct {
 	kind, cont uint8
 	fresh      bool // the loop returns when it ends
 	tail       bool
+	inHook     bool // its hook runs
 	co         *Thread
 	handler    Value
 	target     *glua.LFunction // of a library's function
@@ -186,7 +192,7 @@ type Thread struct {
 	parent *Thread // who resumed it
 	nny    int     // Go calls on its stack that nothing yields across
 	depth  int
-	hook   Value
+	hooks  hooks
 }
 
 // Status of a coroutine.
@@ -235,6 +241,7 @@ func New(opts Options) *VM {
 	vm.addresses = map[unsafe.Pointer]int{}
 	vm.resetMemory()
 	vm.seedRandom(0)
+	vm.hooked = opts.CallHook != nil
 	return vm
 }
 
@@ -271,6 +278,15 @@ func (vm *VM) native(name string, fn Native, special uint8) *Closure {
 	c.GFunction = border
 	c.Env = vm.l.G.Global
 	return c
+}
+
+// keep gives a native function upvalues: what it holds, for the collector and
+// for debug.getupvalue.
+func (c *Closure) keep(vs ...Value) {
+	c.vm.alloc(c.vm.sizes.closure + 8*int64(len(vs)))
+	for _, v := range vs {
+		c.up = append(c.up, newUpVal(v))
+	}
 }
 
 func (vm *VM) newClosure(p *Proto) *Closure {
@@ -379,7 +395,9 @@ func hasByte(s string, c byte) bool {
 
 // NewFunction makes a main function: its first upvalue is the globals.
 func (vm *VM) NewFunction(p *Proto) *glua.LFunction {
-	c := vm.newClosure(p.private())
+	p = p.private()
+	vm.mark(p)
+	c := vm.newClosure(p)
 	for i := range c.up {
 		c.up[i] = newUpVal(Nil)
 	}
@@ -393,7 +411,7 @@ func (vm *VM) NewFunction(p *Proto) *glua.LFunction {
 // be shared by several VMs, what the VM notes in it must not be.
 func (p *Proto) private() *Proto {
 	q := *p
-	q.cache = nil
+	q.cache, q.Code, q.plain = nil, p.code(), nil
 	q.Protos = make([]*Proto, len(p.Protos))
 	for i := range p.Protos {
 		q.Protos[i] = p.Protos[i].private()

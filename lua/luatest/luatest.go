@@ -22,6 +22,7 @@ type Board struct {
 	ID      lua.Identity
 	Tree    *mount.Table
 	Network *Net     // nil: the firmware has no network
+	Link    lua.Net  // instead of Network, if not nil
 	Updater lua.Fota // nil: no fota library
 	// KVFs is the file system of fskv, KVErr why there is none, KVMounts how
 	// often it was mounted. NoKV means that the firmware has no fskv.
@@ -35,7 +36,10 @@ type Board struct {
 	// Events are the hardware events.
 	Events []lua.HardwareEvent
 	Reason [4]int
-	Unix   int64
+	// Surroundings are the scene; Timers the deep-sleep timers.
+	Surroundings lua.Scene
+	Timers       lua.Alarms
+	Unix         int64
 	// Limit ends the run; 0 means no limit.
 	Limit time.Duration
 	// Lost is the state of the power.
@@ -150,6 +154,9 @@ func (b *Board) Log(line string) {
 
 // Net implements lua.Board.
 func (b *Board) Net() lua.Net {
+	if b.Link != nil {
+		return b.Link
+	}
 	if b.Network == nil {
 		return nil
 	}
@@ -189,6 +196,12 @@ func (b *Board) Hardware(ev lua.HardwareEvent) {
 
 // Poweron implements lua.Board.
 func (b *Board) Poweron() [4]int { return b.Reason }
+
+// Scene implements lua.Board.
+func (b *Board) Scene() lua.Scene { return b.Surroundings }
+
+// Alarms implements lua.Board.
+func (b *Board) Alarms() lua.Alarms { return b.Timers }
 
 // UnixTime implements lua.Board.
 func (b *Board) UnixTime() int64 { return b.Unix + int64(b.now/time.Second) }

@@ -1,0 +1,181 @@
+package ec
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"airlift/chips"
+	"airlift/chips/synth"
+	"airlift/flash"
+	"airlift/flash/luadb"
+)
+
+// Kinds of files that [chips.Maker] makes for this family.
+const (
+	KindBin    = "bin"    // script package: what LuaTools' production makes
+	KindScript = "script" // bare script image, for serial flashing
+	KindFlash  = "flash"  // whole flash, AP chip first
+)
+
+// maker makes files for one chip.
+type maker struct {
+	model   *chips.Model
+	profile *chips.Profile
+	layout  Layout
+}
+
+// Kinds lists what can be made.
+func (m *maker) Kinds() []chips.PackageKind {
+	return []chips.PackageKind{
+		{Name: KindBin, Ext: ".bin", Summary: "script alone", Upgrade: true, Fits: true},
+		{Name: KindScript, Ext: ".script.bin", Summary: "script image for serial flashing", Fits: true},
+		{Name: KindFlash, Ext: ".flash", Summary: "contents of the whole flash", Fits: true},
+	}
+}
+
+// Make makes one file.
+func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
+	makers := map[string]func(chips.MakeInput) ([]byte, error){KindBin: m.bin, KindScript: m.script, KindFlash: m.flash}
+	f, ok := makers[kind]
+	if !ok {
+		return nil, fmt.Errorf("%s has no packages or images of kind %q", m.model.Name, kind)
+	}
+	data, err := f(in)
+	if err != nil {
+		return nil, fmt.Errorf("make %s for %s %s: %w", kind, m.model.Name, m.profile.Name, err)
+	}
+	return data, nil
+}
+
+// scriptPad is what EC7xx script images are padded to (ec618.md 5.3).
+const scriptPad = 1024
+
+// script checks and pads a script image.
+func (m *maker) script(in chips.MakeInput) ([]byte, error) {
+	if in.Script == nil {
+		return nil, errors.New("a script image is needed")
+	}
+	if _, err := luadb.Parse(in.Script); err != nil {
+		return nil, fmt.Errorf("script image: %w", err)
+	}
+	b := append([]byte(nil), in.Script...)
+	if m.layout.Series == EC7xx {
+		b = append(b, make([]byte, (scriptPad-len(b)%scriptPad)%scriptPad)...)
+	}
+	if room := m.layout.Part(PartScript).Size; int64(len(b)) > room && !in.Force {
+		return nil, fmt.Errorf("the script image has %d bytes, the script area %d: the boot code would write on into the OTA area (pitfall 4)", len(b), room)
+	}
+	return b, nil
+}
+
+// bin makes a script package (ec618.md 2.3).
+func (m *maker) bin(in chips.MakeInput) ([]byte, error) {
+	script, err := m.script(in)
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewSection(m.layout.Series, m.layout.ScriptAddr(), script)
+	if err != nil {
+		return nil, err
+	}
+	common := s.Encode()
+	if room := m.layout.Part(PartOTA).Size; int64(len(common)) > room && !in.Force {
+		return nil, fmt.Errorf("the compressed script has %d bytes, the OTA area %d: it would run into the FOTA region (pitfall 3)", len(common), room)
+	}
+	return NewPackage(m.layout.Series, common, nil).Encode(), nil
+}
+
+// images are the images of a firmware.
+type images struct{ boot, ap, cp []byte }
+
+// core makes a synthetic firmware.
+func (m *maker) core(in chips.MakeInput) (images, error) {
+	if in.Core != nil {
+		return images{}, errors.New("cores from files are not read yet")
+	}
+	p := m.profile
+	desc := synth.Info{
+		Model: m.model.Name, BSP: m.model.BSP, Profile: p.Name, Version: p.CoreVersion, Base: p.Base,
+		BuildDate: buildDate(p.CoreDate), BuildTime: "12:00:00", FlashSize: m.layout.FlashSize,
+		Bits: p.Bits, Features: p.Features, Partitions: append(flash.Table(nil), m.layout.Table...),
+	}
+	if in.CoreVersion != "" {
+		desc.Version = in.CoreVersion
+	}
+	if err := desc.Check(); err != nil {
+		return images{}, err
+	}
+	room := m.layout.Part(PartAP).Size
+	size := in.CoreSize
+	if size == 0 {
+		size = min(apBytes, room/8*7)
+	}
+	if size < 0 || size > room {
+		return images{}, fmt.Errorf("core of %d bytes: expected at most %d", size, room)
+	}
+	_, cp := m.layout.cpPart()
+	return images{
+		boot: syntheticBoot(m.layout.Part(PartBoot).Size),
+		ap:   SyntheticAP(desc, size, in.CoreSeed),
+		cp:   SyntheticCP(min(cpBytes, cp.Size/8*7), in.CoreSeed),
+	}, nil
+}
+
+// MakeFlash implements [chips.FlashMaker]: the flash chips of a module as a
+// cable leaves them.
+func (m *maker) MakeFlash(in chips.MakeInput) ([]*flash.Device, error) {
+	core, err := m.core(in)
+	if err != nil {
+		return nil, err
+	}
+	var devices []*flash.Device
+	for _, g := range m.model.Flash {
+		d, err := flash.New(g)
+		if err != nil {
+			return nil, err
+		}
+		devices = append(devices, d)
+	}
+	cpChip, cpPart := m.layout.cpPart()
+	burn := func(chip int, off int64, p []byte) {
+		if err == nil {
+			err = devices[chip].Burn(off, p)
+		}
+	}
+	burn(0, m.layout.Part(PartBoot).Off, core.boot)
+	burn(0, m.layout.Part(PartAP).Off, core.ap)
+	burn(cpChip, cpPart.Off, core.cp)
+	if in.Script != nil {
+		script, serr := m.script(in)
+		if serr != nil {
+			return nil, serr
+		}
+		burn(0, m.layout.Part(PartScript).Off, script)
+	}
+	return devices, err
+}
+
+func (m *maker) flash(in chips.MakeInput) ([]byte, error) {
+	devices, err := m.MakeFlash(in)
+	if err != nil {
+		return nil, err
+	}
+	var b []byte
+	for _, d := range devices {
+		b = append(b, d.Bytes()...)
+	}
+	return b, nil
+}
+
+var versionPattern = regexp.MustCompile(`(?s)(\d+).(\d+).(\d+)`)
+
+// PackageName returns what LuaTools calls the upgrade package
+// (ec618.md 6).
+func (m *maker) PackageName(project, coreVersion, version string) (string, error) {
+	parts := versionPattern.FindStringSubmatch(version)
+	if parts == nil {
+		return "", fmt.Errorf("VERSION %q: expected three numbers such as 1.0.2", version)
+	}
+	return fmt.Sprintf("%s_%s.%s.%s_LuatOS-SoC_%s.bin", project, coreDigits(coreVersion), parts[1], parts[3], m.model.BSP), nil
+}

@@ -1,0 +1,309 @@
+package ec
+
+import (
+	"crypto/md5"
+	"fmt"
+	"hash"
+
+	"airlift/chips"
+)
+
+// Results of luat_fota_write and luat_fota_done (ec618.md 3.3, 3.4).
+const (
+	fotaFailed  = -1
+	fotaDone    = 0
+	fotaOngoing = 1
+)
+
+// spiAddress is where addresses of an external SPI flash begin (ec618.md 3.2).
+const spiAddress = 0xE0000000
+
+type fotaState uint8
+
+const (
+	stateOff    fotaState = iota // not initialised
+	stateIdle                    // waits for a head
+	stateCommon                  // takes the common part
+	stateSDK                     // takes the delta
+	stateOK
+	stateError
+)
+
+// updater is luat_fota_* of both series (ec618.md 3). It trusts the lengths in
+// the head: a part that is too long runs into what lies behind its area.
+type updater struct {
+	areas
+	state fotaState
+	freed bool // after success its memory is given back: nothing more is taken
+	buf   []byte
+	head  Head
+	done  int64 // bytes of the current part that are in flash
+	sum   hash.Hash
+	mode  byte // ModeFull or ModeDiff
+}
+
+func newUpdater(a areas) *updater { return &updater{areas: a} }
+
+func (u *updater) series() Series { return u.l.Series }
+
+// text chooses between the words of the two series.
+func (u *updater) text(ec618, ec7xx string) string {
+	if u.series() == EC618 {
+		return ec618
+	}
+	return ec7xx
+}
+
+func info(env *chips.Env, format string, args ...any) { env.Log("I", "fota", format, args...) }
+func fail(env *chips.Env, format string, args ...any) { env.Log("E", "fota", format, args...) }
+
+// Init starts a download (ec618.md 3.2). It replaces the info record by one
+// that boot code takes for damaged.
+func (u *updater) Init(env *chips.Env, start, _ int64) (int, error) {
+	if u.series() == EC7xx {
+		if u.state != stateOff {
+			return 0, nil
+		}
+		if start >= spiAddress && start != 0xFFFFFFFF {
+			fail(env, "no spi flash!") // the boards that are emulated have none
+			return fotaFailed, nil
+		}
+	}
+	u.reset(stateIdle)
+	u.freed, u.mode = false, ModeFull
+	return 0, u.writeInfo(placeholder(u.series()))
+}
+
+// reset forgets what was collected.
+func (u *updater) reset(s fotaState) {
+	u.state, u.buf, u.done = s, u.buf[:0], 0
+}
+
+// writeInfo replaces what the info sector holds.
+func (u *updater) writeInfo(record []byte) error {
+	off := u.l.Part(PartInfo).Off
+	if err := u.ap().erase(off, sector); err != nil {
+		return err
+	}
+	return u.ap().program(off, record)
+}
+
+// Write takes a piece and works off what can be worked off (ec618.md 3.3).
+func (u *updater) Write(env *chips.Env, p []byte) (int, error) {
+	if u.state == stateOff || u.freed {
+		fail(env, "fota need init")
+		return fotaFailed, nil
+	}
+	if u.state == stateError {
+		return fotaFailed, nil
+	}
+	u.buf = append(u.buf, p...)
+	for {
+		more, ret, err := u.step(env)
+		if err != nil || !more {
+			return ret, err
+		}
+	}
+}
+
+// step does the next piece of work; more says that it may not have been the
+// last.
+func (u *updater) step(env *chips.Env) (more bool, ret int, err error) {
+	switch u.state {
+	case stateIdle:
+		if len(u.buf) <= HeadSize {
+			return false, fotaOngoing, nil
+		}
+		return u.takeHead(env)
+	case stateCommon:
+		return u.take(env, int64(u.head.CommonLen), int64(u.l.OTAAddr()), u.endCommon)
+	case stateSDK:
+		return u.take(env, int64(u.head.SDKLen), u.l.Part(PartFota).Off, u.endSDK)
+	}
+	return false, fotaDone, nil
+}
+
+// refuse forgets everything and waits for another head.
+func (u *updater) refuse() (bool, int, error) {
+	u.reset(stateIdle)
+	return false, fotaFailed, nil
+}
+
+func (u *updater) takeHead(env *chips.Env) (bool, int, error) {
+	u.head = DecodeHead(u.buf)
+	h := &u.head
+	switch {
+	case h.Magic != u.series().Magic():
+		fail(env, u.text("magic num error %x", "OTA包头标志error %x"), h.Magic)
+		return u.refuse()
+	case h.CRC != h.computed:
+		fail(env, "file head crc32 error %x,%x", h.computed, h.CRC)
+		return u.refuse()
+	case u.series() == EC7xx && h.CommonLen > 0 && u.l.Part(PartOTA).Off < u.l.Part(PartAP).End():
+		fail(env, "全量或者脚本包保存地址(%x)在程序区(%x)内，请检查FULL_OTA_SAVE_ADDR和AP_FLASH_LOAD_SIZE定义是否正确！", u.l.OTAAddr()+xipBase, u.l.Part(PartAP).End()+xipBase)
+		u.state = stateError
+		return false, fotaFailed, nil
+	}
+	u.buf = u.buf[HeadSize:]
+	u.done = 0
+	if h.CommonLen > 0 {
+		info(env, "%s", u.text("write stript data", "write common data"))
+		u.sum = md5.New()
+		u.state = stateCommon
+	} else {
+		u.startSDK(env)
+	}
+	return true, 0, nil
+}
+
+func (u *updater) startSDK(env *chips.Env) {
+	info(env, "write core data")
+	u.mode = ModeDiff
+	u.done = 0
+	u.state = stateSDK
+}
+
+// take moves a piece of a part from the buffer to flash: 4096 bytes, or what
+// is left of the part. A part of no bytes still has its first sector erased
+// (ec618.md 3.3).
+func (u *updater) take(env *chips.Env, total, base int64, end func(*chips.Env) (bool, int, error)) (bool, int, error) {
+	n := min(sector, total-u.done)
+	if int64(len(u.buf)) < n {
+		return false, fotaOngoing, nil
+	}
+	off := base + u.done
+	if err := u.ap().erase(off, sector); err != nil {
+		return false, 0, err
+	}
+	if err := u.ap().program(off, u.buf[:n]); err != nil {
+		return false, 0, err
+	}
+	if u.state == stateCommon && u.series() == EC618 {
+		if err := u.ap().each(off, n, func(p []byte) { u.sum.Write(p) }); err != nil {
+			return false, 0, err
+		}
+	}
+	u.buf = u.buf[n:]
+	if u.done += n; u.done < total {
+		return true, 0, nil
+	}
+	return end(env)
+}
+
+// endCommon checks the common part as it is in flash.
+func (u *updater) endCommon(env *chips.Env) (bool, int, error) {
+	if u.series() == EC618 {
+		info(env, "stript data done, now checking")
+	} else {
+		info(env, "common data done, now checking %x", 0)
+		if err := u.ap().each(int64(u.l.OTAAddr()), int64(u.head.CommonLen), func(p []byte) { u.sum.Write(p) }); err != nil {
+			return false, 0, err
+		}
+	}
+	if sum := [16]byte(u.sum.Sum(nil)); sum != u.head.CommonMD5 {
+		if u.series() == EC618 {
+			fail(env, "stript data md5 check failed")
+		} else {
+			fail(env, "%x", sum)
+			fail(env, "%x", u.head.CommonMD5)
+			fail(env, "全量包或者脚本包完整性检测失败")
+		}
+		return u.refuse()
+	}
+	info(env, "%s", u.text("stript data md5 ok", "common data md5 ok"))
+	if u.head.SDKLen > 0 {
+		u.startSDK(env)
+		return true, 0, nil
+	}
+	info(env, "%s", u.text("stript data md5 ok", "only common data"))
+	return u.finish(env)
+}
+
+// endSDK checks the delta and the images that it is for (ec618.md 3.3, 3.5).
+func (u *updater) endSDK(env *chips.Env) (bool, int, error) {
+	state, par, err := u.validate()
+	if err != nil {
+		return false, 0, err
+	}
+	if state != deltaOK {
+		fail(env, u.text("validate delta err! errno(%d)", "差分包完整性检查错误! errno(%d)"), int(state))
+		return u.refuse()
+	}
+	info(env, "validate delta ok!")
+	zone := u.l.Part(PartFota)
+	matches := int64(par.Len) <= zone.Size
+	if matches {
+		if matches, err = u.baseMatches(par.Rest, par.Count()); err != nil {
+			return false, 0, err
+		}
+	}
+	if !matches {
+		fail(env, "%s", u.text("however, base fw is unmatched!", "模块固件版本和差分中的旧固件版本不一致，不能升级!"))
+		if err := u.ap().erase(zone.Off, sector); err != nil {
+			return false, 0, err
+		}
+		return u.refuse()
+	}
+	info(env, "sdk data ok!")
+	return u.finish(env)
+}
+
+// finish writes the info record (ec618.md 3.1): EC618 calls everything full.
+func (u *updater) finish(env *chips.Env) (bool, int, error) {
+	r := Info{Magic: u.series().Magic(), DataStart: xipBase + u.l.OTAAddr(), DataLen: u.head.CommonLen, CommonMD5: u.head.CommonMD5}
+	if u.series() == EC7xx {
+		r.Param1 = uint32(u.mode)
+		r.Param2 = 0xFF // no power pin
+	}
+	if err := u.writeInfo(r.Encode()); err != nil {
+		return false, 0, err
+	}
+	u.reset(stateOK)
+	u.freed = true
+	if u.series() == EC618 {
+		info(env, "fota ok!, wait reboot")
+	} else {
+		info(env, "fota type %d ok!, wait reboot", u.mode)
+	}
+	return false, fotaDone, nil
+}
+
+// Done says how far the download is (ec618.md 3.4).
+func (u *updater) Done(*chips.Env) (int, error) {
+	switch u.state {
+	case stateOff, stateIdle:
+		return fotaFailed, nil
+	case stateOK:
+		return fotaDone, nil
+	case stateError:
+		return fotaDone, nil // as the code has it (ec618.md 7, 12)
+	}
+	return fotaOngoing, nil
+}
+
+// End ends a download; ok is not looked at (ec618.md 3.4).
+func (u *updater) End(env *chips.Env, _ bool) (int, error) {
+	if u.state == stateOK {
+		if u.series() == EC7xx {
+			u.state = stateOff
+		}
+		return 0, nil
+	}
+	u.buf, u.state = nil, stateOff
+	if err := u.ap().erase(u.l.Part(PartInfo).Off, sector); err != nil {
+		return 0, err
+	}
+	fail(env, "fota failed")
+	return fotaFailed, nil
+}
+
+// WaitReady is always true (ec618.md 3.4).
+func (u *updater) WaitReady(*chips.Env) (bool, error) { return true, nil }
+
+func (s fotaState) String() string {
+	names := [...]string{"off", "idle", "common", "sdk", "ok", "error"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("state %d", uint8(s))
+}

@@ -1,0 +1,173 @@
+package scriptonly
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/afero"
+
+	"airlift/chips"
+	"airlift/flash"
+	"airlift/flash/littlefs"
+	"airlift/flash/luadb"
+	"airlift/flash/mount"
+)
+
+// core is what happens before the scripts: the banner and the file systems.
+// Lines that a model's port logs before its banner are left out.
+type core struct {
+	model   *chips.Model
+	profile *chips.Profile
+}
+
+var (
+	_ chips.Core    = (*core)(nil)
+	_ chips.Mounter = (*core)(nil)
+)
+
+// Start mounts / (formatting it if that fails), /ram/ and /luadb/.
+func (c *core) Start(env *chips.Env, _ chips.BootResult) (*chips.Running, error) {
+	m, p := c.model, c.profile
+	id := chips.Identity{
+		Model: m.Name, BSP: m.BSP, Version: p.CoreVersion, Base: p.Base,
+		BuildDate: buildDate(p.CoreDate), BuildTime: "00:00:00", Profile: p,
+	}
+	env.Log("I", "main", "LuatOS@%s base %s bsp %s %dbit", id.Model, id.Base, id.Version, p.Bits)
+	env.Log("I", "main", "ROM Build: %s %s", id.BuildDate, id.BuildTime)
+	mounts := new(mount.Table)
+	root, err := openVolume(env, partFS)
+	if err != nil {
+		return nil, err
+	}
+	root.Path = "/"
+	for _, add := range []mount.Mount{*root, {Path: "/ram/", Type: "ram", Fs: mount.RAM()}} {
+		if err := mounts.Add(add); err != nil {
+			return nil, err
+		}
+	}
+	if err := addScripts(env, mounts); err != nil {
+		return nil, err
+	}
+	return &chips.Running{Identity: id, Mounts: mounts, KV: func(env *chips.Env) (*mount.Mount, error) {
+		return openVolume(env, partKV)
+	}}, nil
+}
+
+// region returns a partition of the plain flash.
+func region(d *flash.Device, name string) (*flash.Region, error) {
+	p, ok := plainFlash.Lookup(name)
+	if !ok {
+		return nil, fmt.Errorf("the plain flash has no partition %q", name)
+	}
+	return d.Partition(p)
+}
+
+// openVolume mounts a littlefs; what does not mount is formatted.
+func openVolume(env *chips.Env, name string) (*mount.Mount, error) {
+	r, err := region(env.Board.Flash[0], name)
+	if err != nil {
+		return nil, err
+	}
+	cfg := littlefs.LuatOS(r.Size())
+	fs, err := littlefs.Mount(r, cfg)
+	if err != nil {
+		if errors.Is(err, flash.ErrPowerLost) {
+			return nil, err
+		}
+		if err := littlefs.Format(r, cfg); err != nil {
+			return nil, fmt.Errorf("format partition %s: %w", name, err)
+		}
+		if fs, err = littlefs.Mount(r, cfg); err != nil {
+			return nil, fmt.Errorf("mount partition %s: %w", name, err)
+		}
+	}
+	return &mount.Mount{Type: "lfs", Fs: afero.Fs(fs), Usage: fs.Usage}, nil
+}
+
+// addScripts mounts the script image at /luadb/, if there is one.
+func addScripts(env *chips.Env, mounts *mount.Table) error {
+	r, err := region(env.Board.Flash[0], partScript)
+	if err != nil {
+		return err
+	}
+	img, err := luadb.FromRegion(r)
+	if err != nil {
+		if text := luadb.DeviceText(err); text != "" {
+			env.Log("W", "luadb", "%s", text)
+			return nil
+		}
+		return err
+	}
+	return mounts.Add(scriptMount(r, img))
+}
+
+// scriptMount is a script image at /luadb/. It is read-only: nothing is free.
+func scriptMount(r *flash.Region, img *luadb.Image) mount.Mount {
+	blocks := r.Size() / luadb.StatBlockSize
+	usage := mount.Usage{BlockSize: luadb.StatBlockSize, Blocks: blocks, Used: blocks}
+	return mount.Mount{
+		Path: "/luadb/", Type: "luadb", Fs: img.Fs(), Usage: func() (mount.Usage, error) { return usage, nil },
+	}
+}
+
+// MountFiles mounts the file systems of a flash without running anything.
+func (c *core) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []error) {
+	mounts := new(mount.Table)
+	var problems []error
+	try := func(name string, open func(*flash.Region) (mount.Mount, error)) {
+		r, err := region(flashes[0], name)
+		if err == nil {
+			var m mount.Mount
+			if m, err = open(r); err == nil {
+				err = mounts.Add(m)
+			}
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("partition %s: %w", name, err))
+		}
+	}
+	try(partFS, func(r *flash.Region) (mount.Mount, error) {
+		fs, err := openRoot(r, mkfs)
+		if err != nil {
+			return mount.Mount{}, err
+		}
+		return mount.Mount{Path: "/", Type: "lfs", Fs: fs, Usage: fs.Usage}, nil
+	})
+	try(partScript, func(r *flash.Region) (mount.Mount, error) {
+		img, err := luadb.FromRegion(r)
+		if err != nil {
+			return mount.Mount{}, err
+		}
+		return scriptMount(r, img), nil
+	})
+	return mounts, problems
+}
+
+// openRoot mounts the littlefs of a region, or makes one on an erased region.
+func openRoot(r *flash.Region, mkfs bool) (*littlefs.FS, error) {
+	p := make([]byte, r.Size())
+	if _, err := r.ReadAt(p, 0); err != nil {
+		return nil, err
+	}
+	cfg := littlefs.LuatOS(r.Size())
+	if len(bytes.TrimLeft(p, "\xFF")) == 0 {
+		if !mkfs {
+			return nil, errors.New("erased: the firmware makes a file system at its first start (--mkfs does it now)")
+		}
+		if err := littlefs.Format(r, cfg); err != nil {
+			return nil, err
+		}
+	}
+	return littlefs.Mount(r, cfg)
+}
+
+// buildDate turns "2026-07-07" into the compiler's form, "Jul  7 2026".
+func buildDate(date string) string {
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return date
+	}
+	return t.Format("Jan _2 2006")
+}

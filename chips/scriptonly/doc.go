@@ -1,0 +1,11 @@
+// Package scriptonly has the modules of which only the scripts are emulated:
+// what a core says of itself, its libraries, number width and memory. Where
+// things lie in the real module's flash, what runs after reset and how an
+// upgrade is applied is not here, so that boot code, packages and the fota
+// library refuse by name ([chips.Model.ScriptOnly]).
+//
+// The flash is plain and the same for all models: a script image, a littlefs
+// at "/" and one for fskv. That is an assumption, named plain-flash, and not
+// the module's map. A family that knows the real map takes its models away
+// from the list in models.go and brings its own.
+package scriptonly

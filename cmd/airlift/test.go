@@ -1,0 +1,280 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"airlift/chips"
+	"airlift/chips/all"
+	"airlift/emu/testrun"
+)
+
+// testChip is the module of cases that name none: it has both radios.
+const testChip = "air8000"
+
+type testFlags struct {
+	batchFlags
+	common     string
+	only       string
+	everything bool
+}
+
+func (a *app) testCmd() *cobra.Command {
+	var f testFlags
+	cmd := &cobra.Command{
+		Use:   "test DIR...",
+		Short: "Run LuatOS test projects",
+		Long: `Run the test projects in folders, each on a module and in a world of its own.
+
+A case is a folder with main.lua, or with metas.json and scripts/main.lua. It
+passes when it logs "### OVERALL_PASS ###" and fails when it logs
+"### OVERALL_FAIL ###", when its scripts end with an error, or when they end
+without either. Scripts that all cases share come from --common or from
+common/scripts in a folder above DIR.
+
+Module and virtual time limit of a case come from its metas.json. Cases that
+use libraries that airlift does not imitate are excluded by name.`,
+		Example: `  airlift test LuatOS/testcase/unit --libs LuatOS/script
+  airlift test mytests --format junit --out report.xml
+  airlift test mytests --only json --seed 7`,
+		Args: operands("DIR..."),
+		RunE: func(_ *cobra.Command, args []string) error { return a.test(args, f) },
+	}
+	a.allowFormats(cmd, "junit", "markdown")
+	f.add(cmd, batchDefaults{
+		chipUsage: "`model` of the module (default: what metas.json names first, else " + testChip + ")", devices: "refuse",
+		limit: testrun.DefaultTimeout, limitUsage: "virtual `time` of a case that names none", each: "cases",
+	})
+	fl := cmd.Flags()
+	fl.StringVar(&f.common, "common", "", "`folder` of scripts that all cases share")
+	fl.StringVar(&f.only, "only", "", "run only the cases whose names match this regular `expression`")
+	fl.BoolVar(&f.everything, "all", false, "run the cases that are out of scope, too")
+	return cmd
+}
+
+// options resolves the flags for all cases.
+func (f *testFlags) options() (o testrun.Options, err error) {
+	o = testrun.Options{Seed: f.seed, Timeout: f.limit, Everything: f.everything}
+	if o.Script, o.Link, err = f.resolve(); err != nil {
+		return o, err
+	}
+	o.Chip, err = f.picker()
+	return o, err
+}
+
+// picker chooses modules: the one of --chip for all, or each case's own.
+func (f *testFlags) picker() (func(testrun.Case) (*chips.Chip, error), error) {
+	fixed := f.chip.model != ""
+	if !fixed {
+		if f.chip.profile != "" || f.chip.layout != "" {
+			return nil, usagef("--profile and --layout need --chip")
+		}
+		f.chip.model = testChip
+	}
+	fallback, err := f.chip.chip()
+	if err != nil {
+		return nil, err
+	}
+	return func(c testrun.Case) (*chips.Chip, error) {
+		if fixed {
+			return fallback, nil
+		}
+		return testrun.ChipFor(c, all.Families(), fallback)
+	}, nil
+}
+
+func (a *app) test(dirs []string, f testFlags) error {
+	defer a.flush()
+	only, err := regexp.Compile(f.only)
+	if err != nil {
+		return usagef("--only: %v", err)
+	}
+	fixedChip := f.chip
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	var results []testrun.Result
+	where := map[string]string{} // folder of a case -> as it was given
+	for _, dir := range dirs {
+		cases, err := testrun.Find(dir)
+		if err != nil {
+			return err
+		}
+		var chosen []testrun.Case
+		for _, c := range cases {
+			if only.MatchString(c.Name) {
+				chosen = append(chosen, c)
+				where[c.Dir] = dir
+			}
+		}
+		if o.Common = f.common; o.Common == "" {
+			if o.Common, err = testrun.FindCommon(dir); err != nil {
+				return err
+			}
+		}
+		results = append(results, testrun.RunAll(chosen, o, f.jobs, a.testProgress(len(chosen)))...)
+	}
+	if len(results) == 0 {
+		return usagef("no case matches --only %s", f.only)
+	}
+	f.chip = fixedChip
+	replay := func(r testrun.Result) string { return f.replay(where[r.Case.Dir], r) }
+	a.code = testCode(results)
+	return a.testReport(results, f.out, replay)
+}
+
+// testProgress says on stderr how each case ended.
+func (a *app) testProgress(total int) func(testrun.Result) {
+	n := 0
+	return func(r testrun.Result) {
+		n++
+		a.note("%d/%d %-8s %s", n, total, r.Verdict, r.Case.Name)
+	}
+}
+
+// replay is the command that runs one case again.
+func (f *testFlags) replay(dir string, r testrun.Result) string {
+	args := []string{"airlift test", quoteArg(filepath.ToSlash(dir)), "--only", quoteArg("^" + regexp.QuoteMeta(r.Case.Name) + "$"), fmt.Sprintf("--seed %d", f.seed)}
+	add := func(flag, value string) {
+		if value != "" {
+			args = append(args, "--"+flag, quoteArg(value))
+		}
+	}
+	add("chip", f.chip.model)
+	add("profile", f.chip.profile)
+	add("layout", f.chip.layout)
+	add("common", f.common)
+	add("libs", f.libs)
+	if f.link != "wifi" {
+		add("link", f.link)
+	}
+	if f.devices != "refuse" {
+		add("devices", f.devices)
+	}
+	if f.limit != testrun.DefaultTimeout {
+		add("for", f.limit.String())
+	}
+	if f.everything {
+		args = append(args, "--all")
+	}
+	return strings.Join(args, " ")
+}
+
+// quoteArg quotes what a shell would take apart.
+func quoteArg(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// testCode is the exit code: failures are findings; nothing but time-outs
+// ends like a time limit.
+func testCode(results []testrun.Result) int {
+	code := exitFine
+	for _, r := range results {
+		switch r.Verdict {
+		case testrun.Fail:
+			return exitFindings
+		case testrun.TimedOut:
+			code = exitTimeout
+		}
+	}
+	return code
+}
+
+// testReport writes the report in the form of --format, to stdout or to a file
+// with the table on stdout.
+func (a *app) testReport(results []testrun.Result, out string, replay func(testrun.Result) string) error {
+	if out == "" {
+		return a.testForm(a.buf, results, replay)
+	}
+	err := writeFile(out, func(w io.Writer) error { return a.testForm(w, results, replay) })
+	if err != nil {
+		return err
+	}
+	return a.testText(a.buf, results, replay)
+}
+
+func (a *app) testForm(w io.Writer, results []testrun.Result, replay func(testrun.Result) string) error {
+	switch a.format {
+	case "junit":
+		return testrun.WriteJUnit(w, results, replay)
+	case "markdown":
+		return testrun.WriteMarkdown(w, results)
+	case "text":
+		return a.testText(w, results, replay)
+	}
+	rows := make([]testrun.Row, len(results))
+	for i, r := range results {
+		rows[i] = r.Row(replay(r))
+	}
+	return listTo(a, w, rows)
+}
+
+// testText prints the table, the failures behind it, and the sums.
+func (a *app) testText(w io.Writer, results []testrun.Result, replay func(testrun.Result) string) error {
+	width := 0
+	for _, r := range results {
+		width = max(width, len(r.Case.Name))
+	}
+	for _, r := range results {
+		fmt.Fprintf(w, "%s %-*s  %-10s %9s  %s\n", a.c(verdictColour(r.Verdict), fmt.Sprintf("%-8s", r.Verdict)), width, r.Case.Name, r.Chip,
+			fmt.Sprintf("%.1fs", r.Virtual.Seconds()), printable(r.Summary()))
+	}
+	for _, r := range results {
+		if r.Verdict == testrun.Fail || r.Verdict == testrun.TimedOut {
+			a.testFailure(w, r, replay(r))
+		}
+	}
+	s := testrun.Count(results)
+	_, err := fmt.Fprintf(w, "\n%s: %d passed, %d failed, %d timed out, %d excluded\n", plural(len(results), "case"), s[testrun.Pass], s[testrun.Fail], s[testrun.TimedOut], s[testrun.Excluded])
+	return err
+}
+
+// failuresShown is how many failed checks of a case the text form shows.
+const failuresShown = 5
+
+// testFailure prints what is known of one failure.
+func (a *app) testFailure(w io.Writer, r testrun.Result, replay string) {
+	fmt.Fprintf(w, "\n%s %s: %s\n", a.c(bold, string(r.Verdict)), r.Case.Name, printable(r.Detail))
+	lines := func(list []string) {
+		for _, l := range list {
+			fmt.Fprintf(w, "    %s\n", a.c(dim, printable(l)))
+		}
+	}
+	shown := 0
+	for _, c := range r.Checks {
+		if c.OK {
+			continue
+		}
+		if shown++; shown > failuresShown {
+			continue
+		}
+		fmt.Fprintf(w, "  %s %s\n", a.c(red, c.Name+":"), printable(c.Message))
+		lines(c.Log)
+	}
+	switch {
+	case shown > failuresShown:
+		fmt.Fprintf(w, "  ... %d more: --format json lists them\n", shown-failuresShown)
+	case shown == 0:
+		lines(r.Log)
+	}
+	fmt.Fprintf(w, "  again: %s\n", replay)
+}
+
+func verdictColour(v testrun.Verdict) string {
+	switch v {
+	case testrun.Pass:
+		return green
+	case testrun.Excluded:
+		return dim
+	}
+	return red
+}

@@ -1,0 +1,154 @@
+// Package survey runs many projects that say nothing of success or failure,
+// demos mostly, each for a stretch of virtual time, and sorts them by what
+// became of them.
+package survey
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"airlift/chips"
+	"airlift/emu"
+	"airlift/emu/link"
+	"airlift/emu/play"
+	"airlift/lua"
+)
+
+// Class is what became of a project.
+type Class string
+
+// The classes, from best to worst.
+const (
+	Running Class = "running"      // ran to the end of its time, or ended itself
+	Waiting Class = "waiting"      // waits for something that will never come
+	Noop    Class = "running-noop" // as running, with functions that do nothing here
+	Refused Class = "refused"      // called a function that is not emulated
+	Failed  Class = "failed"       // an error that no function gave notice of
+)
+
+// Classes lists the classes in the order of tables.
+var Classes = []Class{Running, Waiting, Noop, Refused, Failed}
+
+// Options say how to run the projects.
+type Options struct {
+	Chip   func(Project) (*chips.Chip, error)
+	Seed   uint64
+	Limit  time.Duration // virtual time of each project
+	Script lua.Options
+	// More are folders of Lua files for what projects lack.
+	More  []string
+	Link  link.Model
+	World func(*emu.World, *emu.Config) error
+}
+
+// Finding is one project's row.
+type Finding struct {
+	Project string
+	Chip    string
+	Class   Class
+	Detail  string   // one line: what was refused, which error
+	Refused []string // functions
+	Noop    []string // functions
+	Report  play.Report
+}
+
+// bootsMax bounds how often a demo may restart.
+const bootsMax = 20
+
+// stepsMax bounds one boot of a demo: it then counts as running.
+const stepsMax = 30_000_000
+
+// RunAll surveys projects on n goroutines (0: one a processor) and returns the
+// findings in the order of the projects. done, if not nil, is called for each
+// project as it ends, from one goroutine at a time.
+func RunAll(projects []Project, o Options, n int, done func(Finding)) []Finding {
+	return play.Each(projects, n, func(p Project) Finding { return Run(p, o) }, done)
+}
+
+// Run runs one project.
+func Run(p Project, o Options) Finding {
+	f := Finding{Project: p.Name}
+	chip, err := o.Chip(p)
+	if err != nil {
+		return f.failed(err)
+	}
+	f.Chip = chip.Model.Name
+	files, err := p.files(o.Script.Libs, o.More)
+	if err != nil {
+		return f.failed(err)
+	}
+	script := o.Script
+	if script.Steps == 0 {
+		script.Steps = stepsMax
+	}
+	r, err := play.Run(play.Job{
+		Files: files, Chip: chip, Seed: o.Seed, Limit: o.Limit, Boots: bootsMax, Link: o.Link,
+		Script: script, World: o.World, LinesMax: linesKept,
+	})
+	f.Report = r
+	if err != nil {
+		return f.failed(err)
+	}
+	f.Refused, f.Noop = r.Refused, r.Warnings
+	f.classify()
+	return f
+}
+
+// linesKept is how many lines of the log a finding keeps.
+const linesKept = 40
+
+func (f Finding) failed(err error) Finding {
+	f.Class, f.Detail = Failed, err.Error()
+	var p *play.Panic
+	if errors.As(err, &p) {
+		f.Detail, _, _ = strings.Cut(f.Detail, "\n")
+	}
+	return f
+}
+
+// classify sorts the finding by its report.
+func (f *Finding) classify() {
+	r := &f.Report
+	switch {
+	case len(r.Refused) > 0:
+		f.Class, f.Detail = Refused, strings.Join(r.Refused, " ")
+	case len(r.Errors) > 0:
+		f.Class, f.Detail = Failed, firstLine(r.Errors[0])
+	case r.End == emu.EndBoot || r.End == emu.EndCore:
+		f.Class, f.Detail = Failed, r.Detail
+	case len(r.Warnings) > 0:
+		f.Class, f.Detail = Noop, strings.Join(r.Warnings, " ")
+	case r.End == emu.EndIdle:
+		f.Class, f.Detail = Waiting, lastWords(r.Lines)
+	default:
+		f.Class = Running
+		if r.End != emu.EndTime {
+			f.Detail = fmt.Sprintf("%s: %s", r.End, r.Detail)
+		}
+	}
+}
+
+// lastWords is what the scripts said last: a hint at what they wait for.
+func lastWords(lines []play.Line) string {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if _, text, ok := strings.Cut(lines[i].Text, "/user."); ok {
+			return "last: " + clip(text)
+		}
+	}
+	return ""
+}
+
+// clip cuts a text after 100 characters.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 100 {
+		return string(r[:100]) + "..."
+	}
+	return s
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return strings.TrimSpace(s)
+}
