@@ -14,7 +14,8 @@ import "unsafe"
 // after a call in two cases of the switch, it stores before the switch, for
 // every instruction. So no case uses i, pc or ra behind a call: pc comes back
 // from ci.pc, and what is larger is a function that reads its instruction
-// itself (instr). What belongs to the frame is only set where frames begin.
+// itself (execops.go). What belongs to the frame is only set where frames
+// begin, and nothing jumps from a case back to the switch but through the loop.
 func execute[H plain | hooked](vm *VM) {
 	hooks := unsafe.Sizeof(*new(H)) > 0
 frame:
