@@ -22,8 +22,8 @@
 //
 // Tables are gopher-lua's. Integer keys are LNumbers (Int above 2^53),
 // integral float keys become integers. Iteration is in order of insertion;
-libraries iterate with [VM.Next], since tables of scripts lack the index that
-gopher-lua's own Next needs.
+// libraries iterate with [VM.Next], since tables of scripts lack the index that
+// gopher-lua's own Next needs.
 //
 // # Execution
 //
