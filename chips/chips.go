@@ -89,6 +89,8 @@ type Features struct {
 	FileOTA bool // /update.bin is applied before the scripts start
 	Mobile  bool // cellular radio and the mobile library
 	Wlan    bool // Wi-Fi and the wlan library
+	// ScanOnly: the wlan library only scans, there is no Wi-Fi adapter.
+	ScanOnly bool
 }
 
 // Timing is what operations cost in virtual time.
@@ -327,13 +329,14 @@ type PackageKind struct {
 
 // MakeInput is what a file is made from.
 type MakeInput struct {
-	Script      []byte // script image (luadb) with its trailer, not padded; may be nil where a kind needs none
-	Core        []byte // core image or .fls; nil for a synthetic core
-	CoreVersion string // version of the synthetic core; empty for the profile's
-	CoreSize    int64  // bytes of code in the synthetic core; 0 for the family's default
-	CoreSeed    uint64 // decides the synthetic core's code bytes
-	Pad         bool   // pad a package away from sizes that the boot code fails on
-	Force       bool   // make it although the module will choke on it
+	Script      []byte     // script image (luadb) with its trailer, not padded; may be nil where a kind needs none
+	Core        []byte     // core image or .fls; nil for a synthetic core
+	CoreVersion string     // version of the synthetic core; empty for the profile's
+	CoreSize    int64      // bytes of code in the synthetic core; 0 for the family's default
+	CoreSeed    uint64     // decides the synthetic core's code bytes
+	Base        *MakeInput // firmware that a delta starts from: its core fields only
+	Pad         bool       // pad a package away from sizes that the boot code fails on
+	Force       bool       // make it although the module will choke on it
 }
 
 // FindModel returns the model called name among families, in any letter case.

@@ -106,22 +106,23 @@ func result(n int, err error) int {
 }
 
 // firmware translates what the core says of itself.
-func (d *Device) firmware(r *chips.Running) lua.Firmware {
+func (d *Device) firmware(r *chips.Running) (lua.Firmware, error) {
 	id, p, soc := r.Identity, r.Identity.Profile, d.cfg.Chip.Model.SoC
 	refusal := ""
 	if err := d.cfg.Chip.Model.NeedsMap(); err != nil {
 		refusal = err.Error()
 	}
+	libs, err := libraries(id.Model, p.Name)
 	return lua.Firmware{
 		Model: id.Model, BSP: id.BSP, Version: id.Version, Base: id.Base,
 		BuildDate: id.BuildDate, BuildTime: id.BuildTime,
 		Chip: soc.Name, HWVersion: soc.HWVersion, ClockMHz: soc.ClockMHz, TickMHz: soc.TickMHz,
 		Bits: p.Bits, Number: p.FirmwareNumber, CoreDate: p.CoreDate, LibDate: p.LibDate,
 		Fota: p.Features.Fota, FotaRefusal: refusal, FileOTA: p.Features.FileOTA,
-		Mobile: p.Features.Mobile, Wlan: p.Features.Wlan,
+		Mobile: p.Features.Mobile, Wlan: p.Features.Wlan, ScanOnly: p.Features.ScanOnly,
 		LuaMemory: p.LuaMemory, SysMemory: p.SysMemory, PSRAMMemory: p.PSRAMMemory,
-		FlashSize: d.cfg.Flash[0].Size(),
-	}
+		Libraries: libs, FlashSize: d.cfg.Flash[0].Size(),
+	}, err
 }
 
 // poweronOf returns what pm.lastReson() reports after a reset

@@ -311,7 +311,11 @@ func (d *Device) powerCut(res Result) Result {
 func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (chips.ResetCause, Result, error) {
 	d.poweron = d.poweronReason(env.Board.Reset)
 	d.bench.PowerOn()
-	b := &board{Device: d, env: env, running: running, firmware: d.firmware(running)}
+	fw, err := d.firmware(running)
+	if err != nil {
+		return 0, res, err
+	}
+	b := &board{Device: d, env: env, running: running, firmware: fw}
 	if d.cfg.Net != nil {
 		n, err := d.cfg.Net(d.boot)
 		if err != nil {

@@ -34,7 +34,9 @@ type adapter struct {
 	ip, mask, gateway string // empty: those of the board's network
 	mac               string // 12 hex digits, empty: derived from the module's
 	dns               [2]string
+	chip              *nic           // of netdrv.setup
 	onSocket          glua.LValue    // of netdrv.on
+	letGo             func()         // of onSocket
 	conns             []*adapterConn // open, connecting or waiting for an address, oldest first
 	waiting           []*linkWait
 }
@@ -66,7 +68,7 @@ func (m *Machine) ownAdapter() int {
 func (m *Machine) openAdapters() {
 	m.net = networkState{adapters: map[int]*adapter{}, first: m.ownAdapter(), chosen: -1}
 	m.register(m.net.first)
-	if m.fw.Wlan {
+	if m.fw.Wlan && !m.fw.ScanOnly {
 		m.register(adapterSTA)
 		if m.register(adapterAP); !m.fw.Mobile {
 			m.net.last = adapterSTA // as Air8101 has it
@@ -153,7 +155,7 @@ func (m *Machine) linkChanged(id int, up bool) {
 	}
 	a := m.net.adapters[id]
 	if a == nil {
-		a = m.register(id)
+		return // Wi-Fi that only scans
 	}
 	was := a.up
 	a.up, a.link = up, up

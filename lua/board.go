@@ -90,8 +90,11 @@ type Firmware struct {
 	Fota, FileOTA     bool
 	// FotaRefusal says why upgrades are refused although the firmware has
 	// fota: the error that scripts get.
-	FotaRefusal                       string
-	Mobile, Wlan                      bool
+	FotaRefusal  string
+	Mobile, Wlan bool
+	ScanOnly     bool // wlan has no adapter
+	// Libraries are the global libraries; nil means all that there are.
+	Libraries                         []Library
 	LuaMemory, SysMemory, PSRAMMemory int64 // bytes
 	HTTPHeaderLimit                   int   // bytes of response head the http client takes
 	FlashSize                         int64

@@ -30,6 +30,7 @@ func (m *Machine) boot() {
 		m.exit.Err = text
 		m.logf(levelError, "main", "Luat: ")
 		m.logf(levelError, "main", "%s", text)
+		m.recordError(errDumpSys, text)
 		m.uncaught(text)
 	}
 	m.vmExit()
@@ -85,6 +86,7 @@ func (m *Machine) openLibs() {
 	m.openHTTP()
 	m.openSocket()
 	m.openFota()
+	m.openTimer()
 	m.openMcu()
 	m.openHmeta()
 	m.openPm()
@@ -112,6 +114,6 @@ func (m *Machine) openLibs() {
 	m.openIconv()
 	m.openNetLibs()
 	m.openDataLibs()
-	m.openRefused()
+	m.fitFirmware()
 	m.listenToScene()
 }

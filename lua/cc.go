@@ -8,7 +8,7 @@ import (
 
 // The library cc: telephone calls (luatos-runtime.md 9.7, 10; the order of
 // CC_IND's values as upstream's demos expect it). Calls are signalling only:
-// there is no sound, and recording is refused.
+// there is no sound.
 //
 // Assumed: the times below; that a call in ring, once accepted, is reported as
 // ANSWER_CALL_DONE and SPEECH_START, a call that the module makes as
@@ -35,7 +35,7 @@ type phone struct {
 	state  callState
 	number string // of the last call
 	talk   time.Duration
-	timers []func() // cancel what comes next
+	count  int // of calls, and of what ended the waiting of one
 }
 
 // openCC installs cc.* on firmware with a cellular radio.
@@ -43,6 +43,7 @@ func (m *Machine) openCC() {
 	if !m.fw.Mobile {
 		return
 	}
+	m.recording.callback = glua.LNil
 	m.lib("cc",
 		m.recorded("cc", "init", 1),
 		fn("dial", m.ccDial),
@@ -55,8 +56,8 @@ func (m *Machine) openCC() {
 			}
 			return pushInt(l, 0)
 		}),
-		m.recorded("cc", "on", 0),
-		fn("record", m.refuse("cc.record")),
+		fn("on", m.ccOn),
+		fn("record", m.ccRecord),
 	)
 }
 
@@ -64,14 +65,16 @@ func (m *Machine) callEvent(what string) { m.publishLater("CC_IND", glua.LString
 
 // callAfter does something later, unless the call ends before.
 func (m *Machine) callAfter(d time.Duration, do func()) {
-	m.phone.timers = append(m.phone.timers, m.after(d, do))
+	call := m.phone.count
+	m.after(d, func() {
+		if m.phone.count == call {
+			do()
+		}
+	})
 }
 
 func (m *Machine) callEnds() {
-	for _, cancel := range m.phone.timers {
-		cancel()
-	}
-	m.phone.timers = nil
+	m.phone.count++
 	m.phone.state = callNone
 }
 
@@ -107,6 +110,7 @@ func (m *Machine) callArrived(e SceneEvent) {
 func (m *Machine) talks() {
 	m.phone.state = callTalking
 	m.callEvent("SPEECH_START")
+	m.startRecording()
 	if m.phone.talk > 0 {
 		m.callAfter(m.phone.talk, m.callLost)
 	}

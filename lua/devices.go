@@ -33,52 +33,66 @@ var deviceLibs = map[string]bool{
 // deviceAnswers are the results of no-op functions that are not one true:
 // what an idle device says that is there but has nothing to say.
 var deviceAnswers = map[string]func(m *Machine, l *glua.LState) int{
-	"audio.isEnd":         answerTrue,
-	"audio.getError":      answerNumbers(0),
-	"audio.vol":           answerNumbers(50),
-	"audio.micVol":        answerNumbers(50),
-	"ble.init":            answerTrue,
-	"bluetooth.init":      answerObject,
-	"camera.init":         answerNumbers(0),
-	"codec.create":        answerObject,
-	"can.tx":              answerNumbers(0),
-	"can.rx":              answerFalse,
-	"can.state":           answerNumbers(1),
-	"fatfs.getfree":       answerFreeSpace,
-	"fatfs.mount":         answerTrue,
-	"i2s.setup":           answerTrue,
-	"i2s.send":            answerTrue,
-	"lcd.getSize":         answerNumbers(320, 480),
-	"lcd.getStrWidth":     answerNumbers(0),
-	"lcd.init":            answerTrue,
-	"lcd.rgb565":          answerNumbers(0),
-	"lcd.showImage":       answerTrue,
-	"lf.init":             answerObject,
-	"lf.mount":            answerFalse,
-	"libgnss.getRmc":      answerTable,
-	"libgnss.getGsv":      answerTable,
-	"libgnss.getGsa":      answerTable,
-	"libgnss.getGga":      answerTable,
-	"libgnss.getZda":      answerTable,
-	"libgnss.getVtg":      answerTable,
-	"libgnss.getIntLoc":   answerNumbers(0, 0, 0),
-	"libgnss.isFix":       answerFalse,
-	"lvgl.scr_act":        answerObject,
-	"otp.read":            answerNil,
-	"sfud.getDevice":      answerObject,
-	"sfud.getDeviceTable": answerObject,
-	"sfud.read":           answerEmpty,
-	"sdio.init":           answerNumbers(0),
-	"tp.init":             answerObject,
-	"u8g2.getHeight":      answerNumbers(64),
-	"u8g2.getWidth":       answerNumbers(128),
-	"u8g2.begin":          answerNumbers(1),
-	"w5500.init":          answerTrue,
+	"airui.get_rotation":       answerNumbers(0),
+	"airui.version":            answerText("0"),
+	"audio.micVol":             answerNumbers(50),
+	"audio.vol":                answerNumbers(50),
+	"audio_v2.get_driver_id":   answerNumbers(0),
+	"audio_v2.get_driver_info": answerNumbers(0, 0),
+	"audio_v2.get_play_info":   answerFalse,
+	"audio_v2.is_all_done":     answerTrue,
+	"audio_v2.print_probe_id":  answerText(""),
+	"ble.create":               answerObject,
+	"bluetooth.init":           answerObject,
+	"camera.get_usb_config":    answerNil,
+	"camera.init":              answerNumbers(0),
+	"can.rx":                   answerFalse,
+	"can.state":                answerNumbers(1),
+	"can.tx":                   answerNumbers(0),
+	"codec.create":             answerObject,
+	"codec.data":               answerFalse,
+	"codec.info":               answerFalse,
+	"eink.clear":               answerObject,
+	"eink.draw":                answerObject,
+	"eink.show":                answerObject,
+	"fatfs.getfree":            answerFreeSpace,
+	"i2s.txStat":               answerNumbers(4096, 0),
+	"lcd.getGtfontStrWidth":    answerNumbers(0),
+	"lcd.getHzFontStrWidth":    answerNumbers(0),
+	"lcd.getSize":              answerNumbers(320, 480),
+	"lcd.rgb565":               answerNumbers(0),
+	"lf.init":                  answerObject,
+	"lf.mount":                 answerFalse,
+	"libgnss.getGga":           answerTable,
+	"libgnss.getGll":           answerTable,
+	"libgnss.getGsa":           answerTable,
+	"libgnss.getGsv":           answerTable,
+	"libgnss.getIntLocation":   answerNumbers(0, 0, 0),
+	"libgnss.getRmc":           answerTable,
+	"libgnss.getVtg":           answerTable,
+	"libgnss.getZda":           answerTable,
+	"lora2.init":               answerObject,
+	"lvgl.scr_act":             answerObject,
+	"max30102.get":             answerObject,
+	"otp.read":                 answerNil,
+	"sdio.init":                answerNumbers(0),
+	"sensor.dht1x":             answerNumbers(0, 0),
+	"sensor.ds18b20":           answerNumbers(0),
+	"sfud.getDevice":           answerObject,
+	"sfud.getDeviceNum":        answerNumbers(0),
+	"sfud.getDeviceTable":      answerObject,
+	"sfud.getInfo":             answerNumbers(0, 0),
+	"sfud.read":                answerText(""),
+	"tp.init":                  answerObject,
+	"u8g2.GetDisplayHeight":    answerNumbers(64),
+	"u8g2.GetDisplayWidth":     answerNumbers(128),
+	"u8g2.begin":               answerNumbers(1),
+	"videoplayer.info":         answerVideo,
+	"videoplayer.open":         answerObject,
 }
 
 func answerTrue(_ *Machine, l *glua.LState) int  { return pushBool(l, true) }
 func answerFalse(_ *Machine, l *glua.LState) int { return pushBool(l, false) }
-func answerEmpty(_ *Machine, l *glua.LState) int { return pushStr(l, "") }
 func answerNil(_ *Machine, l *glua.LState) int   { l.Push(glua.LNil); return 1 }
 
 func answerNumbers(n ...int) func(*Machine, *glua.LState) int {
@@ -88,6 +102,18 @@ func answerNumbers(n ...int) func(*Machine, *glua.LState) int {
 		}
 		return len(n)
 	}
+}
+
+func answerText(s string) func(*Machine, *glua.LState) int {
+	return func(_ *Machine, l *glua.LState) int { return pushStr(l, s) }
+}
+
+// answerVideo is videoplayer.info of a film.
+func answerVideo(_ *Machine, l *glua.LState) int {
+	t := l.NewTable()
+	constants(t, "width", 160, "height", 160, "fps", 10, "frames", 0, "frame_count", 0)
+	l.Push(t)
+	return 1
 }
 
 func answerTable(_ *Machine, l *glua.LState) int { l.Push(l.NewTable()); return 1 }
@@ -153,13 +179,25 @@ func (m *Machine) noop(lib, name string) glua.LGFunction {
 	full := lib + "." + name
 	answer := deviceAnswers[full]
 	if answer == nil {
-		answer = answerTrue
-		if lib == "airui" || lib == "lvgl" && strings.HasSuffix(name, "_create") || strings.HasPrefix(name, "create") || strings.HasPrefix(name, "new") {
-			answer = func(m *Machine, l *glua.LState) int { return m.pushNoopObject(l, lib) }
-		}
+		answer = m.usualAnswer(lib, name)
 	}
 	return func(l *glua.LState) int {
 		m.noopCalled(full)
 		return answer(m, l)
 	}
+}
+
+// usualAnswer is what a function says by its name: constructors an object,
+// questions false or 0, everything else true.
+func (m *Machine) usualAnswer(lib, name string) func(*Machine, *glua.LState) int {
+	lower := strings.ToLower(name)
+	switch {
+	case lib == "airui", lib == "lvgl" && strings.HasSuffix(lower, "_create"), strings.HasPrefix(lower, "create"), strings.HasPrefix(lower, "new"):
+		return func(m *Machine, l *glua.LState) int { return m.pushNoopObject(l, lib) }
+	case strings.HasPrefix(lower, "is"), strings.HasPrefix(lower, "has"):
+		return answerFalse
+	case strings.HasPrefix(lower, "get"):
+		return answerNumbers(0)
+	}
+	return answerTrue
 }

@@ -90,7 +90,7 @@ func httpResults(l *glua.LState, code int, head *responseHead, body httpBody) []
 // httpArguments reads the nine arguments of http.request; false means that the
 // request fails at once with -4 (luatos-runtime.md 5.1, 5.2).
 func (m *Machine) httpArguments(l *glua.LState) (*httpRequest, bool) {
-	req := &httpRequest{method: m.optStr(l, 1, "GET"), url: m.str(l, 2)}
+	req := &httpRequest{method: m.optStr(l, 1, "GET"), url: m.str(l, 2), adapter: m.defaultAdapter()}
 	if t, ok := l.Get(3).(*glua.LTable); ok {
 		m.eachPair(t, func(k, v glua.LValue) {
 			req.headers = append(req.headers, header{m.vm.ToString(k), m.vm.ToString(v)})
@@ -109,6 +109,10 @@ func (m *Machine) httpArguments(l *glua.LState) (*httpRequest, bool) {
 	if t, ok := l.Get(5).(*glua.LTable); ok && !m.httpOptions(l, t, req) {
 		return nil, false
 	}
+	if m.net.adapters[req.adapter] == nil {
+		m.logf(levelError, "http", "netc create fail")
+		return nil, false
+	}
 	cert := func(n int) string { s, _ := m.text(l.Get(n)); return s }
 	req.tls = &TLS{CACert: cert(6), ClientCert: cert(7), ClientKey: cert(8), ClientPass: cert(9)}
 	if len(req.method) > 11 || !httpMethods[req.method] {
@@ -124,9 +128,12 @@ func (m *Machine) httpArguments(l *glua.LState) (*httpRequest, bool) {
 }
 
 func (m *Machine) httpOptions(l *glua.LState, t *glua.LTable, req *httpRequest) bool {
-	if n, ok := m.number(t.RawGetString("adapter")); ok && (n < 0 || int(n) >= adapterCount) {
-		m.logf(levelError, "http", "bad network adapter index %d", int(n))
-		return false
+	if n, ok := m.number(t.RawGetString("adapter")); ok {
+		if n < 0 || int(n) >= adapterCount {
+			m.logf(levelError, "http", "bad network adapter index %d", int(n))
+			return false
+		}
+		req.adapter = int(n)
 	}
 	if n, ok := m.number(t.RawGetString("timeout")); ok && n >= 1000 {
 		req.timeout = milliseconds(int64(n))

@@ -80,7 +80,7 @@ func (c *httpClient) errorf(format string, args ...any) {
 
 func (c *httpClient) connect() {
 	c.parser = &responseParser{headLimit: c.headLimit(), head: c.onHead, body: c.onBody}
-	conn := c.m.board.Net().Dial(strings.Trim(c.req.host, "[]"), c.req.port, c.req.tls, ConnEvents{
+	conn := c.m.dial(c.req.adapter, "http", strings.Trim(c.req.host, "[]"), c.req.port, c.req.tls, ConnEvents{
 		Connected: c.guard1(c.onConnected),
 		Data: func(p []byte) {
 			if !c.finished {

@@ -11,6 +11,7 @@ import (
 // httpRequest is what http.request was asked for.
 type httpRequest struct {
 	method, url string
+	adapter     int
 	headers     []header
 	body        string
 	receive     *zbuff        // where the body of the answer goes, or nil

@@ -67,7 +67,7 @@ func (m *Machine) openIo() {
 		}),
 		fn("mkdir", func(l *glua.LState) int { return m.boolCode(l, m.files.Mkdir(m.str(l, 1), 0o777)) }),
 		fn("rmdir", func(l *glua.LState) int { return m.boolCode(l, m.files.Rmdir(m.str(l, 1))) }),
-		fn("mkfs", m.refuse("io.mkfs")),
+		fn("mkfs", m.ioMkfs),
 		fn("lsdir", m.ioLsdir),
 		fn("lsmount", func(l *glua.LState) int {
 			list := l.NewTable()
@@ -100,6 +100,23 @@ func (m *Machine) openIo() {
 		}),
 	)
 	constants(t, "FILE", 0, "DIR", 1)
+	// The older name, under which firmware had fsstat and fsize.
+	m.setGlobal("fs", t)
+	m.loaded().RawSetString("fs", t)
+}
+
+// ioMkfs formats what is mounted at exactly this path. RAM and the firmware's
+// own files cannot be formatted. That the root can is not emulated.
+func (m *Machine) ioMkfs(l *glua.LState) int {
+	name := m.str(l, 1)
+	for _, mt := range m.files.Mounts() {
+		if mt.Path == name && mt.Type != "ram" && mt.Type != "luadb" {
+			m.raise("io.mkfs of %s (%s) is not emulated: remove its files instead", name, mt.Type)
+		}
+	}
+	l.Push(glua.LFalse)
+	l.Push(glua.LNumber(-1))
+	return 2
 }
 
 // boolCode pushes success and C's 0 or -1.
@@ -139,6 +156,11 @@ func openFlags(mode string) int {
 	return os.O_RDONLY
 }
 
+// validMode is what io.open takes: one of rwa, perhaps a plus, any b.
+func validMode(mode string) bool {
+	return mode != "" && strings.Contains("rwa", mode[:1]) && strings.Trim(strings.TrimPrefix(mode[1:], "+"), "b") == ""
+}
+
 // openFile opens a file, never a folder.
 func (m *Machine) openFile(name, mode string) (*scriptFile, error) {
 	f, err := m.files.OpenFile(name, openFlags(mode), 0o666)
@@ -163,8 +185,11 @@ func failure(l *glua.LState, name string, err error) int {
 }
 
 func (m *Machine) ioOpen(l *glua.LState) int {
-	name := m.str(l, 1)
-	f, err := m.openFile(name, m.optStr(l, 2, "r"))
+	name, mode := m.str(l, 1), m.optStr(l, 2, "r")
+	if !validMode(mode) {
+		l.ArgError(2, "invalid mode")
+	}
+	f, err := m.openFile(name, mode)
 	if err != nil {
 		return failure(l, name, err)
 	}
@@ -252,12 +277,33 @@ func (m *Machine) fileSeek(l *glua.LState) int {
 		off -= int64(len(f.buf))
 	}
 	f.buf = nil
+	if strings.HasPrefix(f.name, "/lua/") {
+		off, whence = m.clamped(f, off, whence), io.SeekStart
+	}
 	pos, err := f.f.Seek(off, whence)
 	m.checkPower()
 	if err != nil {
 		return failure(l, f.name, err)
 	}
 	return pushInt(l, pos)
+}
+
+// clamped is where a seek leads that stays within the file: so it is with the
+// libraries in the firmware.
+func (m *Machine) clamped(f *scriptFile, off int64, whence int) int64 {
+	info, err := f.f.Stat()
+	if err != nil {
+		return 0
+	}
+	switch whence {
+	case io.SeekCurrent:
+		if at, err := f.f.Seek(0, io.SeekCurrent); err == nil {
+			off += at
+		}
+	case io.SeekEnd:
+		off += info.Size()
+	}
+	return max(0, min(off, info.Size()))
 }
 
 const readAhead = 512 // bytes

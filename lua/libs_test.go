@@ -274,6 +274,10 @@ func TestOsAndRtc(t *testing.T) {
 		[2]string{`os.date("!*t", 0).year, os.date("!*t", 0).wday`, "1970|5"},
 		[2]string{`pcall(os.date, "%Q")`, "false|bad argument #1 to 'os.date' (invalid conversion specifier '%Q')"},
 		[2]string{`pcall(os.time, {})`, "false|field 'year' missing in date table"},
+		[2]string{`(function() log.setLevel("ERROR") return rtc.set(0), rtc.set(-1), rtc.set(1.0), rtc.set("1"), rtc.set({year = 2025}), (rtc.set({year = 2025, mon = 2, day = 29, hour = 0, min = 0, sec = 0})) end)()`, "false|false|false|false|nil|false"},
+		[2]string{`rtc.set({year = 2024, mon = 2, day = 29, hour = 1, min = 2, sec = 3}), os.time(), rtc.get().day`, "true|1709168523|29"},
+		[2]string{`rtc.timezone(30), rtc.timezone("32"), rtc.timezone(52), rtc.timezone(-48), rtc.timezone(), rtc.timezone(nil)`, "false|false|false|-48|-48|false"},
+		[2]string{`pcall(rtc.setBaseYear, 1800), (pcall(rtc.setBaseYear)), (pcall(rtc.setBaseYear, 2000))`, "false|false|true"},
 		[2]string{`rtc.set(1000), os.time(), rtc.get().hour, os.difftime(10, 3), os.clock()`, "true|1000|0|7.0|0"},
 	)
 }
@@ -293,6 +297,14 @@ func TestBitAndMath(t *testing.T) {
 	)
 }
 
+// addDevices gives the firmware two libraries that are not emulated.
+func addDevices(t *testing.T, b *luatest.Board) {
+	t.Helper()
+	if err := b.AddLibraries(luatest.Functions("lcd", "init"), luatest.Functions("fatfs", "mount")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestHardware(t *testing.T) {
 	b := luatest.New(`
 local led = gpio.setup(27, 0, gpio.PULLUP)
@@ -307,6 +319,7 @@ print(mobile, fota, lcd and "lcd", socket.dft(), (socket.adapter(socket.dft())),
 print(pcall(lcd.init)) print(pcall(fatfs.mount, "x"))
 sys.run()`)
 	b.Reason = [4]int{0, 0, 3, 0}
+	addDevices(t, b)
 	run(t, b)
 	want := `1	1
 1

@@ -50,6 +50,8 @@ type Exit struct {
 	Code  int    // what the scripts gave rtos.reboot
 	Err   string // the text of the error that ended the VM, if one did
 	Steps uint64 // about VM instructions executed
+	// Waiting counts the tasks that waited, for an ExitIdle.
+	Waiting int
 	Sleep *Sleep // what ends ExitSleep and ExitOff
 	// Noops are the functions of missing devices that did nothing, in the order
 	// of their first calls: see Options.Devices.
@@ -133,6 +135,7 @@ type libstate struct {
 	cell         cellular
 	sms          smsState
 	phone        phone
+	recording    recording
 	wifi         wifi
 	power        power
 	alarmWatch   [AlarmCount]func()
@@ -151,6 +154,8 @@ type libstate struct {
 	socketMeta *glua.LTable
 	rxCache    int64      // blocks, of socket.rx_cache
 	ftp        *ftpClient // nil if nobody is logged in
+	httpsrvs   []*httpsrv
+	dump       errDump
 
 	data dataLibs
 
@@ -236,7 +241,7 @@ func (m *Machine) step() {
 	m.checkPower()
 	switch r {
 	case Idle:
-		m.stop(Exit{Kind: ExitIdle})
+		m.stop(Exit{Kind: ExitIdle, Waiting: m.vm.Waiting()})
 	case TimeUp:
 		m.stop(Exit{Kind: ExitTimeUp})
 	}

@@ -54,7 +54,7 @@ func (m *Machine) openMiniz() {
 			m.allocate(int64(len(out)))
 			return pushStr(l, string(out))
 		}),
-		fn("unzip", m.refuse("miniz.unzip")),
+		fn("unzip", m.minizUnzip),
 	)
 	constants(t, "WRITE_ZLIB_HEADER", minizZlib, "COMPUTE_ADLER32", 0x02000, "GREEDY_PARSING_FLAG", 0x04000,
 		"NONDETERMINISTIC_PARSING_FLAG", 0x08000, "RLE_MATCHES", 0x10000, "FILTER_MATCHES", 0x20000,

@@ -48,9 +48,9 @@ t(c:disconnect(), c:state())`,
 		want: []string{
 			"true 0 false", "true", "conack nil nil", "3 true", "1", "suback true 2", "2", "suback true 1",
 			"0", "sent 0 nil", "true recv a/0 msg0 0 0 0 0",
-			"3", "true recv a/1 msg1 1 1 0 0", "sent 3 nil",
+			"3", "sent 3 nil", "true recv a/1 msg1 1 1 0 0",
 			"4", "true recv a/2 msg2 2 2 0 0", "sent 4 nil",
-			"5", "true recv b  3 1 0 0", "sent 5 nil",
+			"5", "sent 5 nil", "true recv b  3 1 0 0",
 			"6", "unsuback nil nil", "7", "sent 7 nil",
 			"true 0", "end", "disconnect -1 nil", "close nil nil",
 		}},
@@ -171,7 +171,7 @@ func TestMqttTransports(t *testing.T) {
 		}
 	})
 	long := "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong"
-	checkLines(t, b, "conack nil nil", "w conack nil nil", "w suback true 0", "w recv x "+long, "w sent 2 nil", "true", "end")
+	checkLines(t, b, "conack nil nil", "w conack nil nil", "w suback true 0", "w sent 2 nil", "w recv x "+long, "true", "end")
 	if fmt.Sprint(seen) != "[auto-2 x 200]" {
 		t.Error(seen)
 	}

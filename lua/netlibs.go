@@ -5,4 +5,9 @@ func (m *Machine) openNetLibs() {
 	m.openMqtt()
 	m.openWebsocket()
 	m.openFtp()
+	m.openNetdrv()
+	m.openIcmp()
+	m.openHttpsrv()
+	m.openErrDump()
+	m.openAirlink()
 }

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -168,12 +169,17 @@ func (s *netSocket) start(host string, port int) {
 }
 
 func (s *netSocket) openPackets() {
-	p, err := s.m.board.Net().OpenUDP(s.localPort, func(from netip.AddrPort, data []byte) {
+	receive := func(from netip.AddrPort, data []byte) {
 		if len(s.datagrams) < datagramsMax {
 			s.datagrams = append(s.datagrams, datagram{from, append([]byte(nil), data...)})
 		}
 		s.arrived()
-	})
+	}
+	p, err := s.m.board.Net().OpenUDP(s.localPort, receive)
+	if errors.Is(err, ErrPortBusy) && !s.portTaken() {
+		// Each adapter has ports of its own; nobody is behind a second one.
+		p, err = s.m.board.Net().OpenUDP(0, receive)
+	}
 	if err != nil {
 		s.m.logf(levelError, "socket", "%v", err)
 		s.state = stateOffline
@@ -183,6 +189,13 @@ func (s *netSocket) openPackets() {
 	s.packets = p
 	s.state = stateOnline
 	s.fire(0)
+}
+
+// portTaken reports whether another socket of the same adapter has the port.
+func (s *netSocket) portTaken() bool {
+	return slices.ContainsFunc(s.m.sockets, func(o *netSocket) bool {
+		return o != s && o.adapter == s.adapter && o.localPort == s.localPort && o.udp == s.udp && (o.packets != nil || o.stopListen != nil)
+	})
 }
 
 func (s *netSocket) dial(host string, port int) {
@@ -295,6 +308,9 @@ func (s *netSocket) finishClose() {
 // listenOn is network_listen.
 func (s *netSocket) listenOn() error {
 	stop, err := s.m.board.Net().Listen(s.localPort, s.incoming)
+	if errors.Is(err, ErrPortBusy) && !s.portTaken() {
+		stop, err = func() {}, nil
+	}
 	if err != nil {
 		return err
 	}

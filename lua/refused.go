@@ -6,29 +6,6 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
-// refusedLibs are libraries that the firmware has and that are not emulated,
-// with the functions that scripts call. They are there, because scripts branch
-// on "if lcd then", and each function says by name that it is missing.
-var refusedLibs = []struct {
-	name  string
-	funcs []string
-}{
-	{"lcd", []string{"init", "clear", "drawStr", "flush", "fill", "setFont"}},
-	{"errDump", []string{"config", "record", "dump"}},
-	{"fatfs", []string{"mount", "unmount", "getfree"}},
-}
-
-// openRefused installs the refusals.
-func (m *Machine) openRefused() {
-	for _, lib := range refusedLibs {
-		var fns []entryFn
-		for _, f := range lib.funcs {
-			fns = append(fns, fn(f, m.refuse(lib.name+"."+f)))
-		}
-		m.lib(lib.name, fns...)
-	}
-}
-
 // refuse is a function that the firmware has and the emulator has not.
 //
 // With [DevicesNoop] it does nothing if it belongs to a device.

@@ -10,6 +10,7 @@ import (
 func TestSurface(t *testing.T) {
 	var got lua.Surface
 	board := luatest.New(`x = 1 rtos.reboot()`)
+	addDevices(t, board)
 	m, err := lua.New(board, lua.Options{Surface: func(s lua.Surface) { got = s }})
 	if err != nil {
 		t.Fatal(err)

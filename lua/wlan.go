@@ -41,9 +41,9 @@ const (
 // wifi is the state of the Wi-Fi radio.
 type wifi struct {
 	joined   bool
-	ap       AccessPoint // that the module is on, or wants to be on
-	secret   string
-	wanted   bool
+	ap       AccessPoint // that the module is on
+	want     AccessPoint // that a script asked for
+	wanted   bool        // there is one
 	next     func() // cancels the attempt to come
 	scanned  []AccessPoint
 	apOn     bool
@@ -138,9 +138,8 @@ func (m *Machine) wlanMode(l *glua.LState) int {
 // wlanConnect is connect(ssid, password [, auto, bssid]).
 func (m *Machine) wlanConnect(l *glua.LState) int {
 	w := &m.wifi
-	w.ap = AccessPoint{SSID: m.optStr(l, 1, ""), BSSID: m.optStr(l, 4, "")}
-	w.secret = m.optStr(l, 2, "")
-	m.board.Hardware(HardwareEvent{Unit: "wlan", Action: "connect " + w.ap.SSID})
+	w.want = AccessPoint{SSID: m.optStr(l, 1, ""), Password: m.optStr(l, 2, ""), BSSID: m.optStr(l, 4, "")}
+	m.board.Hardware(HardwareEvent{Unit: "wlan", Action: "connect " + w.want.SSID})
 	m.checkPower()
 	w.wanted = true
 	if w.joined {
@@ -161,18 +160,18 @@ func (m *Machine) join(delay time.Duration) {
 		list, anyName := m.scene().AccessPoints()
 		reason := reasonNoAP
 		for _, ap := range list {
-			if ap.SSID != w.ap.SSID || w.ap.BSSID != "" && ap.BSSID != w.ap.BSSID {
+			if ap.SSID != w.want.SSID || w.want.BSSID != "" && ap.BSSID != w.want.BSSID {
 				continue
 			}
-			if ap.Password != "" && ap.Password != w.secret {
+			if ap.Password != "" && ap.Password != w.want.Password {
 				reason = reasonHandshake
 				continue
 			}
 			m.arrive(ap)
 			return
 		}
-		if anyName && reason == reasonNoAP && w.ap.SSID != "" {
-			m.arrive(AccessPoint{SSID: w.ap.SSID, BSSID: "\x02\xA1\x4C\x00\x00\x01", Channel: 6, RSSI: -50})
+		if anyName && reason == reasonNoAP && w.want.SSID != "" {
+			m.arrive(AccessPoint{SSID: w.want.SSID, BSSID: "\x02\xA1\x4C\x00\x00\x01", Channel: 6, RSSI: -50})
 			return
 		}
 		m.stationEvent(reason)
@@ -241,7 +240,7 @@ func (m *Machine) wifiProvisioned(ssid, secret string) {
 		return
 	}
 	m.wifi.smart = smartStop
-	m.wifi.ap, m.wifi.secret, m.wifi.wanted = AccessPoint{SSID: ssid}, secret, true
+	m.wifi.want, m.wifi.wanted = AccessPoint{SSID: ssid, Password: secret}, true
 	m.publishLater("SC_RESULT", glua.LString(ssid), glua.LString(secret))
 	m.join(joinTime)
 }

@@ -40,7 +40,7 @@ func (m *Machine) openZbuff() {
 	methods := m.l.NewTable()
 	m.fill(methods,
 		fn("write", m.zbuffWrite), fn("read", m.zbuffRead), fn("clear", m.zbuffClear), fn("seek", m.zbuffSeek),
-		fn("pack", m.zbuffPack), fn("unpack", m.zbuffUnpack), fn("get", m.refuse("zbuff.get")))
+		fn("pack", m.zbuffPack), fn("unpack", m.zbuffUnpack))
 	m.zbuffTyped(methods)
 	m.fill(methods,
 		fn("toStr", m.zbuffToStr), fn("len", m.zbuffLen),
@@ -53,21 +53,24 @@ func (m *Machine) openZbuff() {
 		fn("copy", m.zbuffCopy), fn("set", m.zbuffSet), fn("query", m.zbuffQuery), fn("del", m.zbuffDel),
 		fn("resize", m.zbuffResize), fn("reSize", m.zbuffResize), fn("used", m.zbuffUsed),
 		fn("isEqual", m.zbuffIsEqual), fn("toBase64", m.zbuffToBase64))
+	// get(n) is what [n] is, under a name.
+	index := func(l *glua.LState) int {
+		b := m.zbuff(l, 1)
+		if i, ok := anInteger(l.Get(2)); ok {
+			if i < 0 || i >= int64(len(b.data)) {
+				return 0
+			}
+			return pushInt(l, int64(b.data[i]))
+		}
+		if name, ok := l.Get(2).(glua.LString); ok {
+			l.Push(methods.RawGetString(string(name)))
+			return 1
+		}
+		return 0
+	}
+	m.fill(methods, fn("get", index))
 	m.fill(meta,
-		fn("__index", func(l *glua.LState) int {
-			b := m.zbuff(l, 1)
-			if i, ok := anInteger(l.Get(2)); ok {
-				if i < 0 || i >= int64(len(b.data)) {
-					return 0
-				}
-				return pushInt(l, int64(b.data[i]))
-			}
-			if name, ok := l.Get(2).(glua.LString); ok {
-				l.Push(methods.RawGetString(string(name)))
-				return 1
-			}
-			return 0
-		}),
+		fn("__index", index),
 		fn("__newindex", func(l *glua.LState) int {
 			b := m.zbuff(l, 1)
 			if i, ok := anInteger(l.Get(2)); ok && i >= 0 && i < int64(len(b.data)) {

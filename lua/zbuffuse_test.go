@@ -11,7 +11,7 @@ import (
 
 func TestZbuffInFiles(t *testing.T) {
 	script := `local b = zbuff.create(64) b:write("hello zbuff")
-local f = io.open("/f", "wb+") print(pcall(f.write, f, b)) f:close() print(io.readFile("/f"))
+local f = io.open("/f", "w+b") print(pcall(f.write, f, b)) f:close() print(io.readFile("/f"))
 rtos.reboot()`
 	for core, want := range map[string]string{
 		"2025-09-30": "hello zbuff",

@@ -50,7 +50,7 @@ func Unpack(data []byte) ([]chips.Part, error) {
 			continue
 		}
 		if parts, ok, err := u.Unpack(data); ok {
-			return parts, err
+			return withVolumes(parts), err
 		}
 	}
 	if isScript(data) {

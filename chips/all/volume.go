@@ -29,6 +29,29 @@ func volume(data []byte) (*flash.Region, bool) {
 	return r, err == nil
 }
 
+// withVolumes puts the files of the littlefs volumes among the parts, a dump's
+// partitions, behind them. A volume that does not mount has its partition
+// alone: inspect says what is wrong with it.
+func withVolumes(parts []chips.Part) (all []chips.Part) {
+	for _, p := range parts {
+		all = append(all, p)
+		dir, ok := strings.CutSuffix(p.Name, ".bin")
+		if !ok || strings.Contains(dir, "/") {
+			continue
+		}
+		if r, ok := volume(p.Data); ok {
+			files, err := volumeParts(r)
+			if err != nil {
+				continue
+			}
+			for _, f := range files {
+				all = append(all, chips.Part{Name: dir + "/" + f.Name, Data: f.Data})
+			}
+		}
+	}
+	return all
+}
+
 // volumeParts returns the files of a volume.
 func volumeParts(r *flash.Region) ([]chips.Part, error) {
 	v, err := littlefs.Mount(r, littlefs.LuatOS(r.Size()))

@@ -2,6 +2,7 @@ package ec
 
 import (
 	"fmt"
+	"strings"
 
 	"airlift/flash"
 )
@@ -208,4 +209,14 @@ func (l *Layout) cpPart() (chip int, p flash.Partition) {
 		return 1, p
 	}
 	return 0, l.Part(PartCP)
+}
+
+// apRoom is the length of the AP region: core, script area and OTA area.
+func (l *Layout) apRoom() int64 { return l.Part(PartOTA).End() - l.Part(PartAP).Off }
+
+// productName is what the vendor's packer calls the chip (ec618.md 5.2, shown
+// for 718P).
+func (l *Layout) productName() string {
+	chip, _, _ := strings.Cut(l.Target, "-")
+	return "EC" + strings.ToUpper(chip) + "_PRD"
 }

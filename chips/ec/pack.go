@@ -13,9 +13,13 @@ import (
 
 // Kinds of files that [chips.Maker] makes for this family.
 const (
-	KindBin    = "bin"    // script package: what LuaTools' production makes
-	KindScript = "script" // bare script image, for serial flashing
-	KindFlash  = "flash"  // whole flash, AP chip first
+	KindBin      = "bin"      // script package: what LuaTools' production makes
+	KindCombined = "combined" // script and core delta: "SoC differential upgrade"
+	KindCore     = "core"     // core delta alone
+	KindPar      = "par"      // the vendor's delta without LuatOS' head
+	KindBinpkg   = "binpkg"   // images for serial flashing
+	KindScript   = "script"   // bare script image, for serial flashing
+	KindFlash    = "flash"    // whole flash, AP chip first
 )
 
 // maker makes files for one chip.
@@ -29,6 +33,10 @@ type maker struct {
 func (m *maker) Kinds() []chips.PackageKind {
 	return []chips.PackageKind{
 		{Name: KindBin, Ext: ".bin", Summary: "script alone", Upgrade: true, Fits: true},
+		{Name: KindCombined, Ext: ".bin", Summary: "script, and a delta from one core to another", Upgrade: true, Core: true, Fits: true},
+		{Name: KindCore, Ext: ".core.bin", Summary: "a delta from one core to another alone", Upgrade: true, Core: true, Fits: true},
+		{Name: KindPar, Ext: ".par", Summary: "the vendor's delta without LuatOS' head", Fits: true},
+		{Name: KindBinpkg, Ext: ".binpkg", Summary: "boot code and core for serial flashing", Fits: true},
 		{Name: KindScript, Ext: ".script.bin", Summary: "script image for serial flashing", Fits: true},
 		{Name: KindFlash, Ext: ".flash", Summary: "contents of the whole flash", Fits: true},
 	}
@@ -36,7 +44,9 @@ func (m *maker) Kinds() []chips.PackageKind {
 
 // Make makes one file.
 func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
-	makers := map[string]func(chips.MakeInput) ([]byte, error){KindBin: m.bin, KindScript: m.script, KindFlash: m.flash}
+	makers := map[string]func(chips.MakeInput) ([]byte, error){
+		KindBin: m.bin, KindCombined: m.combined, KindCore: m.coreDelta, KindPar: m.par, KindBinpkg: m.binpkg, KindScript: m.script, KindFlash: m.flash,
+	}
 	f, ok := makers[kind]
 	if !ok {
 		return nil, fmt.Errorf("%s has no packages or images of kind %q", m.model.Name, kind)
@@ -71,6 +81,94 @@ func (m *maker) script(in chips.MakeInput) ([]byte, error) {
 
 // bin makes a script package (ec618.md 2.3).
 func (m *maker) bin(in chips.MakeInput) ([]byte, error) {
+	common, err := m.common(in)
+	if err != nil {
+		return nil, err
+	}
+	return NewPackage(m.layout.Series, common, nil).Encode(), nil
+}
+
+// combined makes what the "SoC differential upgrade" makes: a script package,
+// with a delta unless the cores are the same (ec618.md 2.3).
+func (m *maker) combined(in chips.MakeInput) ([]byte, error) {
+	common, err := m.common(in)
+	if err != nil {
+		return nil, err
+	}
+	par, err := m.delta(in)
+	if err != nil {
+		return nil, err
+	}
+	return NewPackage(m.layout.Series, common, par).Encode(), nil
+}
+
+// ErrSameCore is the error for a delta between cores that are the same.
+var ErrSameCore = errors.New("the cores are identical: a script package is all that is needed")
+
+// par makes a delta alone, as the vendor's tool does.
+func (m *maker) par(in chips.MakeInput) ([]byte, error) {
+	par, err := m.delta(in)
+	if err == nil && par == nil {
+		err = ErrSameCore
+	}
+	return par, err
+}
+
+func (m *maker) coreDelta(in chips.MakeInput) ([]byte, error) {
+	par, err := m.par(in)
+	if err != nil {
+		return nil, err
+	}
+	return NewPackage(m.layout.Series, nil, par).Encode(), nil
+}
+
+// delta makes the delta from in.Base to in, or nil if there is nothing to
+// change.
+func (m *maker) delta(in chips.MakeInput) ([]byte, error) {
+	if in.Base == nil {
+		return nil, errors.New("a delta needs the core that the module has now")
+	}
+	from, err := m.core(*in.Base)
+	if err != nil {
+		return nil, fmt.Errorf("old core: %w", err)
+	}
+	to, err := m.core(in)
+	if err != nil {
+		return nil, err
+	}
+	par, err := MakeDelta(&m.layout, Images{from.ap, from.cp}, Images{to.ap, to.cp})
+	if err != nil || par == nil {
+		return nil, err
+	}
+	return par.Encode(), nil
+}
+
+// binpkg makes the images for the vendor's downloader (ec618.md 5.2).
+func (m *maker) binpkg(in chips.MakeInput) ([]byte, error) {
+	core, err := m.core(in)
+	if err != nil {
+		return nil, err
+	}
+	base := uint32(0)
+	p := &Binpkg{}
+	if m.layout.Series == EC7xx {
+		base = xipBase
+		p.Args = []BinpkgArg{{1, "pkgmode", "1"}, {4, "banoldtool", "1"}, {2, "productname", m.layout.productName()}}
+	}
+	_, cp := m.layout.cpPart()
+	boot, ap := m.layout.Part(PartBoot), m.layout.Part(PartAP)
+	for _, e := range []BinpkgEntry{
+		{Name: "ap_bootloader", Addr: base + uint32(boot.Off), FlashSize: uint32(boot.Size), Type: "BL", Data: core.boot},
+		{Name: "ap", Addr: base + uint32(ap.Off), FlashSize: uint32(m.layout.apRoom()), Type: "AP", Data: core.ap},
+		{Name: "cp", Addr: base + uint32(cp.Off), FlashSize: uint32(cp.Size), Type: "CP", Data: core.cp},
+	} {
+		p.Entries = append(p.Entries, e)
+	}
+	return p.Encode(), nil
+}
+
+// common makes the common part of a package: the script.
+func (m *maker) common(in chips.MakeInput) ([]byte, error) {
 	script, err := m.script(in)
 	if err != nil {
 		return nil, err
@@ -83,7 +181,7 @@ func (m *maker) bin(in chips.MakeInput) ([]byte, error) {
 	if room := m.layout.Part(PartOTA).Size; int64(len(common)) > room && !in.Force {
 		return nil, fmt.Errorf("the compressed script has %d bytes, the OTA area %d: it would run into the FOTA region (pitfall 3)", len(common), room)
 	}
-	return NewPackage(m.layout.Series, common, nil).Encode(), nil
+	return common, nil
 }
 
 // images are the images of a firmware.

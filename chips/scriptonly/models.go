@@ -83,18 +83,29 @@ func narrow(r *release, m memory) []build {
 	return []build{{"1", "32-bit Lua numbers", 0, 32, r, m}}
 }
 
+// buildsEC618 are the firmware files of EC618, by the suffix of their names
+// (ec618.md 1.3, 8.1). They differ in their libraries.
+var buildsEC618 = []build{
+	{"full", "firmware _FULL: with screens", 0, 32, &ec618, memEC618},
+	{"lite", "firmware without suffix: data transfer", 0, 32, &ec618, memEC618},
+	{"tts", "firmware _TTS: speech from the file system", 0, 32, &ec618, memEC618},
+	{"tts-onchip", "firmware _TTS_ONCHIP: speech built in", 0, 32, &ec618, memEC618},
+}
+
 func wide(r *release, m memory) build { return build{"101", "64-bit Lua numbers", 101, 64, r, m} }
 
 var (
-	cellular = chips.Features{Fota: true, Mobile: true, Wlan: true} // wlan scans only
-	wifi     = chips.Features{Fota: true, Wlan: true}
+	cellular     = chips.Features{Fota: true, Mobile: true, Wlan: true, ScanOnly: true}
+	cellularWifi = chips.Features{Fota: true, Mobile: true, Wlan: true}
+	wifi         = chips.Features{Fota: true, Wlan: true}
 )
 
 var specs = []spec{
-	{name: "Air780E", bsp: "EC618", summary: "LTE Cat.1 module, EC618", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
-	{name: "Air780EX", bsp: "EC618", summary: "LTE Cat.1 module, EC618, stamp-hole form", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
-	{name: "Air780EG", bsp: "EC618", summary: "LTE Cat.1 module with GNSS, EC618", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
-	{name: "Air700E", bsp: "EC618", summary: "LTE Cat.1 module, EC618, small form", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: narrow(&ec618, memEC618)},
+	{name: "Air780E", bsp: "EC618", summary: "LTE Cat.1 module, EC618", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: buildsEC618},
+	{name: "Air780EX", bsp: "EC618", summary: "LTE Cat.1 module, EC618, stamp-hole form", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: buildsEC618},
+	{name: "Air780EG", bsp: "EC618", summary: "LTE Cat.1 module with GNSS, EC618", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: buildsEC618},
+	{name: "Air600E", bsp: "EC618", summary: "LTE Cat.1 module, EC618, older form", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: buildsEC618},
+	{name: "Air700E", bsp: "EC618", summary: "LTE Cat.1 module, EC618, small form", soc: ec618SoC, ram: 1 * mib, features: cellular, builds: buildsEC618},
 	{name: "Air780EP", bsp: "Air780EP", summary: "LTE Cat.1 module, EC718P", soc: ec7xxSoC("EC718P"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718P)},
 	{name: "Air780EPS", bsp: "Air780EPS", summary: "LTE Cat.1 module, EC718S", soc: ec7xxSoC("EC718S"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718P)},
 	{name: "Air780EPV", bsp: "EC718PV", summary: "LTE Cat.1 module with VoLTE, EC718PV", soc: ec7xxSoC("EC718PV"), ram: 1 * mib, features: cellular, builds: narrow(&ec7xx, mem718U)},
@@ -105,11 +116,11 @@ var specs = []spec{
 	{name: "Air780EHM", bsp: "Air780EHM", summary: "LTE Cat.1 module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
 	{name: "Air780EHV", bsp: "Air780EHV", summary: "LTE Cat.1 module with VoLTE, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
 	{name: "Air780EGH", bsp: "Air780EGH", summary: "LTE Cat.1 module with GNSS, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
-	{name: "Air8000", bsp: "Air8000", summary: "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memAir8000, memAir8000)},
+	{name: "Air8000", bsp: "Air8000", summary: "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellularWifi, builds: both(&v2046, memAir8000, memAir8000)},
 	{name: "Air8201", bsp: "Air780EHM", summary: "tracker on an Air780EHM (Air8201H)", soc: ec7xxSoC("EC718HM"), ram: 8 * mib, features: cellular, builds: both(&v2046, memEHM, memEHM)},
 	{name: "Air8101", bsp: "Air8101", summary: "Wi-Fi module for displays", soc: bk7258, ram: 8 * mib, features: wifi, builds: []build{wide(&air8101, mem8101), {"1", "32-bit Lua numbers", 1, 32, &v1006, mem8101v1}}},
-	{name: "Air1601", bsp: "Air1601", summary: "microcontroller module for displays", soc: ccm4211, ram: 16 * mib, features: chips.Features{Fota: true}, builds: []build{wide(&air1601, mem1601)}},
-	{name: "Air1602", bsp: "Air1602", summary: "microcontroller module for displays", soc: ccm4211, ram: 32 * mib, features: chips.Features{Fota: true}, builds: []build{wide(&air1602, mem1602)}},
+	{name: "Air1601", bsp: "Air1601", summary: "microcontroller module for displays", soc: ccm4211, ram: 16 * mib, features: wifi, builds: []build{wide(&air1601, mem1601)}},
+	{name: "Air1602", bsp: "Air1602", summary: "microcontroller module for displays", soc: ccm4211, ram: 32 * mib, features: wifi, builds: []build{wide(&air1602, mem1602)}},
 }
 
 // What scripts can find out about the chips: ports of EC618 and EC7xx

@@ -53,7 +53,7 @@ func TestIdentity(t *testing.T) {
 		{"Air780E", "", "EC618", "V1114", 0, 32, true, true},
 		{"Air8101", "", "Air8101", "V2018", 101, 64, false, true},
 		{"Air8101", "1", "Air8101", "V1006", 1, 32, false, true},
-		{"Air1601", "", "Air1601", "V1012", 101, 64, false, false},
+		{"Air1601", "", "Air1601", "V1012", 101, 64, false, true},
 		{"Air8000", "101", "Air8000", "V2046", 101, 64, true, true},
 	}
 	for _, tt := range tests {

@@ -44,7 +44,7 @@ func checkProper(t *testing.T, p []byte) (proper bool) {
 // The firmware may use what secboot unpacked only if no other inflate can see
 // the stream in another way.
 func TestProperStreams(t *testing.T) {
-	runs := 400
+	runs := 150
 	if os.Getenv("AIRLIFT_SCALE") == "full" {
 		runs = 40000
 	}

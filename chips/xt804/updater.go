@@ -105,6 +105,55 @@ func (a *fotaArea) bodyCRC(h *Header) (sum uint32, ok bool, err error) {
 	return sum, true, err
 }
 
+// checkHead looks at the header of the package on flash and returns 0 or what
+// is wrong with it, of which the generations speak in different words.
+func (a *fotaArea) checkHead(badMagic, badSum func(h *Header)) (int, error) {
+	h, err := a.header()
+	switch {
+	case err != nil:
+		return 0, err
+	case h.MagicNo != Magic:
+		badMagic(&h)
+		return fotaMagic, nil
+	case h.HdChecksum != h.ComputedChecksum():
+		badSum(&h)
+		return fotaChecksum, nil
+	}
+	return 0, nil
+}
+
+// finish ends Done: it compares the CRC of the package's body. Good and bad say
+// what came of it.
+func (a *fotaArea) finish(h *Header, good func(), bad func(sum uint32)) (int, error) {
+	sum, ok, err := a.bodyCRC(h)
+	if err != nil {
+		return 0, err
+	}
+	if !ok || sum != h.OrgChecksum {
+		bad(sum)
+		return fotaChecksum, nil
+	}
+	good()
+	a.state = fotaDone
+	return 0, nil
+}
+
+// ending is how End begins. Full says that the package is one that the boot
+// code has to apply; otherwise code and err are End's results.
+func (a *fotaArea) ending(env *chips.Env, ok bool) (h Header, full bool, code int, err error) {
+	if a.state != fotaDone || !ok {
+		return h, false, notReady(env), nil
+	}
+	if h, err = a.header(); err != nil {
+		return h, false, 0, err
+	}
+	if h.Type() != TypeApp {
+		scriptOnly(env)
+		return h, false, 0, nil
+	}
+	return h, true, 0, nil
+}
+
 // WaitReady reports false: nothing is to be waited for (xt804.md 4.4, 4.6).
 func (a *fotaArea) WaitReady(*chips.Env) (bool, error) { return false, nil }
 

@@ -30,18 +30,9 @@ func (u *fotaG2) Write(env *chips.Env, p []byte) (int, error) {
 	if u.offset < HeaderSize {
 		return 0, nil
 	}
-	h, err := u.header()
-	switch {
-	case err != nil:
-		return 0, err
-	case h.MagicNo != Magic:
-		env.Log("D", "fota", "fota包的magic_no错误, 0x%08X", h.MagicNo)
-		return fotaMagic, nil
-	case h.HdChecksum != h.ComputedChecksum():
-		logChecksumG2(env, h.HdChecksum, h.ComputedChecksum())
-		return fotaChecksum, nil
-	}
-	return 0, nil
+	return u.checkHead(
+		func(h *Header) { env.Log("D", "fota", "fota包的magic_no错误, 0x%08X", h.MagicNo) },
+		func(h *Header) { logChecksumG2(env, h.HdChecksum, h.ComputedChecksum()) })
 }
 
 func logChecksumG2(env *chips.Env, want, got uint32) {
@@ -67,32 +58,17 @@ func (u *fotaG2) Done(env *chips.Env) (int, error) {
 		env.Log("I", "fota", "fota数据还不够, 继续等数据")
 		return fotaShort, nil
 	}
-	sum, ok, err := u.bodyCRC(&h)
-	if err != nil {
-		return 0, err
-	}
-	if !ok || sum != h.OrgChecksum {
-		logChecksumG2(env, h.OrgChecksum, sum)
-		return fotaChecksum, nil
-	}
-	env.Log("D", "fota", "FOTA数据校验通过, ")
-	u.state = fotaDone
-	return 0, nil
+	return u.finish(&h,
+		func() { env.Log("D", "fota", "FOTA数据校验通过, ") },
+		func(sum uint32) { logChecksumG2(env, h.OrgChecksum, sum) })
 }
 
 // End sets the flag for a full package. Whether that worked is not returned:
 // the original shadows the variable.
 func (u *fotaG2) End(env *chips.Env, ok bool) (int, error) {
-	if u.state != fotaDone || !ok {
-		return notReady(env), nil
-	}
-	h, err := u.header()
-	if err != nil {
-		return 0, err
-	}
-	if h.Type() != TypeApp {
-		scriptOnly(env)
-		return 0, nil
+	h, full, code, err := u.ending(env, ok)
+	if !full {
+		return code, err
 	}
 	_, err = u.writeFlag(env, &h)
 	return 0, err

@@ -73,19 +73,13 @@ func (u *fotaG3) early(env *chips.Env) (int, error) {
 			return ret, err
 		}
 	}
-	h, err := u.header()
-	switch {
-	case err != nil:
-		return 0, err
-	case h.MagicNo != Magic:
-		env.Log("E", "fota", "magic_no错误: %08X", h.MagicNo)
-		return fotaMagic, nil
-	case h.HdChecksum != h.ComputedChecksum():
-		env.Log("E", "fota", "头部CRC错误")
-		return fotaChecksum, nil
+	code, err := u.checkHead(
+		func(h *Header) { env.Log("E", "fota", "magic_no错误: %08X", h.MagicNo) },
+		func(*Header) { env.Log("E", "fota", "头部CRC错误") })
+	if err == nil && code == 0 {
+		env.Log("I", "fota", "固件头部校验通过")
 	}
-	env.Log("I", "fota", "固件头部校验通过")
-	return 0, nil
+	return code, err
 }
 
 // Done writes the rest and checks the download.
@@ -113,31 +107,16 @@ func (u *fotaG3) Done(env *chips.Env) (int, error) {
 	if int64(h.ImgLen)+HeaderSize > u.offset {
 		return fotaShort, nil
 	}
-	sum, ok, err := u.bodyCRC(&h)
-	if err != nil {
-		return 0, err
-	}
-	if !ok || sum != h.OrgChecksum {
-		env.Log("E", "fota", "CRC校验失败")
-		return fotaChecksum, nil
-	}
-	env.Log("I", "fota", "FOTA数据校验通过, 写入长度 %d", u.offset)
-	u.state = fotaDone
-	return 0, nil
+	return u.finish(&h,
+		func() { env.Log("I", "fota", "FOTA数据校验通过, 写入长度 %d", u.offset) },
+		func(uint32) { env.Log("E", "fota", "CRC校验失败") })
 }
 
 // End sets the flag for a full package and reads it back.
 func (u *fotaG3) End(env *chips.Env, ok bool) (int, error) {
-	if u.state != fotaDone || !ok {
-		return notReady(env), nil
-	}
-	h, err := u.header()
-	if err != nil {
-		return 0, err
-	}
-	if h.Type() != TypeApp {
-		scriptOnly(env)
-		return 0, nil
+	h, full, code, err := u.ending(env, ok)
+	if !full {
+		return code, err
 	}
 	ret, err := u.writeFlag(env, &h)
 	if err != nil || ret != 0 {

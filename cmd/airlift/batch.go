@@ -5,20 +5,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/lua"
 )
 
 // batchFlags are what verbs share that run many projects.
 type batchFlags struct {
-	chip    chipFlags
-	libs    string
-	out     string
-	link    string
-	devices string
-	seed    uint64
-	limit   time.Duration
-	jobs    int
+	chip         chipFlags
+	libs         string
+	out          string
+	link         string
+	net          string
+	surroundings sceneFlags
+	seed         uint64
+	limit        time.Duration
+	jobs         int
 }
 
 // batchDefaults are the defaults that differ between the verbs.
@@ -36,7 +38,10 @@ func (f *batchFlags) add(cmd *cobra.Command, d batchDefaults) {
 	fl.StringVar(&f.libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
 	fl.StringVar(&f.out, "out", "", "write the report to this `file`, and the table to stdout")
 	fl.StringVar(&f.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
-	fl.StringVar(&f.devices, "devices", d.devices, "screens, cameras and other devices that are not emulated: refuse, or noop for calls that do nothing")
+	addNetFlag(cmd, &f.net, "lab")
+	f.surroundings.add(cmd)
+	f.surroundings.devices = d.devices
+	fl.Lookup("devices").DefValue = d.devices
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of everything random")
 	fl.DurationVar(&f.limit, "for", d.limit, d.limitUsage)
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, d.each+" that run side by side (default: one a processor)")
@@ -50,7 +55,7 @@ func (f *batchFlags) resolve() (script lua.Options, model link.Model, err error)
 	case f.jobs < 0:
 		return script, model, usagef("--jobs %d: expected a number, or 0 for one a processor", f.jobs)
 	}
-	if script.Devices, err = deviceMode(f.devices); err != nil {
+	if script.Devices, err = f.surroundings.mode(); err != nil {
 		return script, model, err
 	}
 	if model, err = link.Preset(f.link); err != nil {
@@ -64,13 +69,38 @@ func (f *batchFlags) resolve() (script lua.Options, model link.Model, err error)
 	return script, model, nil
 }
 
-// deviceMode reads --devices.
-func deviceMode(s string) (lua.DeviceMode, error) {
-	switch s {
-	case "refuse":
-		return lua.DevicesRefuse, nil
-	case "noop":
-		return lua.DevicesNoop, nil
+// world returns what completes the world of each project. It is called once,
+// so that a bad file or flag is told before anything runs.
+func (f *batchFlags) world() (func(*emu.World, *emu.Config) error, error) {
+	if err := chooseNet(emu.NewWorld(0, 0), f.net); err != nil {
+		return nil, err
 	}
-	return 0, usagef("--devices %q: expected refuse or noop", s)
+	if err := f.surroundings.apply(new(emu.Config)); err != nil {
+		return nil, err
+	}
+	return func(w *emu.World, cfg *emu.Config) error {
+		if err := f.surroundings.apply(cfg); err != nil {
+			return err
+		}
+		return chooseNet(w, f.net)
+	}, nil
+}
+
+// addNetFlag adds --net.
+func addNetFlag(cmd *cobra.Command, net *string, def string) {
+	cmd.Flags().StringVar(net, "net", def, "what unknown hosts `are`: none, lab (a server for the protocol of each port) or real (this computer's network)")
+}
+
+// chooseNet puts behind unknown hosts what --net says.
+func chooseNet(w *emu.World, net string) error {
+	switch net {
+	case "", "none":
+	case "lab":
+		w.UseLab()
+	case "real":
+		w.UseRealNet(link.RealOptions{})
+	default:
+		return usagef("--net %q: expected none, lab or real", net)
+	}
+	return nil
 }

@@ -163,16 +163,18 @@ type shown struct {
 	Timing      map[string]int64  `json:"timing_ns"`
 	Partitions  [][]shownPart     `json:"partitions"`
 	Packages    []shownKind       `json:"packages"`
+	Libraries   []shownLibrary    `json:"libraries"`
 	Assumptions []shownAssumption `json:"assumptions"`
 }
 
 // These have the fields of chips.Features, PackageKind and Assumption under
 // their JSON names.
 type shownFeatures struct {
-	Fota    bool `json:"fota"`
-	FileOTA bool `json:"file_ota"`
-	Mobile  bool `json:"mobile"`
-	Wlan    bool `json:"wlan"`
+	Fota     bool `json:"fota"`
+	FileOTA  bool `json:"file_ota"`
+	Mobile   bool `json:"mobile"`
+	Wlan     bool `json:"wlan"`
+	ScanOnly bool `json:"wlan_scan_only"`
 }
 
 type shownKind struct {
@@ -214,7 +216,16 @@ func (a *app) showChip(c *chips.Chip) error {
 	for _, k := range c.Maker.Kinds() {
 		s.Packages = append(s.Packages, shownKind(k))
 	}
-	for _, as := range p.Assumptions {
+	libs, table, err := librariesOf(c)
+	if err != nil {
+		return err
+	}
+	s.Libraries = libs
+	assumptions := p.Assumptions
+	if table != nil && table.Assumed != "" {
+		assumptions = append(assumptions[:len(assumptions):len(assumptions)], chips.Assumption{Name: "libraries", Text: table.Assumed})
+	}
+	for _, as := range assumptions {
 		s.Assumptions = append(s.Assumptions, shownAssumption(as))
 	}
 	for _, t := range c.Partitions {
@@ -255,7 +266,8 @@ func (a *app) showChip(c *chips.Chip) error {
 		a.drawMap(t, m.Flash[i].Size, nil)
 	}
 	a.showKinds(c.Maker.Kinds())
-	a.showAssumptions(p.Assumptions)
+	a.showLibraries(libs)
+	a.showAssumptions(assumptions)
 	return nil
 }
 

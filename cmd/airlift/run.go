@@ -81,7 +81,7 @@ this computer's network (real); time is real then and the trace has no hash.`,
 	fl.StringVar(&r.imei, "imei", "", "IMEI of the module (default: from the seed)")
 	fl.StringVar(&r.mac, "mac", "", "MAC address of the module, 12 hex digits (default: from the seed)")
 	fl.StringVar(&r.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
-	fl.StringVar(&r.net, "net", "none", "what unknown hosts `are`: none, lab (a server for the protocol of each port) or real (this computer's network)")
+	addNetFlag(cmd, &r.net, "none")
 	fl.BoolVar(&r.watch, "watch", false, "run again each time a file of the project changes, until interrupted")
 	r.calls.add(cmd)
 	r.scripts.add(cmd)
@@ -260,14 +260,5 @@ func (r *runFlags) world() (*emu.World, error) {
 	if err := r.servers.mount(w); err != nil {
 		return nil, err
 	}
-	switch r.net {
-	case "", "none":
-	case "lab":
-		w.UseLab()
-	case "real":
-		w.UseRealNet(link.RealOptions{})
-	default:
-		return nil, usagef("--net %q: expected none, lab or real", r.net)
-	}
-	return w, nil
+	return w, chooseNet(w, r.net)
 }

@@ -49,7 +49,7 @@ func (f *sceneFlags) apply(cfg *emu.Config) error {
 // mode is what --devices means.
 func (f *sceneFlags) mode() (lua.DeviceMode, error) {
 	switch f.devices {
-	case "refuse":
+	case "refuse", "":
 		return lua.DevicesRefuse, nil
 	case "noop":
 		return lua.DevicesNoop, nil

@@ -10,6 +10,7 @@ import (
 	"airlift/chips"
 	"airlift/chips/all"
 	"airlift/emu/survey"
+	"airlift/flash/luadb"
 )
 
 type surveyFlags struct {
@@ -31,7 +32,8 @@ emulated, failed.
 Devices that are not emulated, screens for example, do nothing; --devices
 refuse makes their functions errors.
 
-The module of a project is the one that its path names. Modules that a project
+The module of a project is the one that its path names, or the first whose
+firmware has what the project uses. Modules that a project
 requires and lacks are taken from the folders above it and from --lib.`,
 		Example: `  airlift survey LuatOS --within demo --libs LuatOS/script
   airlift survey mydemos --chip air780epm --format jsonl`,
@@ -40,7 +42,7 @@ requires and lacks are taken from the folders above it and from --lib.`,
 	}
 	a.allowFormats(cmd, "markdown")
 	f.add(cmd, batchDefaults{
-		chip: testChip, chipUsage: "`model` of projects whose path names none", devices: "noop",
+		chip: testChip, chipUsage: "`model` to prefer for projects whose path names none", devices: "noop",
 		limit: time.Minute, limitUsage: "virtual `time` of each project", each: "projects",
 	})
 	fl := cmd.Flags()
@@ -54,11 +56,16 @@ func (f *surveyFlags) options() (o survey.Options, err error) {
 	if o.Script, o.Link, err = f.resolve(); err != nil {
 		return o, err
 	}
+	if o.World, err = f.world(); err != nil {
+		return o, err
+	}
 	fallback, err := f.chip.chip()
 	if err != nil {
 		return o, err
 	}
-	o.Chip = func(p survey.Project) (*chips.Chip, error) { return survey.ChipFor(p, all.Families(), fallback) }
+	o.Chip = func(p survey.Project, files []luadb.File) (*chips.Chip, error) {
+		return survey.ChipFor(p, files, all.Families(), fallback)
+	}
 	return o, nil
 }
 
@@ -113,7 +120,7 @@ func (a *app) surveyText(w io.Writer, findings []survey.Finding) error {
 		width = max(width, len(f.Project))
 	}
 	for _, f := range findings {
-		fmt.Fprintf(w, "%s %-12s %-*s  %s\n", a.c(classColour(f.Class), fmt.Sprintf("%-12s", f.Class)), f.Chip, width, f.Project, printable(f.Detail))
+		fmt.Fprintf(w, "%s %-16s %-*s  %s\n", a.c(classColour(f.Class), fmt.Sprintf("%-12s", f.Class)), f.Module(), width, f.Project, printable(f.Detail))
 	}
 	if list := survey.Missing(findings); len(list) > 0 {
 		fmt.Fprintf(w, "\nnot emulated, by projects that need it:\n")

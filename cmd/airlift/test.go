@@ -12,6 +12,7 @@ import (
 	"airlift/chips"
 	"airlift/chips/all"
 	"airlift/emu/testrun"
+	"airlift/flash/luadb"
 )
 
 // testChip is the module of cases that name none: it has both radios.
@@ -19,7 +20,7 @@ const testChip = "air8000"
 
 type testFlags struct {
 	batchFlags
-	common     string
+	common     []string
 	only       string
 	everything bool
 }
@@ -51,7 +52,7 @@ use libraries that airlift does not imitate are excluded by name.`,
 		limit: testrun.DefaultTimeout, limitUsage: "virtual `time` of a case that names none", each: "cases",
 	})
 	fl := cmd.Flags()
-	fl.StringVar(&f.common, "common", "", "`folder` of scripts that all cases share")
+	fl.StringArrayVar(&f.common, "common", nil, "`folder` of scripts that all cases share, may be repeated (default: common/scripts above DIR)")
 	fl.StringVar(&f.only, "only", "", "run only the cases whose names match this regular `expression`")
 	fl.BoolVar(&f.everything, "all", false, "run the cases that are out of scope, too")
 	return cmd
@@ -59,8 +60,11 @@ use libraries that airlift does not imitate are excluded by name.`,
 
 // options resolves the flags for all cases.
 func (f *testFlags) options() (o testrun.Options, err error) {
-	o = testrun.Options{Seed: f.seed, Timeout: f.limit, Everything: f.everything}
+	o = testrun.Options{Seed: f.seed, Timeout: f.limit, Everything: f.everything, Servers: f.net == "real"}
 	if o.Script, o.Link, err = f.resolve(); err != nil {
+		return o, err
+	}
+	if o.World, err = f.world(); err != nil {
 		return o, err
 	}
 	o.Chip, err = f.picker()
@@ -68,7 +72,7 @@ func (f *testFlags) options() (o testrun.Options, err error) {
 }
 
 // picker chooses modules: the one of --chip for all, or each case's own.
-func (f *testFlags) picker() (func(testrun.Case) (*chips.Chip, error), error) {
+func (f *testFlags) picker() (func(testrun.Case, []luadb.File) (*chips.Chip, error), error) {
 	fixed := f.chip.model != ""
 	if !fixed {
 		if f.chip.profile != "" || f.chip.layout != "" {
@@ -80,11 +84,11 @@ func (f *testFlags) picker() (func(testrun.Case) (*chips.Chip, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(c testrun.Case) (*chips.Chip, error) {
+	return func(c testrun.Case, files []luadb.File) (*chips.Chip, error) {
 		if fixed {
 			return fallback, nil
 		}
-		return testrun.ChipFor(c, all.Families(), fallback)
+		return testrun.ChipFor(c, files, all.Families(), fallback)
 	}, nil
 }
 
@@ -113,10 +117,8 @@ func (a *app) test(dirs []string, f testFlags) error {
 				where[c.Dir] = dir
 			}
 		}
-		if o.Common = f.common; o.Common == "" {
-			if o.Common, err = testrun.FindCommon(dir); err != nil {
-				return err
-			}
+		if o.Common, err = f.commonFor(dir); err != nil {
+			return err
 		}
 		results = append(results, testrun.RunAll(chosen, o, f.jobs, a.testProgress(len(chosen)))...)
 	}
@@ -127,6 +129,18 @@ func (a *app) test(dirs []string, f testFlags) error {
 	replay := func(r testrun.Result) string { return f.replay(where[r.Case.Dir], r) }
 	a.code = testCode(results)
 	return a.testReport(results, f.out, replay)
+}
+
+// commonFor returns the folders of shared scripts for the cases in dir.
+func (f *testFlags) commonFor(dir string) ([]string, error) {
+	if len(f.common) > 0 {
+		return f.common, nil
+	}
+	found, err := testrun.FindCommon(dir)
+	if err != nil || found == "" {
+		return nil, err
+	}
+	return []string{found}, nil
 }
 
 // testProgress says on stderr how each case ended.
@@ -149,13 +163,19 @@ func (f *testFlags) replay(dir string, r testrun.Result) string {
 	add("chip", f.chip.model)
 	add("profile", f.chip.profile)
 	add("layout", f.chip.layout)
-	add("common", f.common)
+	for _, dir := range f.common {
+		add("common", dir)
+	}
 	add("libs", f.libs)
 	if f.link != "wifi" {
 		add("link", f.link)
 	}
-	if f.devices != "refuse" {
-		add("devices", f.devices)
+	add("scene", f.surroundings.scene)
+	if f.surroundings.devices != "refuse" {
+		add("devices", f.surroundings.devices)
+	}
+	if f.net != "lab" {
+		add("net", f.net)
 	}
 	if f.limit != testrun.DefaultTimeout {
 		add("for", f.limit.String())

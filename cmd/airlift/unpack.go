@@ -20,11 +20,9 @@ func (a *app) unpackCmd() *cobra.Command {
 		Use:   "unpack FILE",
 		Short: "Take a package, image or flash dump apart",
 		Long: `Write the parts of a file into a folder: the images in it with their scripts, the
-files of a script image or of a littlefs volume, or the partitions and scripts
-of a flash dump. Names that are not safe on every host are escaped with %XX.
-
-Files of a file system within a dump come out with airlift flash cat, or with
-airlift flash dump and airlift unpack of the partition.`,
+files of a script image or of a littlefs volume, or the partitions of a flash
+dump with the scripts and the files of file systems in them. Names that are not
+safe on every host are escaped with %XX.`,
 		Args: operands("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.unpack(args[0], out) },
 	}

@@ -114,7 +114,7 @@ func (w *watcher) wait() []string {
 // watched are the files of the host that a run depends on.
 func (r *runFlags) watched(project string, f chipFlags) []string {
 	names := []string{project}
-	for _, name := range []string{r.libs, f.layout, r.servers.platform} {
+	for _, name := range []string{r.libs, f.layout, r.servers.platform, r.surroundings.scene} {
 		if name != "" {
 			names = append(names, name)
 		}

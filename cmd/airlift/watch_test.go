@@ -120,3 +120,13 @@ func TestWatch(t *testing.T) {
 		t.Errorf("stderr %q", notes.String())
 	}
 }
+
+// Every file that a run names is watched.
+func TestWatchedFiles(t *testing.T) {
+	r := runFlags{libs: "script", servers: serverFlags{platform: "p.json", sites: []string{"http://x/=site"}, routes: []string{"http://x/a=v2.bin", "http://x/b=404"}}}
+	r.surroundings.scene = "scene.yaml"
+	want := []string{"project", "script", "map.csv", "p.json", "scene.yaml", "site", "v2.bin", "404"}
+	if got := r.watched("project", chipFlags{layout: "map.csv"}); !slices.Equal(got, want) {
+		t.Errorf("watched %q, expected %q", got, want)
+	}
+}

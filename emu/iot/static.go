@@ -78,14 +78,15 @@ func (s *Static) AddDir(prefix string, files fs.FS) error {
 
 // Serve answers one request.
 func (s *Static) Serve(req *link.Request) *link.Response {
-	if req.Method != "GET" && req.Method != "HEAD" {
-		return s.bare(405)
-	}
-	path := req.Path()
+	path, get := req.Path(), req.Method == "GET" || req.Method == "HEAD"
 	for i := range s.routes {
-		if r := &s.routes[i]; r.Path == path {
+		// A status answers every method: it may stand for a web hook.
+		if r := &s.routes[i]; r.Path == path && (get || r.Status != 0) {
 			return s.route(r, req)
 		}
+	}
+	if !get {
+		return s.bare(405)
 	}
 	for _, d := range s.dirs {
 		if rest, ok := strings.CutPrefix(path, d.prefix); ok {

@@ -248,7 +248,8 @@ func (s *brokerConn) resume() {
 	}
 }
 
-// published takes a PUBLISH and confirms it.
+// published confirms a PUBLISH and passes it on, in this order, as scripts
+// expect that wait for the one and then for the other.
 func (s *brokerConn) published(p *mqtt.Packet) {
 	c := s.client
 	m := p.Message
@@ -257,17 +258,18 @@ func (s *brokerConn) published(p *mqtt.Packet) {
 	case 0:
 		s.broker.publish(c.id, m)
 	case 1:
-		s.broker.publish(c.id, m)
 		s.send(&mqtt.Packet{Type: mqtt.Puback, ID: p.ID})
+		s.broker.publish(c.id, m)
 	case 2:
-		if !slices.Contains(c.in, p.ID) {
-			if c.in = append(c.in, p.ID); len(c.in) > brokerQueueMax {
-				s.close()
-				return
-			}
-			s.broker.publish(c.id, m)
-		}
 		s.send(&mqtt.Packet{Type: mqtt.Pubrec, ID: p.ID})
+		if slices.Contains(c.in, p.ID) {
+			return
+		}
+		if c.in = append(c.in, p.ID); len(c.in) > brokerQueueMax {
+			s.close()
+			return
+		}
+		s.broker.publish(c.id, m)
 	}
 }
 

@@ -22,7 +22,8 @@ const (
 	ftpDataLast  = 60063
 )
 
-// FTP is a server of files in memory with passive transfers (RFC 959). It lets
+// FTP is a server of files in memory with passive transfers (RFC 959). Its
+// answers read like vsftpd's, the server that LuatOS is tried with. It lets
 // everybody in. It is a link.Peer; [FTP.Data] has to be behind the ports
 // that [FTP.IsData] names.
 type FTP struct {
@@ -224,20 +225,20 @@ func (s *ftpSession) command(verb, arg string) {
 	switch verb {
 	case "USER":
 		s.user = true
-		s.reply(331, "password please")
+		s.reply(331, "Please specify the password.")
 	case "PASS":
 		if !s.user {
 			s.reply(503, "user first")
 			return
 		}
 		s.in = true
-		s.reply(230, "welcome")
+		s.reply(230, "Login successful.")
 	case "QUIT":
-		s.reply(221, "goodbye")
+		s.reply(221, "Goodbye.")
 		s.end()
 		s.conn.Close()
 	case "NOOP":
-		s.reply(200, "fine")
+		s.reply(200, "NOOP ok.")
 	case "SYST":
 		s.reply(215, "UNIX Type: L8")
 	default:
@@ -254,33 +255,33 @@ func (s *ftpSession) fileCommand(verb, arg string) {
 	e := f.find(p)
 	switch verb {
 	case "TYPE":
-		s.reply(200, "type %s", arg)
+		s.reply(200, "Switching to %s mode.", map[bool]string{true: "Binary", false: "ASCII"}[strings.HasPrefix(strings.ToUpper(arg), "I")])
 	case "PWD":
-		s.reply(257, "%q", s.dir)
+		s.reply(257, "%q is the current directory", s.dir)
 	case "CDUP":
 		s.dir = path.Dir(s.dir)
-		s.reply(250, "in %s", s.dir)
+		s.reply(250, "Directory successfully changed.")
 	case "CWD":
 		if !f.isDir(p) {
 			s.reply(550, "no such folder")
 			return
 		}
 		s.dir = p
-		s.reply(250, "in %s", p)
+		s.reply(250, "Directory successfully changed.")
 	case "MKD":
 		if e != nil || len(f.entries) >= ftpEntriesMax || !f.isDir(path.Dir(p)) {
 			s.reply(550, "cannot make the folder")
 			return
 		}
 		f.entries = append(f.entries, &ftpEntry{path: p, dir: true})
-		s.reply(257, "%q", p)
+		s.reply(257, "%q created", p)
 	case "RMD", "DELE":
 		if e == nil || p == "/" || e.dir != (verb == "RMD") || e.dir && len(f.children(p)) > 0 {
 			s.reply(550, "cannot remove it")
 			return
 		}
 		f.remove(e)
-		s.reply(250, "removed")
+		s.reply(250, "%s operation successful.", map[bool]string{true: "Remove directory", false: "Delete"}[verb == "RMD"])
 	case "SIZE":
 		if e == nil || e.dir {
 			s.reply(550, "no such file")
@@ -339,7 +340,7 @@ func (s *ftpSession) dataCommand(verb, p string, e *ftpEntry) {
 					s.reply(552, "no room")
 					return
 				}
-				s.reply(226, "stored")
+				s.reply(226, "Transfer complete.")
 			}
 		})
 	default:
@@ -371,7 +372,7 @@ func (s *ftpSession) start(do func(*ftpData)) {
 		return
 	}
 	s.do = do
-	s.reply(150, "here it comes")
+	s.reply(150, "Ok to send data.")
 	s.transfer()
 }
 
@@ -388,5 +389,5 @@ func (s *ftpSession) transfer() {
 func (s *ftpSession) sendData(d *ftpData, data []byte) {
 	d.conn.Send(data)
 	d.conn.Close()
-	s.reply(226, "done")
+	s.reply(226, "Transfer complete.")
 }

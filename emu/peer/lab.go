@@ -15,11 +15,11 @@ import (
 //	TCP 80, 443, 8000, 8080, 8081  web pages and websocket echo
 //	TCP 1883, 1884, 8883, 8884     MQTT
 //	TCP 53                         refused
-//	TCP, any other                 echo
-//	UDP 53 DNS, 123 NTP, any other echo
+//	TCP, any other                 what the client speaks: MQTT, HTTP, or an echo
+//	UDP 53 DNS, 123 NTP, 12425 errDump, any other echo
 //
-// Each port takes connections with and without TLS. Names with a label
-// "invalid" do not resolve (RFC 6761), hosts in 192.0.2.0/24 refuse and say
+// Each port takes connections with and without TLS. Names without a dot, and
+// those with a label "invalid", do not resolve (RFC 6761), hosts in 192.0.2.0/24 refuse and say
 // nothing (RFC 5737).
 //
 // A module that listens gets a visitor a second later: see [Lab.Listening].
@@ -40,12 +40,15 @@ func NewLab(n *link.Network) *Lab {
 // resolve is what DNS says about a name.
 func (l *Lab) resolve(name string) (string, bool) {
 	a := l.net.Address(name)
-	return a.String(), a.IsValid()
+	if !a.IsValid() {
+		return "", false
+	}
+	return a.String(), true
 }
 
 // Resolves implements link.Everywhere.
 func (l *Lab) Resolves(name string) bool {
-	if name == "" || len(name) > 253 {
+	if len(name) > 253 || !strings.Contains(name, ".") {
 		return false
 	}
 	for label := range strings.SplitSeq(name, ".") {
@@ -75,7 +78,7 @@ func (l *Lab) TCP(host string, port int) (link.Handler, link.Peer) {
 	case 1883, 1884, 8883, 8884:
 		return nil, l.Broker
 	}
-	return nil, Echo()
+	return nil, l.guess()
 }
 
 // UDP implements link.Everywhere.
@@ -87,6 +90,8 @@ func (l *Lab) UDP(host string, port int) link.PacketPeer {
 		return DNS(l.resolve)
 	case port == 123:
 		return NTP()
+	case port == 12425: // where errDump sends to (luatos-runtime.md 9.10)
+		return link.PacketFunc(func(in *link.Packet) { in.Reply([]byte(`{"r": 1}`)) })
 	}
 	return EchoPackets()
 }

@@ -1,8 +1,12 @@
 package peer
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,6 +19,7 @@ import (
 const (
 	webBytesMax = 1 << 20
 	webDelayMax = 60 // seconds
+	webLinesMax = 100
 )
 
 // Web is a set of pages to try HTTP clients out, in the manner of httpbin:
@@ -23,7 +28,7 @@ const (
 //	/headers /ip /user-agent /json /html
 //	/status/N  /delay/SECONDS  /bytes/N  /stream-bytes/N  /stream/LINES
 //	/redirect/N  /redirect-to?url=URL  /base64/TEXT  /basic-auth/USER/PASSWORD
-//	/response-headers?NAME=VALUE
+//	/response-headers?NAME=VALUE  /drip?numbytes=N&duration=SECONDS
 //	/resolve?name=HOST  /d?dn=HOST             DNS over HTTP
 //
 // Every path is a websocket echo for who asks for a websocket. resolve, if not
@@ -92,6 +97,8 @@ func (w *web) page(r *link.Request, path, rest string) *link.Response {
 		return resp
 	case "basic-auth":
 		return basicAuth(r, rest)
+	case "drip":
+		return drip(query)
 	case "redirect-to":
 		return redirect(query.Get("url"))
 	case "resolve", "d":
@@ -121,11 +128,17 @@ func counted(r *link.Request, path, rest string) *link.Response {
 		resp.Header = link.Header{{Name: "Content-Type", Value: "application/octet-stream"}}
 		return resp
 	case "stream":
-		var b strings.Builder
-		for i := range min(n, 100) {
-			b.WriteString(`{"id": ` + strconv.Itoa(i) + "}\n")
+		var b []byte
+		page := summary(r)
+		for i := range min(n, webLinesMax) {
+			page["id"] = i
+			line, err := json.Marshal(page)
+			if err != nil {
+				return link.Text(500, "the answer cannot be written as JSON\n")
+			}
+			b = append(append(b, line...), '\n')
 		}
-		return &link.Response{Status: 200, Body: []byte(b.String()), Chunked: true}
+		return &link.Response{Status: 200, Body: b, Chunked: true}
 	case "redirect":
 		if n > 1 {
 			return redirect("/redirect/" + strconv.Itoa(n-1))
@@ -179,38 +192,82 @@ func origin(r *link.Request) string {
 	return host
 }
 
-// about tells what was asked.
-func about(r *link.Request) *link.Response {
+// summary is what every page about the request has.
+func summary(r *link.Request) map[string]any {
 	scheme := "http"
 	if r.TLS {
 		scheme = "https"
 	}
 	query, _ := url.ParseQuery(r.RawQuery()) // what is wrong is left out
-	args := map[string]string{}
-	for name := range query {
-		args[name] = query.Get(name)
+	return map[string]any{
+		"args": first(query), "headers": headers(r), "method": r.Method, "origin": origin(r), "url": scheme + "://" + r.Host() + r.Target,
 	}
-	page := map[string]any{
-		"args": args, "headers": headers(r), "method": r.Method, "origin": origin(r), "url": scheme + "://" + r.Host() + r.Target,
+}
+
+// first keeps the first value of each name.
+func first(values url.Values) map[string]string {
+	m := map[string]string{}
+	for name := range values {
+		m[name] = values.Get(name)
 	}
-	if r.Method != "GET" {
-		form := map[string]string{}
-		kind := r.Header.Get("Content-Type")
-		data := string(r.Body)
-		if strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
-			values, _ := url.ParseQuery(data) // what is wrong is left out
-			for name := range values {
-				form[name] = values.Get(name)
+	return m
+}
+
+// about tells what was asked.
+func about(r *link.Request) *link.Response {
+	page := summary(r)
+	if r.Method == "GET" {
+		return answer(page)
+	}
+	data, form, files := string(r.Body), map[string]string{}, map[string]string{}
+	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch kind {
+	case "application/x-www-form-urlencoded":
+		values, _ := url.ParseQuery(data) // what is wrong is left out
+		form, data = first(values), ""
+	case "multipart/form-data":
+		parts, err := multipart.NewReader(bytes.NewReader(r.Body), params["boundary"]).ReadForm(int64(len(r.Body)) + 1)
+		if err != nil {
+			return link.Text(400, "bad multipart body\n")
+		}
+		form, data = first(parts.Value), ""
+		for name, list := range parts.File {
+			if content, err := partContent(list[0]); err == nil {
+				files[name] = content
 			}
-			data = ""
 		}
-		var parsed any
-		if json.Unmarshal(r.Body, &parsed) != nil {
-			parsed = nil
-		}
-		page["data"], page["form"], page["json"], page["files"] = data, form, parsed, map[string]string{}
 	}
+	var parsed any
+	if json.Unmarshal(r.Body, &parsed) != nil {
+		parsed = nil
+	}
+	page["data"], page["form"], page["json"], page["files"] = data, form, parsed, files
 	return answer(page)
+}
+
+func partContent(h *multipart.FileHeader) (string, error) {
+	f, err := h.Open()
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	return string(b), err
+}
+
+// drip sends bytes late; it does not spread them.
+func drip(query url.Values) *link.Response {
+	number := func(name string, def, most int) int {
+		n, err := strconv.Atoi(query.Get(name))
+		if err != nil || n < 0 {
+			return def
+		}
+		return min(n, most)
+	}
+	return &link.Response{
+		Status: 200, Body: bytes.Repeat([]byte("*"), number("numbytes", 10, webBytesMax)),
+		Delay: time.Duration(number("duration", 2, webDelayMax)) * time.Second,
+	}
 }
 
 func basicAuth(r *link.Request, want string) *link.Response {

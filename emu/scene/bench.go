@@ -37,7 +37,7 @@ type Bench struct {
 	inbox   []lua.SMS
 	outputs map[string]int
 	wires   map[string][]string
-	i2c     map[[2]int]*i2cDevice
+	i2c     map[[2]int]lua.I2CDevice
 	spi     map[int]*spiDevice
 	oneWire map[int]*thermometer
 }
@@ -49,7 +49,7 @@ func New(s *Scene, clock Clock) *Bench {
 	b := &Bench{
 		scene: s, clock: clock, sim: s.SIM, cells: s.Cells, points: s.AccessPoints, anyName: s.AnyName, usb: s.USB,
 		pins: maps.Clone(s.Pins), adc: maps.Clone(s.ADC), outputs: map[string]int{}, wires: map[string][]string{},
-		i2c: map[[2]int]*i2cDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{},
+		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{},
 	}
 	if b.pins == nil {
 		b.pins = map[string]int{}
@@ -62,7 +62,10 @@ func New(s *Scene, clock Clock) *Bench {
 		b.wires[w[1]] = append(b.wires[w[1]], w[0])
 	}
 	for _, d := range s.I2C {
-		b.i2c[[2]int{d.Bus, d.Address}] = newI2C(d)
+		at := [2]int{d.Bus, d.Address}
+		if b.i2c[at] = lua.I2CDevice(newI2C(d)); d.Model != "" {
+			b.i2c[at] = newSensor(d.Model, d.Temperature, d.Humidity)
+		}
 	}
 	for _, d := range s.SPI {
 		b.spi[d.Bus] = &spiDevice{d}
@@ -219,10 +222,7 @@ func (b *Bench) ADC(channel int) (int, bool) {
 
 // I2C implements lua.Inputs.
 func (b *Bench) I2C(bus, address int) lua.I2CDevice {
-	if d := b.i2c[[2]int{bus, address}]; d != nil {
-		return d
-	}
-	return nil
+	return b.i2c[[2]int{bus, address}]
 }
 
 // SPI implements lua.Inputs.

@@ -40,11 +40,7 @@ func (d *i2cDevice) Write(p []byte) bool {
 // Read implements lua.I2CDevice.
 func (d *i2cDevice) Read(p []byte) bool {
 	if d.answer != nil {
-		n := copy(p, d.answer)
-		for i := range p[n:] {
-			p[n+i] = 0xFF // the device leaves the line alone
-		}
-		return true
+		return read(p, d.answer)
 	}
 	for i := range p {
 		p[i] = d.memory[d.at]

@@ -71,12 +71,16 @@ func readSIM(n *yaml.Node, old *lua.SIM) *lua.SIM {
 		sim = *old
 	}
 	readMapping(n, "sim", fields{
-		"slot":   func(n *yaml.Node) { sim.Slot = number(n, "slot", 0, 1) },
-		"iccid":  func(n *yaml.Node) { sim.ICCID = digits(n, "iccid", 18, 20) },
-		"imsi":   func(n *yaml.Node) { sim.IMSI = digits(n, "imsi", 14, 15) },
-		"number": func(n *yaml.Node) { sim.Number = telephone(n, "number") },
-		"pin":    func(n *yaml.Node) { sim.PIN = digits(n, "pin", 4, 8) },
-		"apn":    func(n *yaml.Node) { sim.APN = text(n, "apn") },
+		"slot":  func(n *yaml.Node) { sim.Slot = number(n, "slot", 0, 1) },
+		"iccid": func(n *yaml.Node) { sim.ICCID = digits(n, "iccid", 18, 20) },
+		"imsi":  func(n *yaml.Node) { sim.IMSI = digits(n, "imsi", 14, 15) },
+		"number": func(n *yaml.Node) {
+			if sim.Number = ""; n.Value != "" { // many cards do not know their number
+				sim.Number = telephone(n, "number")
+			}
+		},
+		"pin": func(n *yaml.Node) { sim.PIN = digits(n, "pin", 4, 8) },
+		"apn": func(n *yaml.Node) { sim.APN = text(n, "apn") },
 	})
 	return &sim
 }
@@ -211,7 +215,7 @@ func readAnswers(n *yaml.Node, list *[]Answer) {
 }
 
 func readI2C(n *yaml.Node) I2C {
-	d := I2C{Address: -1, Registers: map[byte][]byte{}}
+	d := I2C{Address: -1, Registers: map[byte][]byte{}, Temperature: 25_000, Humidity: 50_000}
 	readMapping(n, "an i2c device", fields{
 		"bus": func(n *yaml.Node) {
 			if n.Value == "soft" {
@@ -231,9 +235,19 @@ func readI2C(n *yaml.Node) I2C {
 			})
 		},
 		"answers": func(n *yaml.Node) { readAnswers(n, &d.Answers) },
+		"model": func(n *yaml.Node) {
+			if d.Model = text(n, "model"); !slices.Contains(Models, d.Model) {
+				fail(n, "model: %q, expected one of %q", d.Model, Models)
+			}
+		},
+		"temperature": func(n *yaml.Node) { d.Temperature = millis(n, "temperature", -40, 125) },
+		"humidity":    func(n *yaml.Node) { d.Humidity = millis(n, "humidity", 0, 100) },
 	})
-	if d.Address < 0 {
+	switch {
+	case d.Address < 0:
 		fail(n, "an i2c device needs an address")
+	case d.Model != "" && len(d.Registers)+len(d.Answers) > 0:
+		fail(n, "an i2c device with a model has no registers and answers of its own")
 	}
 	return d
 }

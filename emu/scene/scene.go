@@ -56,6 +56,10 @@ type Answer struct {
 // I2C is a device on an I2C bus.
 type I2C struct {
 	Bus, Address int // bus -1: any software bus
+	// Model, if not empty, is one of Models; it measures Temperature, in
+	// thousandths of a degree Celsius, and Humidity, in thousandths of a percent.
+	Model                 string
+	Temperature, Humidity int
 	// Registers are the contents of a device with 256 of them: a write names
 	// the first one, then come values; a read goes on where the last one was.
 	Registers map[byte][]byte

@@ -1,7 +1,6 @@
 package survey
 
 import (
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -9,7 +8,6 @@ import (
 
 	"airlift/emu/play"
 	"airlift/flash/luadb"
-	"airlift/lua/lua53"
 )
 
 // files reads the project's files and, for modules that these require by name
@@ -27,7 +25,7 @@ func (p Project) files(libs afero.Fs, more []string) ([]luadb.File, error) {
 		have[moduleName(f.Name)] = true
 	}
 	for i := 0; i < len(files) && len(files) < luadb.MaxFiles-1; i++ {
-		for _, name := range requires(files[i]) {
+		for _, name := range play.Requires(files[i]) {
 			if have[name] || strings.ContainsAny(name, `/\:`) || firmwareHas(libs, name) {
 				continue
 			}
@@ -58,19 +56,6 @@ func (p Project) lacking(name string, more []string) ([]byte, bool) {
 
 // sourceMax bounds a file that a project is completed with.
 const sourceMax = 1 << 20
-
-// requires lists the modules that a script asks for by a literal name. A
-// script that does not compile asks for none: the run will tell.
-func requires(f luadb.File) []string {
-	if path.Ext(f.Name) != ".lua" {
-		return nil
-	}
-	p, err := lua53.Compile(string(lua53.SkipPrefix(f.Data)), "@"+f.Name, 32)
-	if err != nil {
-		return nil
-	}
-	return p.Requires()
-}
 
 func moduleName(file string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(file, ".lua"), ".luac")

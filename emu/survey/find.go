@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-
-	"airlift/chips"
 )
 
 // Project is a folder with a main.lua.
@@ -46,26 +44,4 @@ func Find(root, within string) ([]Project, error) {
 	})
 	sort.Slice(found, func(i, j int) bool { return found[i].Name < found[j].Name })
 	return found, err
-}
-
-// ChipFor picks the module that a project is for: of the models whose name is
-// in the project's path, the one that is named first, and of those named there
-// the longest. The fallback is for paths that name none.
-func ChipFor(p Project, families []chips.Family, fallback *chips.Chip) (*chips.Chip, error) {
-	lower := strings.ToLower(p.Name)
-	var family chips.Family
-	var model *chips.Model
-	at := -1
-	for _, f := range families {
-		for _, m := range f.Models() {
-			i := strings.Index(lower, strings.ToLower(m.Name))
-			if i >= 0 && (model == nil || i < at || i == at && len(m.Name) > len(model.Name)) {
-				family, model, at = f, m, i
-			}
-		}
-	}
-	if model == nil {
-		return fallback, nil
-	}
-	return family.Chip(model, "", nil)
 }

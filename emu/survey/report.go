@@ -11,6 +11,7 @@ import (
 type Row struct {
 	Project   string   `json:"project"`
 	Chip      string   `json:"chip"`
+	Profile   string   `json:"profile"`
 	Class     Class    `json:"class"`
 	Detail    string   `json:"detail,omitempty"`
 	Refused   []string `json:"not_emulated,omitempty"`
@@ -26,10 +27,13 @@ type Row struct {
 func (f Finding) Row() Row {
 	r := &f.Report
 	return Row{
-		Project: f.Project, Chip: f.Chip, Class: f.Class, Detail: f.Detail, Refused: f.Refused, Noop: f.Noop,
+		Project: f.Project, Chip: f.Chip, Profile: f.Profile, Class: f.Class, Detail: f.Detail, Refused: f.Refused, Noop: f.Noop,
 		Boots: r.Boots, VirtualMS: r.Virtual.Milliseconds(), Steps: r.Steps, Errors: r.Errors, Trace: r.Trace,
 	}
 }
+
+// Module is model and firmware, as tables show them.
+func (f Finding) Module() string { return strings.TrimSpace(f.Chip + " " + f.Profile) }
 
 // Count counts findings by class.
 func Count(findings []Finding) map[Class]int {
@@ -89,7 +93,7 @@ func WriteMarkdown(w io.Writer, findings []Finding) error {
 			fmt.Fprintf(w, "| `%s` | %d |\n", t.What, t.Projects)
 		}
 	}
-	for _, c := range []Class{Failed, Refused, Waiting} {
+	for _, c := range []Class{Failed, Refused, Waiting, Finished} {
 		if err := markdownClass(w, findings, c); err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func markdownClass(w io.Writer, findings []Finding, c Class) error {
 	_, err := fmt.Fprintf(w, "\n### %s\n\n| project | module | |\n|---|---|---|\n", c)
 	for _, f := range findings {
 		if f.Class == c {
-			_, err = fmt.Fprintf(w, "| `%s` | %s | %s |\n", f.Project, f.Chip, cell(f.Detail))
+			_, err = fmt.Fprintf(w, "| `%s` | %s | %s |\n", f.Project, f.Module(), cell(f.Detail))
 		}
 	}
 	return err

@@ -4,7 +4,6 @@
 package survey
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/emu/play"
+	"airlift/flash/luadb"
 	"airlift/lua"
 )
 
@@ -21,19 +21,20 @@ type Class string
 
 // The classes, from best to worst.
 const (
-	Running Class = "running"      // ran to the end of its time, or ended itself
-	Waiting Class = "waiting"      // waits for something that will never come
-	Noop    Class = "running-noop" // as running, with functions that do nothing here
-	Refused Class = "refused"      // called a function that is not emulated
-	Failed  Class = "failed"       // an error that no function gave notice of
+	Running  Class = "running"      // ran to the end of its time, or ended itself
+	Finished Class = "finished"     // all its tasks came to their end; handlers may be left
+	Waiting  Class = "waiting"      // a task waits for something that will never come
+	Noop     Class = "running-noop" // one of these, with functions that do nothing here
+	Refused  Class = "refused"      // called a function that is not emulated
+	Failed   Class = "failed"       // an error that no function gave notice of
 )
 
 // Classes lists the classes in the order of tables.
-var Classes = []Class{Running, Waiting, Noop, Refused, Failed}
+var Classes = []Class{Running, Finished, Waiting, Noop, Refused, Failed}
 
 // Options say how to run the projects.
 type Options struct {
-	Chip   func(Project) (*chips.Chip, error)
+	Chip   func(Project, []luadb.File) (*chips.Chip, error)
 	Seed   uint64
 	Limit  time.Duration // virtual time of each project
 	Script lua.Options
@@ -47,11 +48,13 @@ type Options struct {
 type Finding struct {
 	Project string
 	Chip    string
+	Profile string
 	Class   Class
 	Detail  string   // one line: what was refused, which error
 	Refused []string // functions
 	Noop    []string // functions
 	Report  play.Report
+	Err     error // why there was nothing to run, or airlift's own fault
 }
 
 // bootsMax bounds how often a demo may restart.
@@ -70,15 +73,15 @@ func RunAll(projects []Project, o Options, n int, done func(Finding)) []Finding 
 // Run runs one project.
 func Run(p Project, o Options) Finding {
 	f := Finding{Project: p.Name}
-	chip, err := o.Chip(p)
-	if err != nil {
-		return f.failed(err)
-	}
-	f.Chip = chip.Model.Name
 	files, err := p.files(o.Script.Libs, o.More)
 	if err != nil {
 		return f.failed(err)
 	}
+	chip, err := o.Chip(p, files)
+	if err != nil {
+		return f.failed(err)
+	}
+	f.Chip, f.Profile = chip.Model.Name, chip.Profile.Name
 	script := o.Script
 	if script.Steps == 0 {
 		script.Steps = stepsMax
@@ -100,11 +103,7 @@ func Run(p Project, o Options) Finding {
 const linesKept = 40
 
 func (f Finding) failed(err error) Finding {
-	f.Class, f.Detail = Failed, err.Error()
-	var p *play.Panic
-	if errors.As(err, &p) {
-		f.Detail, _, _ = strings.Cut(f.Detail, "\n")
-	}
+	f.Class, f.Detail, f.Err = Failed, firstLine(err.Error()), err
 	return f
 }
 
@@ -120,6 +119,8 @@ func (f *Finding) classify() {
 		f.Class, f.Detail = Failed, r.Detail
 	case len(r.Warnings) > 0:
 		f.Class, f.Detail = Noop, strings.Join(r.Warnings, " ")
+	case r.End == emu.EndIdle && r.Exit.Waiting == 0:
+		f.Class, f.Detail = Finished, lastWords(r.Lines)
 	case r.End == emu.EndIdle:
 		f.Class, f.Detail = Waiting, lastWords(r.Lines)
 	default:

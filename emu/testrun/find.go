@@ -109,28 +109,22 @@ func FindCommon(dir string) (string, error) {
 	}
 }
 
-// files reads the script image's files: the case's own, and those shared ones
-// that it has no file of the same name for.
-func (c Case) files(common string) (own, all []luadb.File, err error) {
-	if own, err = play.Folder(c.Scripts); err != nil {
-		return nil, nil, err
-	}
-	if common == "" {
-		return own, own, nil
-	}
-	shared, err := play.Folder(common)
-	if err != nil {
-		return nil, nil, err
-	}
+// files reads the script image's files: the case's own, and of each folder of
+// shared ones those that it does not have yet.
+func (c Case) files(common []string) ([]luadb.File, error) {
+	var all []luadb.File
 	have := map[string]bool{}
-	for _, f := range own {
-		have[f.Name] = true
-	}
-	all = append(all, own...)
-	for _, f := range shared {
-		if !have[f.Name] {
-			all = append(all, f)
+	for _, dir := range append([]string{c.Scripts}, common...) {
+		files, err := play.Folder(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if !have[f.Name] {
+				have[f.Name] = true
+				all = append(all, f)
+			}
 		}
 	}
-	return own, all, nil
+	return all, nil
 }

@@ -47,6 +47,9 @@ func (r Result) Row(replay string) Row {
 // passed.
 func (r Result) Summary() string {
 	if r.Verdict == Pass && len(r.Checks) > 0 {
+		if len(r.Checks) == 1 {
+			return "1 check"
+		}
 		return fmt.Sprintf("%d checks", len(r.Checks))
 	}
 	return r.Detail

@@ -18,6 +18,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/link"
 	"airlift/emu/play"
+	"airlift/flash/luadb"
 	"airlift/lua"
 )
 
@@ -40,8 +41,8 @@ const (
 // Options say how to run cases.
 type Options struct {
 	// Chip chooses the module for a case.
-	Chip   func(Case) (*chips.Chip, error)
-	Common string // host folder of shared scripts, empty for none
+	Chip   func(Case, []luadb.File) (*chips.Chip, error)
+	Common []string // host folders of shared scripts, the first counts most
 	Seed   uint64
 	// Timeout is the virtual time of a case whose metas.json names none; 0
 	// means [DefaultTimeout].
@@ -49,6 +50,8 @@ type Options struct {
 	Script  lua.Options
 	Link    link.Model
 	World   func(*emu.World, *emu.Config) error
+	// Servers says that the outside world's servers can be reached.
+	Servers bool
 	// Everything runs the cases that are out of scope as well.
 	Everything bool
 }
@@ -57,7 +60,7 @@ type Options struct {
 const DefaultTimeout = time.Minute
 
 // stepsMax bounds the Lua instructions of one boot of a case.
-const stepsMax = 400_000_000
+const stepsMax = 2_000_000_000
 
 // bootsMax bounds how often a case may restart before its verdict.
 const bootsMax = 10
@@ -96,16 +99,16 @@ func RunAll(cases []Case, o Options, n int, done func(Result)) []Result {
 // Run runs one case.
 func Run(c Case, o Options) Result {
 	res := Result{Case: c, Seed: o.Seed}
-	chip, err := o.Chip(c)
+	files, err := c.files(o.Common)
+	if err != nil {
+		return res.fail(err.Error())
+	}
+	chip, err := o.Chip(c, files)
 	if err != nil {
 		return res.fail(err.Error())
 	}
 	res.Chip, res.Profile = chip.Model.Name, chip.Profile.Name
-	own, files, err := c.files(o.Common)
-	if err != nil {
-		return res.fail(err.Error())
-	}
-	if res.Detail = OutOfScope(own, chip.Profile.Bits); res.Detail != "" && !o.Everything {
+	if res.Detail = OutOfScope(files, chip.Profile.Bits, o.Servers); res.Detail != "" && !o.Everything {
 		res.Verdict = Excluded
 		return res
 	}
@@ -155,16 +158,26 @@ type watcher struct {
 	recent []string
 	passed bool
 	failed bool
+	// total is what testsuite.lua counted, for cases that use it and log no
+	// token.
+	total struct{ seen, failed bool }
 }
 
 // checkLine is how testsuite.lua reports a test function.
 var checkLine = regexp.MustCompile(`suite\s+(?:✓ (\S+) passed|✗ (\S+) (?:setUp )?failed: ?(.*))$`)
+
+// totalLine is how testsuite.lua sums up.
+var totalLine = regexp.MustCompile(`suite\s+Total: \d+ passed, (\d+) failed$`)
 
 func (w *watcher) line(l play.Line) (enough bool) {
 	if m := checkLine.FindStringSubmatch(l.Text); m != nil {
 		w.check(m)
 	} else if w.recent = append(w.recent, l.Text); len(w.recent) > contextKept {
 		w.recent = w.recent[1:]
+	}
+	if m := totalLine.FindStringSubmatch(l.Text); m != nil {
+		w.total.seen = true
+		w.total.failed = w.total.failed || m[1] != "0"
 	}
 	w.passed = w.passed || strings.Contains(l.Text, TokenPass)
 	w.failed = w.failed || strings.Contains(l.Text, TokenFail)
@@ -193,13 +206,20 @@ func (w *watcher) verdict(r play.Report) Result {
 		res.Verdict, res.Detail = Fail, res.failedChecks()
 	case w.passed:
 		res.Verdict = Pass
-		return res
+	case r.End == emu.EndIdle && w.total.seen:
+		res.Verdict = Pass
+		if w.total.failed {
+			res.Verdict, res.Detail = Fail, res.failedChecks()
+		}
 	case len(r.Errors) > 0:
 		res.Verdict, res.Detail = Fail, "the scripts ended with an error: "+firstLine(r.Errors[0])
 	case r.End == emu.EndTime || r.End == emu.EndBudget:
 		res.Verdict, res.Detail = TimedOut, fmt.Sprintf("no verdict after %v of virtual time", r.Virtual.Round(time.Millisecond))
 	default:
 		res.Verdict, res.Detail = Fail, fmt.Sprintf("no verdict: %s (%s)", r.Detail, r.End)
+	}
+	if res.Verdict == Pass {
+		return res
 	}
 	if len(r.Refused) > 0 {
 		res.Detail += "; not emulated: " + strings.Join(r.Refused, ", ")

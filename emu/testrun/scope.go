@@ -1,9 +1,7 @@
 package testrun
 
 import (
-	"bytes"
-	"fmt"
-	"path"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -25,32 +23,120 @@ var outside = map[string]string{
 	"webp": "screen", "win": "screen",
 }
 
-// OutOfScope says why a case with these files is excluded, or nothing: it uses
-// a library that is not imitated, or a test function that only the PC
-// simulator has.
-func OutOfScope(files []luadb.File, bits int) string {
-	why := map[string]bool{}
-	for _, f := range files {
-		if path.Ext(f.Name) != ".lua" {
-			continue
-		}
-		p, err := lua53.Compile(string(lua53.SkipPrefix(f.Data)), "@"+f.Name, bits)
-		if err != nil || bytes.HasPrefix(f.Data, []byte("\x1bLua")) {
-			continue // the run will tell
-		}
-		for _, u := range p.Uses() {
-			if what, ok := outside[u.Global]; ok && u.Field != "" {
-				why[fmt.Sprintf("%s (%s)", u.Global, what)] = true
-			}
-			if u.Field == "utest" || strings.HasSuffix(u.Field, "_utest") {
-				why[fmt.Sprintf("%s.%s (PC simulator only)", u.Global, u.Field)] = true
-			}
-		}
-	}
+// outsideFunctions are single functions that are not imitated, by the
+// beginning of their names.
+var outsideFunctions = map[string]string{
+	"mobile.rfTest": "the factory's radio test", "mobile.nst": "the factory's radio test", "mobile.muidSet": "the factory's radio test",
+	"netdrv.OPENVPN": "OpenVPN", "netdrv.send_raw": "raw packets", "netdrv.EVT_PKG": "raw packets",
+}
+
+// outsideModules are Lua libraries that stand on functions that are not
+// imitated.
+var outsideModules = map[string]string{"rfa": "the factory's radio test"}
+
+// OutOfScope says why a case is excluded whose script image holds these files,
+// or nothing: a script that main.lua reaches by literal requires uses a
+// library that is not imitated, a test function that only the PC simulator
+// has, or (unless servers is set: outside servers can be reached) the contents
+// of a web server that nobody can stand in for.
+func OutOfScope(files []luadb.File, bits int, servers bool) string {
+	s := scope{why: map[string]bool{}, servers: servers}
+	s.files(files, bits)
 	var list []string
-	for w := range why {
+	for w := range s.why {
 		list = append(list, w)
 	}
 	sort.Strings(list)
 	return strings.Join(list, ", ")
+}
+
+type scope struct {
+	why     map[string]bool
+	servers bool
+}
+
+// files looks at main.lua and at what it requires.
+func (s *scope) files(files []luadb.File, bits int) {
+	byName := map[string]luadb.File{}
+	for _, f := range files {
+		byName[f.Name] = f
+	}
+	queue := []string{"main"}
+	seen := map[string]bool{"main": true}
+	for len(queue) > 0 {
+		f, ok := byName[queue[0]+".lua"]
+		queue = queue[1:]
+		if !ok {
+			continue
+		}
+		o, err := lua53.ReadOutline(string(lua53.SkipPrefix(f.Data)), "@"+f.Name, bits)
+		if err != nil {
+			continue // the run will tell
+		}
+		for _, r := range o.Refs {
+			if name := requiredBy(r); name != "" && !seen[name] {
+				seen[name] = true
+				queue = append(queue, name)
+			}
+			s.ref(r)
+		}
+		s.addresses(f.Data)
+	}
+}
+
+// requiredBy is the module that a call of require names.
+func requiredBy(r lua53.Ref) string {
+	if r.Name == "require" && len(r.Args) > 0 && r.Args[0].Kind == lua53.ArgString {
+		return r.Args[0].Text
+	}
+	return ""
+}
+
+func (s *scope) exclude(what, why string) { s.why[what+" ("+why+")"] = true }
+
+// ref looks at one use of a global.
+func (s *scope) ref(r lua53.Ref) {
+	if what, ok := outsideModules[requiredBy(r)]; ok {
+		s.exclude(requiredBy(r), what)
+	}
+	if r.Module {
+		return
+	}
+	name := strings.TrimPrefix(r.Name, "_G.")
+	if r.Name == "rawget" && len(r.Args) == 2 && r.Args[0].Text == "_G" && r.Args[1].Kind == lua53.ArgString {
+		name = r.Args[1].Text
+	}
+	if name == "os.exit" && !r.Guarded || strings.HasSuffix(name, "utest") && strings.Contains(name, ".") {
+		s.exclude(name, "PC simulator only")
+		return
+	}
+	for prefix, what := range outsideFunctions {
+		if strings.HasPrefix(name, prefix) {
+			s.exclude(name, what)
+		}
+	}
+	if what, ok := outside[lua53.Root(name)]; ok {
+		s.exclude(lua53.Root(name), what)
+	}
+}
+
+// address is a web address in a script that asks for a page.
+var address = regexp.MustCompile("[\"'](?i:https?)://(?:[^/@\"']*@)?([a-zA-Z0-9.-]+)(?::[0-9]+)?/[^\"']")
+
+// comment is a line that is one.
+var comment = regexp.MustCompile(`(?m)^[ \t]*--.*$`)
+
+// addresses looks for web servers whose contents matter: all but those that
+// send back what they get, and those that are nobody's.
+func (s *scope) addresses(source []byte) {
+	if s.servers {
+		return
+	}
+	for _, m := range address.FindAllSubmatch(comment.ReplaceAll(source, nil), -1) {
+		host := strings.ToLower(string(m[1]))
+		if strings.HasPrefix(host, "httpbin.") || strings.Contains(host, "example.") || strings.Trim(host, "0123456789.") == "" || host == "localhost" {
+			continue
+		}
+		s.exclude(host, "outside server")
+	}
 }

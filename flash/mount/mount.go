@@ -167,12 +167,21 @@ func (t *Table) Usage(name string) (Usage, string, error) {
 func (t *Table) OpenFiles() int { return t.files }
 
 func (t *Table) find(name string) (*Mount, string) {
+	m := t.last(func(m *Mount) bool { return strings.HasPrefix(name, m.Path) })
+	if m == nil {
+		return nil, ""
+	}
+	return m, inside(name[len(m.Path):])
+}
+
+// last returns the last mount that is right, or nil.
+func (t *Table) last(right func(*Mount) bool) *Mount {
 	for i := len(t.mounts) - 1; i >= 0; i-- {
-		if rest, ok := strings.CutPrefix(name, t.mounts[i].Path); ok {
-			return t.mounts[i], inside(rest)
+		if right(t.mounts[i]) {
+			return t.mounts[i]
 		}
 	}
-	return nil, ""
+	return nil
 }
 
 // inside is the name that a file system gets to see.
@@ -186,17 +195,14 @@ func inside(rest string) string {
 
 func (t *Table) findFolder(name string) (*Mount, string) {
 	m, rest := t.find(name)
-	for i := len(t.mounts) - 1; i >= 0; i-- {
-		p := t.mounts[i].Path
-		if name == "" || p != name+"/" {
-			continue
-		}
-		if m != nil {
-			if _, err := m.Fs.Stat(rest); err == nil {
-				return m, rest
-			}
-		}
-		return t.mounts[i], "/"
+	root := t.last(func(m *Mount) bool { return name != "" && m.Path == name+"/" })
+	if root == nil {
+		return m, rest
 	}
-	return m, rest
+	if m != nil {
+		if _, err := m.Fs.Stat(rest); err == nil {
+			return m, rest
+		}
+	}
+	return root, "/"
 }

@@ -172,46 +172,39 @@ func (t *Table) Rename(oldname, newname string) error {
 // Mkdir makes a folder. On a file system without folders it does nothing and
 // reports success (luatos-runtime.md 7.1).
 func (t *Table) Mkdir(name string, perm os.FileMode) error {
-	m, rest := t.find(name)
-	switch {
-	case m == nil:
-		return pathError("mkdir", name, ErrNoMount)
-	case m.flat():
-		return nil
-	}
-	return pathError("mkdir", name, m.Fs.Mkdir(rest, perm))
+	return t.folder("mkdir", name, func(fs afero.Fs, rest string) error { return fs.Mkdir(rest, perm) })
 }
 
 // MkdirAll makes a folder and those above it, with the exception of Mkdir.
 func (t *Table) MkdirAll(name string, perm os.FileMode) error {
-	m, rest := t.find(name)
-	switch {
-	case m == nil:
-		return pathError("mkdir", name, ErrNoMount)
-	case m.flat():
-		return nil
-	}
-	return pathError("mkdir", name, m.Fs.MkdirAll(rest, perm))
+	return t.folder("mkdir", name, func(fs afero.Fs, rest string) error { return fs.MkdirAll(rest, perm) })
 }
 
 // Rmdir removes an empty folder. On a file system without folders it does
 // nothing and reports success (luatos-runtime.md 7.1).
 func (t *Table) Rmdir(name string) error {
+	return t.folder("rmdir", name, func(fs afero.Fs, rest string) error {
+		info, err := fs.Stat(rest)
+		switch {
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return handle.ErrNotFolder
+		}
+		return fs.Remove(rest)
+	})
+}
+
+// folder changes a folder where there can be any.
+func (t *Table) folder(op, name string, change func(fs afero.Fs, rest string) error) error {
 	m, rest := t.find(name)
 	switch {
 	case m == nil:
-		return pathError("rmdir", name, ErrNoMount)
+		return pathError(op, name, ErrNoMount)
 	case m.flat():
 		return nil
 	}
-	info, err := m.Fs.Stat(rest)
-	switch {
-	case err != nil:
-		return pathError("rmdir", name, err)
-	case !info.IsDir():
-		return pathError("rmdir", name, handle.ErrNotFolder)
-	}
-	return pathError("rmdir", name, m.Fs.Remove(rest))
+	return pathError(op, name, change(m.Fs, rest))
 }
 
 // Chmod refuses with ErrNoAttributes.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math/big"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -69,14 +70,17 @@ func TestSM4(t *testing.T) {
 	if !bytes.Equal(got, key) {
 		t.Errorf("decrypted %x", got)
 	}
+	if _, err := NewSM4(key[:15]); err == nil {
+		t.Error("a short key was taken")
+	}
+	if os.Getenv("AIRLIFT_SCALE") != "full" {
+		return
+	}
 	for range 1_000_000 {
 		c.Encrypt(got, got)
 	}
 	if want := fromHex(t, "595298c7c6fd271f0402f804c33d3f66"); !bytes.Equal(got, want) {
 		t.Errorf("a million rounds are %x, expected %x", got, want)
-	}
-	if _, err := NewSM4(key[:15]); err == nil {
-		t.Error("a short key was taken")
 	}
 }
 

@@ -12,12 +12,12 @@ func (th *Thread) grow(need int) {
 	limit := th.vm.opts.MaxStack
 	if need > limit {
 		if need > limit+1000 {
-			th.vm.throwf("stack overflow")
+			th.overflow()
 		}
 		if len(th.stack) <= limit { // room for the handling of the error
 			th.resize(limit + 1000)
 		}
-		th.vm.throwf("stack overflow")
+		th.overflow()
 	}
 	size := 2 * len(th.stack)
 	if size < need {
@@ -27,6 +27,14 @@ func (th *Thread) grow(need int) {
 		size = limit
 	}
 	th.resize(size)
+}
+
+// overflow raises the error where the call is, not in the function called.
+func (th *Thread) overflow() {
+	if f := th.ci; f.kind == fLua && f.pc == 0 {
+		th.ci = f.prev
+	}
+	th.vm.throwf("stack overflow")
 }
 
 func (th *Thread) resize(size int) {

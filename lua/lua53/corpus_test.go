@@ -3,9 +3,11 @@ package lua53
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,62 @@ func TestCorpusCompiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d of %d files compile; slowest %v (%s)", files-bad, files, slowest, slowName)
+}
+
+// TestCorpusOfRepositories compiles every Lua file of the checkouts below
+// LUATOS_CORPUS: at least 99.9 % must compile, and the others are listed. Those
+// that luac5.3 refuses, too, are no Lua 5.3 and do not count.
+func TestCorpusOfRepositories(t *testing.T) {
+	root := os.Getenv("LUATOS_CORPUS")
+	if root == "" {
+		t.Skip("SKIPPED: set LUATOS_CORPUS to a folder of checkouts")
+	}
+	luac, _ := exec.LookPath("luac5.3")
+	type count struct{ files, ours, theirs int }
+	counts := map[string]*count{}
+	total := count{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".lua") {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		repo, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+		c := counts[repo]
+		if c == nil {
+			c = &count{}
+			counts[repo] = c
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		c.files++
+		if _, err := Compile(string(SkipPrefix(b)), "@"+filepath.Base(name), 64); err != nil {
+			if luac != "" && exec.Command(luac, "-p", name).Run() != nil {
+				c.theirs++
+				t.Logf("no Lua 5.3, luac5.3 refuses it, too: %s: %v", rel, err)
+				return nil
+			}
+			c.ours++
+			t.Logf("%s: %v", rel, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, repo := range slices.Sorted(maps.Keys(counts)) {
+		c := counts[repo]
+		t.Logf("%-24s %5d of %5d files compile, %d more are no Lua 5.3", repo, c.files-c.ours-c.theirs, c.files, c.theirs)
+		total.files, total.ours, total.theirs = total.files+c.files, total.ours+c.ours, total.theirs+c.theirs
+	}
+	t.Logf("%d of %d files compile, %d are no Lua 5.3", total.files-total.ours-total.theirs, total.files, total.theirs)
+	if total.files == 0 || total.ours*1000 > total.files {
+		t.Errorf("%d of %d files do not compile", total.ours, total.files)
+	}
 }
 
 // roundTrip writes bytecode in every layout of the width and reads it again.

@@ -359,6 +359,7 @@ frame:
 			goto frame
 		case opReturn:
 			ci.pc = pc
+			vm.budget -= straightSteps(pc)
 			if ci.cont != cCall || ci.fresh || ci.prev.kind != fLua {
 				if vm.opReturn(th, ci) {
 					return

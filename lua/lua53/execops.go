@@ -71,7 +71,8 @@ func (vm *VM) setFast(t *ltable, k, v *Value) bool {
 		if len(t.dict) > 0 || vm.mem+vm.sizes.slot >= vm.memNext {
 			return false
 		}
-		vm.mem += vm.sizes.slot
+		vm.mem += vm.sizes.slot // alloc
+		vm.budget -= vm.sizes.slot >> 3
 		t.array = append(t.array, vm.box.toL(*v))
 		return true
 	}
@@ -183,7 +184,7 @@ func (vm *VM) opLen(th *Thread, ci *frame) (exit bool) {
 	b := &th.stack[ci.base+argB(i)]
 	mm := vm.metaOf(b, "__len")
 	if !mm.isNil() {
-		return vm.callMM(th, ci, cStore, argA(i), mm, *b)
+		return vm.callMM(th, ci, cStore, argA(i), mm, *b, *b)
 	}
 	if !b.isTable() {
 		vm.throwType("get length of", *b, vm.operandName(b))
@@ -276,6 +277,7 @@ func (vm *VM) opCall(th *Thread, ci *frame) (exit bool) {
 }
 
 func (vm *VM) opTailCall(th *Thread, ci *frame) (exit bool) {
+	vm.budget -= straightSteps(ci.pc)
 	i := ci.instr()
 	fn := ci.base + argA(i)
 	nargs := argB(i) - 1

@@ -63,8 +63,11 @@ func (s *ptrSet) add(p unsafe.Pointer) bool {
 	return true
 }
 
+// alloc counts n bytes, and the work of making and filling them: a step for
+// eight.
 func (vm *VM) alloc(n int64) {
 	vm.mem += n
+	vm.budget -= n >> 3
 	if vm.mem >= vm.memNext {
 		vm.full(n)
 	}
@@ -103,7 +106,7 @@ func (vm *VM) full(n int64) {
 	w.drain(false)
 	vm.mem = w.bytes + n
 	vm.lastSeen = w.seen.n
-	vm.budget -= int64(w.seen.n) // so that a script without memory comes to its end
+	vm.budget -= 200 + 8*int64(w.seen.n) // so that a script without memory comes to its end
 	vm.setMark(w.bytes)
 	vm.gcDue = !vm.gcStop
 	if l := vm.opts.MemoryLimit; l > 0 && vm.mem > l {
@@ -186,10 +189,15 @@ func (vm *VM) runFinalizer(v Value) {
 	if !mm.isFunc() {
 		return
 	}
-	if th := vm.cur; th.ci.kind == fLua {
+	th := vm.cur
+	if th.ci.kind == fLua {
 		th.top = max(th.top, th.ci.base+th.ci.cl.p.MaxStack)
 	}
-	if ok, e := vm.tryCall(vm.cur, mm, v); !ok {
+	off := th.hooks.off
+	th.hooks.off, th.ci.inFinalizer = true, true
+	ok, e := vm.tryCall(th, mm, v)
+	th.hooks.off, th.ci.inFinalizer = off, false
+	if !ok {
 		msg := "no message"
 		if e.isString() {
 			msg = e.str()
@@ -234,6 +242,7 @@ type walk struct {
 	onProto  func(*Proto)
 	todo     []Value
 	bytes    int64
+	waiting  int       // coroutines that yielded
 	weakKeys []*ltable // ephemerons
 	weakVals []*ltable // weak keys too or not
 }
@@ -415,6 +424,9 @@ func (w *walk) thread(th *Thread) {
 	}
 	if th.status == coDead {
 		top = 0
+	}
+	if th.status == coSuspended && th.ci != &th.base {
+		w.waiting++
 	}
 	for i := 0; i < top && i < len(th.stack); i++ {
 		w.mark(th.stack[i])

@@ -475,13 +475,16 @@ func readChunk(a Args, f Value) (chunk string, msg Value) {
 			piece = vm.call1(a.t, f)
 			ok = true
 		}()
+		if piece.isNum() {
+			piece = mkString(vm.numberString(&piece))
+		}
 		switch {
 		case !ok:
 			return "", msg
 		case piece.isNil():
 			return b.String(), Nil
 		case !piece.isString():
-			return "", mkString("reader function must return a string")
+			return "", mkString(vm.where(a.t, 1) + "reader function must return a string")
 		case piece.str() == "":
 			return b.String(), Nil
 		}

@@ -58,19 +58,17 @@ func (a Args) integral(f float64) int {
 }
 
 func mathFloor(a Args) int {
-	v := a.Num(0)
-	if v.isInt() {
+	if v := a.at(0); v.isInt() {
 		return a.ret(v)
 	}
-	return a.integral(math.Floor(v.f()))
+	return a.integral(math.Floor(a.Float(0))) // a string counts as a float, as in C
 }
 
 func mathCeil(a Args) int {
-	v := a.Num(0)
-	if v.isInt() {
+	if v := a.at(0); v.isInt() {
 		return a.ret(v)
 	}
-	return a.integral(math.Ceil(v.f()))
+	return a.integral(math.Ceil(a.Float(0)))
 }
 
 func mathFmod(a Args) int {
@@ -250,10 +248,10 @@ func mathRandom(a Args) int {
 		a.Error("wrong number of arguments")
 	}
 	if low > up {
-		a.ArgError(a.n-1, "interval is empty")
+		a.ArgError(0, "interval is empty")
 	}
 	if !(low >= 0 || up <= vm.maxInt()+low) {
-		a.ArgError(a.n-1, "interval too large")
+		a.ArgError(0, "interval too large")
 	}
 	span := uint64(up) - uint64(low)
 	hi, _ := bits.Mul64(r, span+1)

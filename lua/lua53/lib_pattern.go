@@ -208,6 +208,9 @@ func (m *matcher) match(s, p int) int {
 					continue
 				case isDigit(c):
 					l := m.checkCapture(c)
+					if m.caps[l].len == capPosition { // has no text to match
+						return -1
+					}
 					text := m.src[m.caps[l].start : m.caps[l].start+m.caps[l].len]
 					if !strings.HasPrefix(m.src[s:], text) {
 						return -1
@@ -311,9 +314,6 @@ func (m *matcher) close(s, p int) int {
 func (m *matcher) checkCapture(c byte) int {
 	l := int(c) - '1'
 	if l < 0 || l >= m.level || m.caps[l].len == capUnfinished {
-		m.vm.errorf("invalid capture index %%%d", l+1)
-	}
-	if m.caps[l].len == capPosition { // a position has no text to match
 		m.vm.errorf("invalid capture index %%%d", l+1)
 	}
 	return l

@@ -140,7 +140,6 @@ func strRep(a Args) int {
 		a.Error("resulting string too large")
 	}
 	a.t.vm.allocString(int(one * n))
-	a.t.vm.Charge(int(one*n) / 64)
 	if sep == "" {
 		return a.ret(mkString(strings.Repeat(s, int(n))))
 	}
@@ -229,9 +228,11 @@ func strFormat(a Args) int {
 			b = append(b, '%')
 			continue
 		}
+		if arg++; arg >= a.n {
+			a.ArgError(arg, "no value")
+		}
 		sp, next := a.parseSpec(f, i)
 		i = next
-		arg++
 		b = a.formatOne(b, sp, arg)
 		if len(b) > maxString {
 			vm.noMemory()
@@ -287,6 +288,7 @@ func (a Args) formatOne(b []byte, sp spec, arg int) []byte {
 	vm := a.t.vm
 	switch sp.conv {
 	case 'c':
+		sp.zero = false // means nothing here, as C's printf has it
 		return sp.pad(b, "", string([]byte{byte(a.Int(arg))}))
 	case 'd', 'i':
 		n := a.Int(arg)
@@ -412,7 +414,7 @@ func (sp spec) float(b []byte, f float64) []byte {
 		f = math.Abs(f)
 		switch sp.conv | 0x20 {
 		case 'a':
-			s = hexFloat(f, sp.prec)
+			s = hexFloat(f, sp.prec, sp.alt)
 			if sp.zero { // zeros go behind 0x
 				sign += s[:2]
 				s = s[2:]
@@ -471,27 +473,33 @@ func (sp *spec) general(f float64) string {
 }
 
 // hexFloat is C's %a of a number that is not negative.
-func hexFloat(f float64, prec int) string {
-	if f == 0 {
-		s := "0x0"
-		if prec > 0 {
-			s += "." + strings.Repeat("0", prec)
-		}
-		return s + "p+0"
+func hexFloat(f float64, prec int, alt bool) string {
+	const digits = 13
+	bits := math.Float64bits(math.Abs(f))
+	exp, m := int(bits>>52), bits&(1<<52-1)
+	switch {
+	case exp > 0:
+		m |= 1 << 52
+		exp -= 1023
+	case m != 0: // the first digit of a denormal is 0
+		exp = -1022
 	}
-	s := strconv.FormatFloat(f, 'x', prec, 64)
-	if _, e := math.Frexp(f); prec >= 0 && !strings.HasSuffix(s, fmt.Sprintf("p%+03d", e-1)) {
-		// Rounding carried into the first digit: C then writes a 2.
-		s = "0x2" + s[3:strings.IndexByte(s, 'p')] + fmt.Sprintf("p%+03d", e-1)
+	if prec >= 0 && prec < digits { // the nearest, the even one of two; the first digit may become 2
+		shift := uint(4 * (digits - prec))
+		half := uint64(1) << (shift - 1)
+		m = (m + half - 1 + m>>shift&1) &^ (1<<shift - 1)
 	}
-	i := strings.IndexByte(s, 'p')
-	exp := s[i+1:] // Go writes at least two digits
-	sign := exp[:1]
-	exp = strings.TrimLeft(exp[1:], "0")
-	if exp == "" {
-		exp = "0"
+	frac := fmt.Sprintf("%013x", m&(1<<52-1))
+	if prec < 0 {
+		frac = strings.TrimRight(frac, "0")
+	} else {
+		frac = (frac + strings.Repeat("0", max(prec-digits, 0)))[:prec]
 	}
-	return s[:i] + "p" + sign + exp
+	point := ""
+	if frac != "" || alt {
+		point = "."
+	}
+	return fmt.Sprintf("0x%d%s%sp%+d", m>>52, point, frac, exp)
 }
 
 func (a Args) quoted(b []byte, arg int) []byte {

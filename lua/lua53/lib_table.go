@@ -117,7 +117,7 @@ func tableRemove(a Args) int {
 	pos := a.OptInt(1, size)
 	if a.n > 1 && uint64(pos-1) >= uint64(size+1) && !(size == 0 && pos == 0) {
 		if size+1 != pos {
-			a.ArgError(1, "position out of bounds")
+			a.ArgError(0, "position out of bounds")
 		}
 	}
 	v := vm.geti(a.t, t, pos)

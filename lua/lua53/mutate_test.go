@@ -43,7 +43,7 @@ func TestMutatedBytecode(t *testing.T) {
 		bounded(20000, bits, func(vm *VM) {
 			f := vm.NewFunction(q)
 			vm.Call(f)
-			vm.Collect()
+			vm.Call(vm.Globals().RawGetString("collectgarbage"))
 		})
 	}
 	if ran < n/20 {

@@ -263,9 +263,6 @@ func (vm *VM) calleeName(th *Thread, fn int) string {
 		return ""
 	}
 	if op := opOf(f.cl.p.code()[f.pc-1]); op != opCall && op != opTailCall {
-		if op == opTForCall {
-			return quoteName("for iterator", "for iterator")
-		}
 		return ""
 	}
 	if reg := fn - f.base; reg >= 0 && reg < f.cl.p.MaxStack {
@@ -276,10 +273,13 @@ func (vm *VM) calleeName(th *Thread, fn int) string {
 
 // callName is how the function of frame f was called.
 func (f *frame) callName() (kind, name string) {
+	if f.inFinalizer {
+		return "metamethod", "__gc"
+	}
 	if f.prev != nil && f.prev.inHook {
 		return "hook", "?"
 	}
-	if f.tail || f.prev == nil || f.prev.kind != fLua || f.fresh {
+	if f.tail || f.prev == nil || f.prev.kind != fLua {
 		return "", ""
 	}
 	p, pc := f.prev.cl.p, f.prev.pc-1

@@ -294,9 +294,15 @@ func invalidNaN(r float64, operands ...float64) float64 {
 	return math.Copysign(r, -1)
 }
 
-func floatMod(a, b float64) float64 {
+// floatMod follows C Lua, whose test of the signs fails where the product of
+// two small numbers is zero.
+func floatMod(a, b float64, narrow bool) float64 {
 	r := invalidNaN(math.Mod(a, b), a, b)
-	if r != 0 && (r < 0) != (b < 0) {
+	product := r * b
+	if narrow {
+		product = float64(float32(r) * float32(b))
+	}
+	if product < 0 {
 		r += b
 	}
 	return r
@@ -429,7 +435,7 @@ func floatArith(op int, a, b float64, narrow bool) (r float64, ok bool) {
 	case arMul:
 		r = a * b
 	case arMod:
-		r = floatMod(a, b)
+		r = floatMod(a, b, narrow)
 	case arPow:
 		r = floatPow(a, b)
 	case arDiv:

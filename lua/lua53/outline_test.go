@@ -64,7 +64,7 @@ wlan.y()
 local id = mobile and mobile.imei()
 pcall(function() lcd.init() end)
 pcall(lcd.init, 1)`,
-			[]string{"2 wlan", "2 wlan.ready()?", "2 wlan.scan()?", "2 mobile", "2 wlan.x()?", "3 wlan.y()", "4 mobile",
+			[]string{"2 wlan?", "2 wlan.ready()?", "2 wlan.scan()?", "2 mobile?", "2 wlan.x()?", "3 wlan.y()", "4 mobile?",
 				"4 mobile.imei()?", "5 lcd.init()? in pcall", "5 pcall()", "6 lcd.init?", "6 pcall()"}},
 		{"guards that leave", `
 local function f()
@@ -77,7 +77,7 @@ while true do
   if not tts then break end
   tts.play()
 end`,
-			[]string{"3 wlan in f", "4 wlan.scan()? in f", "6 lcd", "6 assert()", "7 lcd.init()?", "9 tts", "10 tts.play()?"}},
+			[]string{"3 wlan? in f", "4 wlan.scan()? in f", "6 lcd", "6 assert()", "7 lcd.init()?", "9 tts?", "10 tts.play()?"}},
 		{"which module it is", `
 local bsp = rtos.bsp()
 if bsp == "AIR101" then lcd.init() end

@@ -380,8 +380,20 @@ func (w *outliner) function(b *funcBody, f *Frame) *Frame {
 
 // cond walks a condition and returns the names that it is about.
 func (w *outliner) cond(e expr) []string {
-	w.expr(e)
+	w.tested(e)
 	return w.mentions(e, nil)
+}
+
+// tested walks an expression whose truth is asked for: to read what may not be
+// there is the point of it.
+func (w *outliner) tested(e expr) {
+	from := len(w.out.Refs)
+	w.expr(e)
+	for i := from; i < len(w.out.Refs); i++ {
+		if !w.out.Refs[i].Call {
+			w.out.Refs[i].Guarded = true
+		}
+	}
 }
 
 // mentions adds the names that an expression reads to names: paths of globals,
@@ -452,7 +464,7 @@ func (w *outliner) expr(e expr) {
 	case *eLogic:
 		w.push()
 		for _, o := range operands(e) {
-			w.expr(o)
+			w.tested(o)
 			w.guard(w.mentions(o, nil))
 		}
 		w.pop()

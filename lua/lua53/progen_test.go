@@ -104,7 +104,11 @@ func (g *progen) body(max int) {
 }
 
 func (g *progen) statement() {
-	k := g.n(26)
+	k := g.n(46)
+	if k >= 26 && g.depth <= 3 {
+		g.special()
+		return
+	}
 	if g.depth > 3 {
 		k = g.n(8)
 	}
@@ -271,7 +275,7 @@ func (g *progen) newTable() string {
 		items = append(items, g.atomNotNil())
 	}
 	for i, n := 0, g.n(3); i < n; i++ {
-		items = append(items, g.one("x = ", "y = ", "['a b'] = ", "[10] = ", "[2.5] = ", "[-1] = ")+g.atomNotNil())
+		items = append(items, g.one("x = ", "y = ", "['a b'] = ", "[1000] = ", "[2.5] = ", "[-1] = ")+g.atomNotNil())
 	}
 	g.r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	g.line("local %s = {%s}", t, strings.Join(items, g.one(", ", "; ")))
@@ -303,10 +307,10 @@ func (g *progen) tableStmt() {
 		g.line("dump(table.move({1, 2, 3, 4}, %d, %d, %d%s))", 1+g.n(3), g.n(5), 1+g.n(5), g.one("", ", {9, 9}"))
 	case 5:
 		g.use("table.unpack")
-		g.line("show(table.unpack({%s, %s, %s}, %s))", g.atom(), g.atom(), g.atom(), g.one("1", "2", "1, 3", "0, 1", "3, 2", "-1, 1"))
+		g.line("show(table.unpack({%s, %s, %s}, %s))", g.atom(), g.atom(), g.atom(), g.one("1, 2", "2, 3", "1, 3", "0, 1", "3, 2", "-1, 1", "1, 0", "3, 4"))
 	case 6:
 		g.use("index assignment")
-		g.line("%s[%s] = %s", t, g.one("1", "'x'", "2.0", "'y'", "7", "-5", "3.5", "true", "1 << 40", "2^53"), g.atomNotNil())
+		g.line("%s[%s] = %s", t, g.one("1", "'x'", "'y'", "-5", "3.5", "true", "1 << 40", "2^53", "#"+t+" + 1.0"), g.atomNotNil())
 	case 7:
 		g.use("index")
 		g.line("show(%s[%s], %s.x)", t, g.one("1", "'x'", "2.0", "3", "nil", "1.5", "2^53"), t)

@@ -251,10 +251,11 @@ func (vm *VM) setStr(t *ltable, k, v *Value) {
 		delete(t.strdict, s)
 		return
 	}
+	counted := false
 	if vm.mem+vm.sizes.node >= vm.memNext { // the walk must find the table as it was
 		if _, ok := t.strdict[s]; !ok {
 			vm.alloc(vm.sizes.node)
-			vm.mem -= vm.sizes.node
+			counted = true
 		}
 	}
 	if t.strdict == nil {
@@ -263,7 +264,10 @@ func (vm *VM) setStr(t *ltable, k, v *Value) {
 	n := len(t.strdict)
 	t.strdict[s] = vm.box.toL(*v)
 	if len(t.strdict) != n {
-		vm.mem += vm.sizes.node
+		if !counted { // alloc
+			vm.mem += vm.sizes.node
+			vm.budget -= vm.sizes.node >> 3
+		}
 		t.remember(ifaceOf(tabString, k.p))
 	}
 }

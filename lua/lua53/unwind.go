@@ -112,10 +112,18 @@ func (vm *VM) recovered(r any) *glua.ApiError {
 	panic(r)
 }
 
+// errorSteps is what an error costs.
+const errorSteps = 200
+
+// straightSteps is what a function that ends at pc costs beyond its calls and
+// loops, which count by themselves.
+func straightSteps(pc int) int64 { return int64(pc >> 1) }
+
 // unwind looks for who catches err below the current frame, down to frame
 // stop of thread th. It raises the error again if nobody does. exit is that
 // of finish.
 func (vm *VM) unwind(err *glua.ApiError, base *Thread, stop *frame, nny int) (exit bool) {
+	vm.budget -= errorSteps
 	vm.runHandler(err)
 	for {
 		th := vm.cur
@@ -123,12 +131,17 @@ func (vm *VM) unwind(err *glua.ApiError, base *Thread, stop *frame, nny int) (ex
 			if th == base && f == stop {
 				break
 			}
+			if f.kind == fLua {
+				vm.budget -= straightSteps(f.pc)
+			}
 			if f.kind == fPcall || f.kind == fXpcall {
 				return vm.caught(th, f, fromL(err.Object), base, nny)
 			}
 		}
 		if th == base {
-			th.ci = stop
+			if th == vm.main || stop.protected(th) {
+				th.ci = stop
+			} // else the coroutine dies, and keeps its frames for a traceback
 			panic(err)
 		}
 		// The coroutine dies of it.
@@ -156,6 +169,16 @@ func (vm *VM) unwind(err *glua.ApiError, base *Thread, stop *frame, nny int) (ex
 		p, f, first, n := vm.backTo(th, th.top, 1, false)
 		return vm.finish(p, f, first, n)
 	}
+}
+
+// protected reports whether f or a frame below it catches errors.
+func (f *frame) protected(th *Thread) bool {
+	for ; f != &th.base; f = f.prev {
+		if f.kind == fPcall || f.kind == fXpcall || f.kind == fNative && f.cl == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // caught lets the pcall frame f return false and the error.

@@ -163,20 +163,21 @@ const (
 )
 
 type frame struct {
-	prev, next *frame
-	cl         *Closure
-	fn, base   int
-	pc         int
-	nres       int
-	dest       int
-	nextra     int
-	kind, cont uint8
-	fresh      bool // the loop returns when it ends
-	tail       bool
-	inHook     bool // its hook runs
-	co         *Thread
-	handler    Value
-	target     *glua.LFunction // of a library's function
+	prev, next  *frame
+	cl          *Closure
+	fn, base    int
+	pc          int
+	nres        int
+	dest        int
+	nextra      int
+	kind, cont  uint8
+	fresh       bool // the loop returns when it ends
+	tail        bool
+	inHook      bool // its hook runs
+	inFinalizer bool // a finalizer runs above it
+	co          *Thread
+	handler     Value
+	target      *glua.LFunction // of a library's function
 }
 
 // Thread is a coroutine. Its head is what libraries see.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"sync"
 )
 
 // Limits of an RSA modulus in bits: what mbedtls can hold, and what its key
@@ -195,7 +196,7 @@ func GenerateRSA(bits int, fill func([]byte), step func(bits int)) (*RSAPrivate,
 }
 
 // smallPrimes sorts out most candidates cheaply.
-var smallPrimes = func() (list []uint64) {
+var smallPrimes = sync.OnceValue(func() (list []uint64) {
 next:
 	for n := uint64(3); n < 2000; n += 2 {
 		for _, p := range list {
@@ -206,7 +207,7 @@ next:
 		list = append(list, n)
 	}
 	return list
-}()
+})
 
 // prime draws a prime whose two highest bits are set, so that the product of
 // two has all its bits. The test is Baillie-PSW: without randomness.
@@ -232,7 +233,7 @@ func prime(bits int, fill func([]byte), step func(bits int)) *big.Int {
 
 func hasSmallFactor(n *big.Int) bool {
 	var m, rest big.Int
-	for _, p := range smallPrimes {
+	for _, p := range smallPrimes() {
 		if rest.Mod(n, m.SetUint64(p)).Sign() == 0 {
 			return true
 		}

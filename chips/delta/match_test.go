@@ -1,0 +1,66 @@
+package delta
+
+import (
+	"bytes"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// rebuild applies steps, with diff and extra bytes taken from p itself.
+func rebuild(t interface{ Fatalf(string, ...any) }, old, p []byte, start int, steps []Step) {
+	at, pos := 0, start
+	for _, s := range steps {
+		if s.Diff < 0 || s.Extra < 0 || at+s.Diff+s.Extra > len(p) {
+			t.Fatalf("step %+v at %d of %d", s, at, len(p))
+		}
+		if s.Diff > 0 && (pos < 0 || pos+s.Diff > len(old)) {
+			t.Fatalf("step %+v reads %d..%d of an old image of %d", s, pos, pos+s.Diff, len(old))
+		}
+		at, pos = at+s.Diff+s.Extra, pos+s.Diff+s.Seek
+	}
+	if at != len(p) {
+		t.Fatalf("steps make %d of %d bytes", at, len(p))
+	}
+}
+
+func TestStepsProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		old := rapid.SliceOfN(rapid.ByteMax(3), 0, 400).Draw(t, "old")
+		p := append([]byte(nil), old...)
+		for range rapid.IntRange(0, 4).Draw(t, "edits") {
+			at := rapid.IntRange(0, len(p)).Draw(t, "at")
+			ins := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "insert")
+			del := rapid.IntRange(0, len(p)-at).Draw(t, "delete")
+			p = bytes.Join([][]byte{p[:at], ins, p[at+del:]}, nil)
+		}
+		from := rapid.IntRange(0, len(old)).Draw(t, "from")
+		to := rapid.IntRange(from, len(old)).Draw(t, "to")
+		at := rapid.IntRange(0, 50).Draw(t, "offset")
+		shift := rapid.IntRange(-60, 60).Draw(t, "shift")
+		steps, _ := NewIndex(old).Steps(p, at, from, shift, Window{from, to})
+		rebuild(t, old, p, from, steps)
+		pos := from
+		for _, s := range steps {
+			if s.Diff > 0 && (pos < from || pos+s.Diff > to) {
+				t.Fatalf("step %+v reads %d..%d outside the window %d..%d", s, pos, pos+s.Diff, from, to)
+			}
+			pos += s.Diff + s.Seek
+		}
+	})
+}
+
+func TestStepsFindInsertion(t *testing.T) {
+	old := make([]byte, 20000)
+	x := uint32(9)
+	for i := range old {
+		x = x*1664525 + 1013904223
+		old[i] = byte(x >> 24)
+	}
+	p := bytes.Join([][]byte{old[:5000], []byte("something new, not to be found elsewhere"), old[5000:]}, nil)
+	steps, shift := NewIndex(old).Steps(p, 0, 0, 0, Window{0, len(old)})
+	rebuild(t, old, p, 0, steps)
+	if len(steps) != 2 || steps[0].Diff != 5000 || steps[0].Extra != 40 || steps[1].Diff != 15000 || shift != -40 {
+		t.Errorf("%+v, shift %d", steps, shift)
+	}
+}
