@@ -323,6 +323,7 @@ type PackageKind struct {
 	// can take it, and why not.
 	Upgrade bool
 	Core    bool
+	Delta   bool // is made from a firmware to another: needs MakeInput.Base
 	Fits    bool
 	Why     string
 }

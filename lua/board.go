@@ -37,7 +37,8 @@ type Board interface {
 	Hardware(ev HardwareEvent)
 	// Poweron says why the device started, as pm.lastReson() reports it.
 	Poweron() [4]int
-	// Scene is the surroundings of the module; nil means that there are none.
+	// Scene is the surroundings of the module; nil means that there are none but
+	// networks for its radios.
 	Scene() Scene
 	// Alarms are the deep-sleep timers; nil means that the module has none.
 	Alarms() Alarms

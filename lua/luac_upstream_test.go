@@ -87,7 +87,7 @@ func luacFile(t *testing.T, luac, name, src string, strip bool) (string, bool) {
 }
 
 var (
-	position = regexp.MustCompile(`[^\s"'(]*\.luac?:-?\d*:?|\?:-1:|\?: `)
+	position = regexp.MustCompile(`[^\s"'(]*(\.luac?|\?):-?\d*:?|\?: `)
 	naming   = regexp.MustCompile(` \((local|global|field|method|upvalue|constant) '[^']*'\)|\n\t[^\n]*`)
 )
 

@@ -27,7 +27,7 @@ func (m *Machine) openMobile() {
 		m.ofSIM("iccid", func(s *SIM) string { return s.ICCID }),
 		m.ofSIM("number", func(s *SIM) string { return s.Number }),
 		fn("sn", func(l *glua.LState) int { l.Push(glua.LNil); return 1 }),
-		fn("muid", func(l *glua.LState) int { return pushStr(l, m.board.Identity().MUID) }),
+		fn("muid", func(l *glua.LState) int { return pushStr(l, m.muid()) }),
 		fn("apn", m.mobileAPN),
 		fn("ipv6", func(l *glua.LState) int {
 			m.cell.ipv6 = m.optBool(l, 1, m.cell.ipv6)

@@ -6,7 +6,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
-// scene is the board's, or one in which there is nothing.
+// scene is the board's, or [nowhere].
 func (m *Machine) scene() Scene {
 	if m.surroundings == nil {
 		if m.surroundings = m.board.Scene(); m.surroundings == nil {
@@ -76,11 +76,12 @@ func (m *Machine) gpioConstant(name string) (int64, bool) {
 	return anInteger(t.RawGetString(name))
 }
 
-// nowhere is a scene without anything.
+// nowhere is the scene of a board that has none: radios find a network, and
+// nothing else is there.
 type nowhere struct{}
 
-func (nowhere) SIM() *SIM                           { return nil }
-func (nowhere) Cells() []Cell                       { return nil }
+func (nowhere) SIM() *SIM                           { return &SIM{} }
+func (nowhere) Cells() []Cell                       { return []Cell{{RSRP: -90, RSSI: -63}} }
 func (nowhere) Cellular() CellularNetwork           { return CellularNetwork{} }
 func (nowhere) TakeSMS() (SMS, bool)                { return SMS{}, false }
 func (nowhere) SendSMS(SMS) int                     { return 0 }

@@ -6,12 +6,13 @@ package all
 
 import (
 	"airlift/chips"
+	"airlift/chips/ec"
 	"airlift/chips/scriptonly"
 	"airlift/chips/xt804"
 )
 
 // families is made once: its models are compared by address.
-var families = []chips.Family{xt804.New(), scriptonly.New()}
+var families = []chips.Family{xt804.New(), ec.New(), scriptonly.New()}
 
 // Families returns the chip families in the order in which they are listed.
 func Families() []chips.Family { return append([]chips.Family(nil), families...) }

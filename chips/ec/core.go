@@ -55,7 +55,7 @@ func (c *CoreStage) Start(env *chips.Env, boot chips.BootResult) (*chips.Running
 	if layout.Part(PartKV).Size > 0 {
 		run.KV = func(env *chips.Env) (*mount.Mount, error) { return a.openKV(env) }
 	}
-	return run, a.files(env, run.Mounts)
+	return run, a.files(env, run.Mounts, run.Identity.Profile.CoreDate)
 }
 
 // poweronText is the port's word for why the chip starts
@@ -158,8 +158,8 @@ func rootConfig(size int64) littlefs.Config {
 	return cfg
 }
 
-// files mounts /, /ram/ and /luadb/.
-func (a areas) files(env *chips.Env, mounts *mount.Table) error {
+// files mounts /, /ram/ and /luadb/ as a core of this date does.
+func (a areas) files(env *chips.Env, mounts *mount.Table, coreDate string) error {
 	r, err := a.chips[0].Partition(a.l.Part(PartFS))
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (a areas) files(env *chips.Env, mounts *mount.Table) error {
 	if failed != nil {
 		env.Log("I", "lfs", "lfs mount fail ret=%d , exec format", littlefs.Code(failed))
 	}
-	for _, m := range []mount.Mount{root, {Path: "/ram/", Type: "ram", Fs: mount.RAM()}} {
+	for _, m := range []mount.Mount{root, {Path: "/ram/", Type: "ram", Fs: chips.RAMDisk(coreDate)}} {
 		if err := mounts.Add(m); err != nil {
 			return err
 		}

@@ -33,6 +33,8 @@ type memory struct{ lua, sys, psram int64 }
 // spec is a model.
 type spec struct {
 	name, bsp, summary string
+	soc                chips.SoC
+	features           chips.Features
 	ram                int64
 	builds             []build // the first is the default
 }
@@ -86,24 +88,37 @@ func builds8M(m memory) []build {
 		build{"ota256", "32-bit Lua numbers, the map of packages for 0x54E000", 1, 32, &rel2046, m, "718hm-fs768", 512, 256})
 }
 
+var (
+	cellular = chips.Features{Fota: true, Mobile: true, Wlan: true, ScanOnly: true}
+	withWifi = chips.Features{Fota: true, Mobile: true, Wlan: true}
+)
+
+// What scripts can find out about the chips (luat_mcu_*.c, luat_hmeta_*.c of
+// the ports; hmeta.hwver() as an Air780EPM's log shows it).
+var socEC618 = chips.SoC{Name: "EC618", HWVersion: "A11", ClockMHz: 204, TickMHz: 26, IDBytes: 8}
+
+func soc7xx(name string) chips.SoC {
+	return chips.SoC{Name: name, HWVersion: "A11", ClockMHz: 307, TickMHz: 26, IDBytes: 8}
+}
+
 var specs = []spec{
-	{"Air780E", "EC618", "LTE Cat.1 module, EC618", 1 * mib, buildsEC618},
-	{"Air780EX", "EC618", "LTE Cat.1 module, EC618, stamp-hole form", 1 * mib, buildsEC618},
-	{"Air780EG", "EC618", "LTE Cat.1 module with GNSS, EC618", 1 * mib, buildsEC618},
-	{"Air600E", "EC618", "LTE Cat.1 module, EC618, older form", 1 * mib, buildsEC618},
-	{"Air700E", "EC618", "LTE Cat.1 module, EC618, small form", 1 * mib, buildsEC618},
-	{"Air780EP", "Air780EP", "LTE Cat.1 module, EC718P", 1 * mib, narrow("718p", 256, 192, mem718P)},
-	{"Air780EPS", "Air780EPS", "LTE Cat.1 module, EC718U", 1 * mib, narrow("718u", 512, 360, mem718U)},
-	{"Air780EPV", "EC718PV", "LTE Cat.1 module with VoLTE, EC718PV", 1 * mib, narrow("718pv", 128, 96, mem718U)},
-	{"Air780EQ", "Air780EQ", "LTE Cat.1 module, EC716E", 1 * mib, narrow("716e", 256, 192, mem716E)},
-	{"Air700ECQ", "Air700ECQ", "LTE Cat.1 module, EC716E, small form", 1 * mib, narrow("716e", 256, 192, mem716E)},
-	{"Air201", "Air201", "tracker, EC718U", 1 * mib, narrow("718u", 512, 360, mem718U)},
-	{"Air780EPM", "Air780EPM", "LTE Cat.1 module, EC718PM", 4 * mib, both("718pm", 256, 192, memEPM, memEPM64)},
-	{"Air780EHM", "Air780EHM", "LTE Cat.1 module, EC718HM", 8 * mib, builds8M(memEHM)},
-	{"Air780EHV", "Air780EHV", "LTE Cat.1 module with VoLTE, EC718HM", 8 * mib, builds8M(memEHM)},
-	{"Air780EGH", "Air780EGH", "LTE Cat.1 module with GNSS, EC718HM", 8 * mib, builds8M(memEHM)},
-	{"Air8000", "Air8000", "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", 8 * mib, builds8M(memAir8000)},
-	{"Air8201", "Air780EHM", "tracker on an Air780EHM (Air8201H)", 8 * mib, builds8M(memEHM)},
+	{"Air780E", "EC618", "LTE Cat.1 module, EC618", socEC618, cellular, 1 * mib, buildsEC618},
+	{"Air780EX", "EC618", "LTE Cat.1 module, EC618, stamp-hole form", socEC618, cellular, 1 * mib, buildsEC618},
+	{"Air780EG", "EC618", "LTE Cat.1 module with GNSS, EC618", socEC618, cellular, 1 * mib, buildsEC618},
+	{"Air600E", "EC618", "LTE Cat.1 module, EC618, older form", socEC618, cellular, 1 * mib, buildsEC618},
+	{"Air700E", "EC618", "LTE Cat.1 module, EC618, small form", socEC618, cellular, 1 * mib, buildsEC618},
+	{"Air780EP", "Air780EP", "LTE Cat.1 module, EC718P", soc7xx("EC718P"), cellular, 1 * mib, narrow("718p", 256, 192, mem718P)},
+	{"Air780EPS", "Air780EPS", "LTE Cat.1 module, EC718U", soc7xx("EC718U"), cellular, 1 * mib, narrow("718u", 512, 360, mem718U)},
+	{"Air780EPV", "EC718PV", "LTE Cat.1 module with VoLTE, EC718PV", soc7xx("EC718PV"), cellular, 1 * mib, narrow("718pv", 128, 96, mem718U)},
+	{"Air780EQ", "Air780EQ", "LTE Cat.1 module, EC716E", soc7xx("EC716E"), cellular, 1 * mib, narrow("716e", 256, 192, mem716E)},
+	{"Air700ECQ", "Air700ECQ", "LTE Cat.1 module, EC716E, small form", soc7xx("EC716E"), cellular, 1 * mib, narrow("716e", 256, 192, mem716E)},
+	{"Air201", "Air201", "tracker, EC718U", soc7xx("EC718U"), cellular, 1 * mib, narrow("718u", 512, 360, mem718U)},
+	{"Air780EPM", "Air780EPM", "LTE Cat.1 module, EC718PM", soc7xx("EC718PM"), cellular, 4 * mib, both("718pm", 256, 192, memEPM, memEPM64)},
+	{"Air780EHM", "Air780EHM", "LTE Cat.1 module, EC718HM", soc7xx("EC718HM"), cellular, 8 * mib, builds8M(memEHM)},
+	{"Air780EHV", "Air780EHV", "LTE Cat.1 module with VoLTE, EC718HM", soc7xx("EC718HM"), cellular, 8 * mib, builds8M(memEHM)},
+	{"Air780EGH", "Air780EGH", "LTE Cat.1 module with GNSS, EC718HM", soc7xx("EC718HM"), cellular, 8 * mib, builds8M(memEHM)},
+	{"Air8000", "Air8000", "LTE Cat.1, Wi-Fi, Bluetooth and GNSS module, EC718HM", soc7xx("EC718HM"), withWifi, 8 * mib, builds8M(memAir8000)},
+	{"Air8201", "Air780EHM", "tracker on an Air780EHM (Air8201H)", soc7xx("EC718HM"), cellular, 8 * mib, builds8M(memEHM)},
 }
 
 // timing follows the one log with real times: about 40 ms for a sector that is
@@ -126,27 +141,27 @@ func buildModels() []*chips.Model {
 			panic(err) // a mistake in the table above
 		}
 		m := &chips.Model{
-			Name: s.name, Family: familyName, BSP: s.bsp, Summary: s.summary,
+			Name: s.name, Family: familyName, BSP: s.bsp, Summary: s.summary, SoC: s.soc,
 			Flash: []flash.Geometry{flash.NOR(t.flashSize)}, RAM: s.ram, Default: s.builds[0].name,
 		}
 		if t.series == EC618 {
 			m.Flash = append(m.Flash, flash.NOR(cpFlashSize))
 		}
 		for k := range s.builds {
-			m.Profiles = append(m.Profiles, s.builds[k].profile(t.series))
+			m.Profiles = append(m.Profiles, s.builds[k].profile(s, t.series))
 		}
 		models = append(models, m)
 	}
 	return models
 }
 
-func (b *build) profile(series Series) *chips.Profile {
+func (b *build) profile(s *spec, series Series) *chips.Profile {
 	r := b.release
 	p := &chips.Profile{
 		Name: b.name, Summary: r.version + ", " + b.summary,
 		CoreVersion: r.version, Base: r.base, CoreDate: r.date, LibDate: r.libDate,
 		FirmwareNumber: b.number, Bits: b.bits,
-		Features:  chips.Features{Fota: true, Mobile: true, Wlan: true}, // wlan scans only
+		Features:  s.features,
 		LuaMemory: b.memory.lua, SysMemory: b.memory.sys, PSRAMMemory: b.memory.psram,
 		Timing: timing,
 	}

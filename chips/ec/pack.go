@@ -33,9 +33,9 @@ type maker struct {
 func (m *maker) Kinds() []chips.PackageKind {
 	return []chips.PackageKind{
 		{Name: KindBin, Ext: ".bin", Summary: "script alone", Upgrade: true, Fits: true},
-		{Name: KindCombined, Ext: ".bin", Summary: "script, and a delta from one core to another", Upgrade: true, Core: true, Fits: true},
-		{Name: KindCore, Ext: ".core.bin", Summary: "a delta from one core to another alone", Upgrade: true, Core: true, Fits: true},
-		{Name: KindPar, Ext: ".par", Summary: "the vendor's delta without LuatOS' head", Fits: true},
+		{Name: KindCombined, Ext: ".bin", Summary: "script, and a delta from one core to another", Upgrade: true, Core: true, Delta: true, Fits: true},
+		{Name: KindCore, Ext: ".core.bin", Summary: "a delta from one core to another alone", Upgrade: true, Core: true, Delta: true, Fits: true},
+		{Name: KindPar, Ext: ".par", Summary: "the vendor's delta without LuatOS' head", Delta: true, Fits: true},
 		{Name: KindBinpkg, Ext: ".binpkg", Summary: "boot code and core for serial flashing", Fits: true},
 		{Name: KindScript, Ext: ".script.bin", Summary: "script image for serial flashing", Fits: true},
 		{Name: KindFlash, Ext: ".flash", Summary: "contents of the whole flash", Fits: true},

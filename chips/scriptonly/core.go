@@ -1,14 +1,11 @@
 package scriptonly
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/spf13/afero"
-
 	"airlift/chips"
+	"airlift/chips/volume"
 	"airlift/flash"
 	"airlift/flash/littlefs"
 	"airlift/flash/luadb"
@@ -42,7 +39,7 @@ func (c *core) Start(env *chips.Env, _ chips.BootResult) (*chips.Running, error)
 		return nil, err
 	}
 	root.Path = "/"
-	for _, add := range []mount.Mount{*root, {Path: "/ram/", Type: "ram", Fs: mount.RAM()}} {
+	for _, add := range []mount.Mount{*root, {Path: "/ram/", Type: "ram", Fs: chips.RAMDisk(p.CoreDate)}} {
 		if err := mounts.Add(add); err != nil {
 			return nil, err
 		}
@@ -70,20 +67,12 @@ func openVolume(env *chips.Env, name string) (*mount.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := littlefs.LuatOS(r.Size())
-	fs, err := littlefs.Mount(r, cfg)
+	m, _, err := volume.Open(r, littlefs.LuatOS(r.Size()))
 	if err != nil {
-		if errors.Is(err, flash.ErrPowerLost) {
-			return nil, err
-		}
-		if err := littlefs.Format(r, cfg); err != nil {
-			return nil, fmt.Errorf("format partition %s: %w", name, err)
-		}
-		if fs, err = littlefs.Mount(r, cfg); err != nil {
-			return nil, fmt.Errorf("mount partition %s: %w", name, err)
-		}
+		return nil, fmt.Errorf("partition %s: %w", name, err)
 	}
-	return &mount.Mount{Type: "lfs", Fs: afero.Fs(fs), Usage: fs.Usage}, nil
+	m.Path = ""
+	return &m, nil
 }
 
 // addScripts mounts the script image at /luadb/, if there is one.
@@ -92,7 +81,7 @@ func addScripts(env *chips.Env, mounts *mount.Table) error {
 	if err != nil {
 		return err
 	}
-	img, err := luadb.FromRegion(r)
+	m, err := volume.Scripts(r)
 	if err != nil {
 		if text := luadb.DeviceText(err); text != "" {
 			env.Log("W", "luadb", "%s", text)
@@ -100,16 +89,7 @@ func addScripts(env *chips.Env, mounts *mount.Table) error {
 		}
 		return err
 	}
-	return mounts.Add(scriptMount(r, img))
-}
-
-// scriptMount is a script image at /luadb/. It is read-only: nothing is free.
-func scriptMount(r *flash.Region, img *luadb.Image) mount.Mount {
-	blocks := r.Size() / luadb.StatBlockSize
-	usage := mount.Usage{BlockSize: luadb.StatBlockSize, Blocks: blocks, Used: blocks}
-	return mount.Mount{
-		Path: "/luadb/", Type: "luadb", Fs: img.Fs(), Usage: func() (mount.Usage, error) { return usage, nil },
-	}
+	return mounts.Add(m)
 }
 
 // MountFiles mounts the file systems of a flash without running anything.
@@ -128,39 +108,9 @@ func (c *core) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []e
 			problems = append(problems, fmt.Errorf("partition %s: %w", name, err))
 		}
 	}
-	try(partFS, func(r *flash.Region) (mount.Mount, error) {
-		fs, err := openRoot(r, mkfs)
-		if err != nil {
-			return mount.Mount{}, err
-		}
-		return mount.Mount{Path: "/", Type: "lfs", Fs: fs, Usage: fs.Usage}, nil
-	})
-	try(partScript, func(r *flash.Region) (mount.Mount, error) {
-		img, err := luadb.FromRegion(r)
-		if err != nil {
-			return mount.Mount{}, err
-		}
-		return scriptMount(r, img), nil
-	})
+	try(partFS, func(r *flash.Region) (mount.Mount, error) { return volume.Look(r, littlefs.LuatOS(r.Size()), mkfs) })
+	try(partScript, volume.Scripts)
 	return mounts, problems
-}
-
-// openRoot mounts the littlefs of a region, or makes one on an erased region.
-func openRoot(r *flash.Region, mkfs bool) (*littlefs.FS, error) {
-	p := make([]byte, r.Size())
-	if _, err := r.ReadAt(p, 0); err != nil {
-		return nil, err
-	}
-	cfg := littlefs.LuatOS(r.Size())
-	if len(bytes.TrimLeft(p, "\xFF")) == 0 {
-		if !mkfs {
-			return nil, errors.New("erased: the firmware makes a file system at its first start (--mkfs does it now)")
-		}
-		if err := littlefs.Format(r, cfg); err != nil {
-			return nil, err
-		}
-	}
-	return littlefs.Mount(r, cfg)
 }
 
 // buildDate turns "2026-07-07" into the compiler's form, "Jul  7 2026".

@@ -48,13 +48,10 @@ func TestIdentity(t *testing.T) {
 		number, bits    int
 		mobile, hasWlan bool
 	}{
-		{"Air780EPM", "", "Air780EPM", "V2046", 1, 32, true, true},
-		{"Air780EPM", "101", "Air780EPM", "V2046", 101, 64, true, true},
-		{"Air780E", "", "EC618", "V1114", 0, 32, true, true},
 		{"Air8101", "", "Air8101", "V2018", 101, 64, false, true},
 		{"Air8101", "1", "Air8101", "V1006", 1, 32, false, true},
 		{"Air1601", "", "Air1601", "V1012", 101, 64, false, true},
-		{"Air8000", "101", "Air8000", "V2046", 101, 64, true, true},
+		{"Air1602", "101", "Air1602", "V1024", 101, 64, false, true},
 	}
 	for _, tt := range tests {
 		c := chip(t, tt.model, tt.profile)
@@ -88,7 +85,7 @@ func readFile(fs afero.Fs, name string) string {
 
 // TestFilesSurvive looks whether what scripts write is on the flash.
 func TestFilesSurvive(t *testing.T) {
-	c := chip(t, "Air8000", "")
+	c := chip(t, "Air8101", "")
 	script, err := luadb.Build([]luadb.File{{Name: "main.lua", Data: []byte("print(1)")}}, luadb.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -130,11 +127,11 @@ func TestFilesSurvive(t *testing.T) {
 
 // TestRefusals are the things that need a module's own flash map.
 func TestRefusals(t *testing.T) {
-	c := chip(t, "Air780E", "")
-	if _, err := c.Maker.Make("flash", chips.MakeInput{}); err == nil || !strings.Contains(err.Error(), "Air780E: flash map not emulated") {
+	c := chip(t, "Air1601", "")
+	if _, err := c.Maker.Make("flash", chips.MakeInput{}); err == nil || !strings.Contains(err.Error(), "Air1601: flash map not emulated") {
 		t.Errorf("make: %v", err)
 	}
-	if _, err := New().Chip(c.Model, "", []byte("a,b")); err == nil || !strings.Contains(err.Error(), "Air780E: flash map not emulated") {
+	if _, err := New().Chip(c.Model, "", []byte("a,b")); err == nil || !strings.Contains(err.Error(), "Air1601: flash map not emulated") {
 		t.Errorf("layout: %v", err)
 	}
 	fm := c.Maker.(chips.FlashMaker)

@@ -78,7 +78,7 @@ func (c *Info) strings() [stringCount]*string {
 //
 // Payload: the seven strings in the order of the fields, each a length byte
 // and its bytes; FlashSize as 8 bytes; Bits as 1; features as 1 (bit 0 Fota,
-// 1 FileOTA, 2 Mobile, 3 Wlan); number of partitions as 1; for each its name
+// 1 FileOTA, 2 Mobile, 3 Wlan, 4 ScanOnly); number of partitions as 1; for each its name
 // and kind as strings, offset and size as 8 bytes each, and 1 byte with bit 0
 // for an overlay.
 func (c *Info) Encode() []byte {
@@ -94,7 +94,7 @@ func (c *Info) Encode() []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(c.FlashSize))
 	parts := c.Partitions[:min(len(c.Partitions), maxParts)]
 	f := c.Features
-	b = append(b, byte(c.Bits), bit(f.Fota, 0)|bit(f.FileOTA, 1)|bit(f.Mobile, 2)|bit(f.Wlan, 3), byte(len(parts)))
+	b = append(b, byte(c.Bits), bit(f.Fota, 0)|bit(f.FileOTA, 1)|bit(f.Mobile, 2)|bit(f.Wlan, 3)|bit(f.ScanOnly, 4), byte(len(parts)))
 	for _, p := range parts {
 		str(p.Name)
 		str(p.Kind)
@@ -171,7 +171,7 @@ func (d *decoder) info() Info {
 	c.FlashSize = d.i64()
 	c.Bits = int(d.u8())
 	f := d.u8()
-	c.Features = chips.Features{Fota: f&1 != 0, FileOTA: f&2 != 0, Mobile: f&4 != 0, Wlan: f&8 != 0}
+	c.Features = chips.Features{Fota: f&1 != 0, FileOTA: f&2 != 0, Mobile: f&4 != 0, Wlan: f&8 != 0, ScanOnly: f&16 != 0}
 	for n := int(d.u8()); n > 0 && !d.short; n-- {
 		p := flash.Partition{Name: d.str(), Kind: d.str()}
 		p.Off, p.Size = d.i64(), d.i64()

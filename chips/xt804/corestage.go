@@ -250,7 +250,7 @@ func (r *coreRun) files() (reboot bool, err error) {
 			return false, err
 		}
 	}
-	if err := r.mounts.Add(mount.Mount{Path: "/ram/", Type: "ram", Fs: mount.RAM()}); err != nil {
+	if err := r.mounts.Add(mount.Mount{Path: "/ram/", Type: "ram", Fs: chips.RAMDisk(r.id.Profile.CoreDate)}); err != nil {
 		return false, err
 	}
 	if !legacy {

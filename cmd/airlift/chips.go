@@ -183,6 +183,7 @@ type shownKind struct {
 	Summary string `json:"summary"`
 	Upgrade bool   `json:"upgrade"`
 	Core    bool   `json:"core"`
+	Delta   bool   `json:"delta"`
 	Fits    bool   `json:"fits"`
 	Why     string `json:"why,omitempty"`
 }

@@ -89,6 +89,19 @@ type demoReport struct {
 	WallMS       int64  `json:"wall_ms"`
 	FlashOps     int    `json:"flash_ops"`
 	Trace        string `json:"trace_sha256"`
+	// Upgrades are the single upgrades of the story; the fields above tell of
+	// the last one, From of the first.
+	Upgrades []demoUpgrade `json:"upgrades"`
+}
+
+// demoUpgrade is one upgrade of a demo.
+type demoUpgrade struct {
+	From         string `json:"from"`
+	To           string `json:"to"`
+	Outcome      string `json:"outcome"`
+	Package      string `json:"package"`
+	PackageKind  string `json:"package_kind"`
+	PackageBytes int    `json:"package_bytes"`
 }
 
 func (a *app) demo(cfg demo.Config, ops, debug bool) error {
@@ -107,26 +120,49 @@ func (a *app) demo(cfg demo.Config, ops, debug bool) error {
 		a.demoHead(cfg, story)
 		story.World.Received = printer.progress(story)
 	}
-	r, err := story.Run()
-	if err != nil {
-		return err
+	report := demoReport{Chip: cfg.Chip.Model.Name, Profile: cfg.Chip.Profile.Name, Seed: cfg.Seed, From: story.From.Platform}
+	for more := true; more; {
+		if a.text() {
+			a.demoOffer(story, len(report.Upgrades) > 0)
+		}
+		r, err := story.Run()
+		if err != nil {
+			return err
+		}
+		printer.flush()
+		report.add(story, r)
+		if r.Outcome != emu.OutcomeNew {
+			a.code = exitFindings
+			break
+		}
+		if more, err = story.Next(); err != nil {
+			return err
+		}
 	}
-	printer.flush()
-	if r.Outcome != emu.OutcomeNew {
-		a.code = exitFindings
-	}
-	report := demoReport{
-		Chip: cfg.Chip.Model.Name, Profile: cfg.Chip.Profile.Name, Seed: cfg.Seed,
-		From: story.From.Platform, To: story.To.Platform, Outcome: string(r.Outcome),
-		Package: story.Package.FileName, PackageKind: story.Package.Kind.Name, PackageBytes: story.Package.Bytes,
-		Boots: r.End.Boots, End: string(r.End.End), VirtualMS: r.Virtual.Milliseconds(),
-		WallMS: time.Since(start).Milliseconds(), FlashOps: r.FlashOps, Trace: r.Trace,
-	}
+	report.WallMS = time.Since(start).Milliseconds()
 	if !a.text() {
 		return a.json(report)
 	}
 	a.demoTail(report)
 	return nil
+}
+
+// add tells of one more upgrade.
+func (d *demoReport) add(s *demo.Story, r demo.Report) {
+	u := demoUpgrade{
+		From: s.From.Platform, To: s.To.Platform, Outcome: string(r.Outcome),
+		Package: s.Package.FileName, PackageKind: s.Package.Kind.Name, PackageBytes: s.Package.Bytes,
+	}
+	d.Upgrades = append(d.Upgrades, u)
+	d.To, d.Outcome, d.Package, d.PackageKind, d.PackageBytes = u.To, u.Outcome, u.Package, u.PackageKind, u.PackageBytes
+	d.Boots, d.End, d.VirtualMS, d.FlashOps, d.Trace = r.End.Boots, string(r.End.End), r.Virtual.Milliseconds(), r.FlashOps, r.Trace
+}
+
+// demoOffer says what the platform offers.
+func (a *app) demoOffer(s *demo.Story, again bool) {
+	if again {
+		a.printf("\n%s offers %s, %d bytes: %s; the power is switched off and on\n\n", a.c(bold, "platform"), s.Package.FileName, s.Package.Bytes, s.Package.Kind.Summary)
+	}
 }
 
 func (a *app) demoHead(cfg demo.Config, s *demo.Story) {

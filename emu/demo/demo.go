@@ -29,11 +29,9 @@ import (
 //go:embed project/main.lua
 var mainLua string
 
-// The two versions of the project.
-const (
-	oldVersion = "1.0.0"
-	newVersion = "1.0.1"
-)
+// firstVersion is the project's version on the module; every upgrade counts
+// its last number up.
+const firstVersion = "1.0.0"
 
 // Config chooses what is shown.
 type Config struct {
@@ -44,21 +42,30 @@ type Config struct {
 	Library  string        // that the project uses: libfota or libfota2, "" for the latter
 	CoreSize int64         // bytes of code in the cores, 0 for the family's default
 	Compiled bool          // the images hold luac bytecode, as production packages do
+	Kind     string        // of the one package, "" for a row of all that tell something
+	Made     []byte        // the one package, if an equal story has made it before
 	Limit    time.Duration // virtual time after which the run ends, 0 for 10 minutes
 	Script   lua.Options
 }
 
-// Story is a prepared demo: everything is made, nothing has run.
+// Story is a prepared demo: everything is made, nothing has run. It is a row
+// of upgrades, one after the other: first of the scripts alone, where the module
+// takes such a package, then of core and scripts.
 type Story struct {
-	World   *emu.World
-	Device  *emu.Device
-	Store   *iot.Mem
+	World  *emu.World
+	Device *emu.Device
+	Store  *iot.Mem
+	// The upgrade that Run plays next or played last.
 	Package Package
 	From    Version
 	To      Version
+
+	cfg     Config
 	chip    *chips.Chip
 	flashes []*flash.Device
 	seed    uint64
+	text    string              // main.lua of version firstVersion
+	ahead   []chips.PackageKind // of the upgrades to come
 }
 
 // Package is the upgrade on the platform.
@@ -67,6 +74,7 @@ type Package struct {
 	FileName     string // as LuaTools would call it
 	FirmwareName string
 	Bytes        int
+	Data         []byte
 }
 
 // Version is a core with scripts.
@@ -99,42 +107,72 @@ func New(cfg Config) (*Story, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, err := bestUpgrade(cfg.Chip)
-	if err != nil {
+	s := &Story{World: emu.NewWorld(cfg.Seed, cfg.Limit), cfg: cfg, chip: cfg.Chip, seed: cfg.Seed}
+	if s.ahead, err = upgrades(cfg.Chip, cfg.Kind); err != nil {
 		return nil, err
 	}
-	s := &Story{World: emu.NewWorld(cfg.Seed, cfg.Limit), chip: cfg.Chip, seed: cfg.Seed}
 	s.World.Link = model
-	s.Package.Kind = kind
 	key, err := s.platform(cfg.Answers)
 	if err != nil {
 		return nil, err
 	}
-	text, err := script(cfg.Library, key)
-	if err != nil {
+	if s.text, err = script(cfg.Library, key); err != nil {
 		return nil, err
 	}
-	if err := s.versions(text, cfg.Compiled); err != nil {
+	if s.To, err = s.version(cfg.Chip.Profile.CoreVersion, firstVersion); err != nil {
 		return nil, err
 	}
-	if err := s.upload(cfg); err != nil {
+	if _, err := s.Next(); err != nil {
 		return nil, err
 	}
-	return s, s.module(cfg)
+	return s, s.module()
 }
 
-// bestUpgrade picks the package that brings most of what the firmware takes.
-func bestUpgrade(c *chips.Chip) (chips.PackageKind, error) {
-	var best chips.PackageKind
+// upgrades picks the kinds of packages that are sent: of those that the
+// firmware takes the first without a core and the first with one, or the one
+// that was asked for.
+func upgrades(c *chips.Chip, kind string) ([]chips.PackageKind, error) {
+	var script, core []chips.PackageKind
 	for _, k := range c.Maker.Kinds() {
-		if k.Upgrade && k.Fits && (best.Name == "" || k.Core && !best.Core) {
-			best = k
+		switch {
+		case !k.Upgrade || !k.Fits:
+		case kind != "":
+			if k.Name == kind {
+				return []chips.PackageKind{k}, nil
+			}
+		case k.Core && core == nil:
+			core = []chips.PackageKind{k}
+		case !k.Core && script == nil:
+			script = []chips.PackageKind{k}
 		}
 	}
-	if best.Name == "" {
-		return best, fmt.Errorf("%s with profile %s cannot be upgraded over the air", c.Model.Name, c.Profile.Name)
+	row := append(script, core...)
+	if len(row) == 0 {
+		return nil, fmt.Errorf("%s with profile %s takes no upgrade over the air %s", c.Model.Name, c.Profile.Name, kind)
 	}
-	return best, nil
+	return row, nil
+}
+
+// Next puts the package of the next upgrade on the platform. It reports false
+// if there is none.
+func (s *Story) Next() (bool, error) {
+	if len(s.ahead) == 0 {
+		return false, nil
+	}
+	s.Package = Package{Kind: s.ahead[0]}
+	s.ahead = s.ahead[1:]
+	s.From = s.To
+	core, err := s.From.Core, error(nil)
+	if s.Package.Kind.Core {
+		if core, err = nextCore(core); err != nil {
+			return false, err
+		}
+	}
+	last := s.From.Script[len(s.From.Script)-1]
+	if s.To, err = s.version(core, strings.TrimSuffix(s.From.Script, string(last))+string(last+1)); err != nil {
+		return false, err
+	}
+	return true, s.upload()
 }
 
 // platform sets up the server and returns the project's key.
@@ -172,31 +210,21 @@ func script(library, key string) (string, error) {
 	return "", fmt.Errorf("the demo has no project for library %q: expected libfota or libfota2", library)
 }
 
-// versions makes the two versions of the project.
-func (s *Story) versions(mainLua string, compiled bool) error {
-	s.From = Version{Core: s.chip.Profile.CoreVersion, Script: oldVersion}
-	s.To = Version{Core: s.From.Core, Script: newVersion}
-	if s.Package.Kind.Core {
-		next, err := nextCore(s.From.Core)
-		if err != nil {
-			return err
-		}
-		s.To.Core = next
+// version makes a version of the project.
+func (s *Story) version(core, script string) (Version, error) {
+	part := strings.Split(script, ".")
+	v := Version{Core: core, Script: script, Platform: strings.TrimPrefix(core, "V") + "." + part[0] + "." + part[2]}
+	text := strings.Replace(s.text, `VERSION = "`+firstVersion+`"`, `VERSION = "`+script+`"`, 1)
+	v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
+	if !s.cfg.Compiled {
+		return v, nil
 	}
-	for _, v := range []*Version{&s.From, &s.To} {
-		text := strings.Replace(mainLua, `VERSION = "1.0.0"`, `VERSION = "`+v.Script+`"`, 1)
-		v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
-		if compiled {
-			p, _, err := (&project.Project{Files: v.files}).Apply(project.Build{Luac: true, Bits: s.chip.Profile.Bits})
-			if err != nil {
-				return err
-			}
-			v.files = p.Files
-		}
-		part := strings.Split(v.Script, ".")
-		v.Platform = strings.TrimPrefix(v.Core, "V") + "." + part[0] + "." + part[2]
+	p, _, err := (&project.Project{Files: v.files}).Apply(project.Build{Luac: true, Bits: s.chip.Profile.Bits})
+	if err != nil {
+		return v, err
 	}
-	return nil
+	v.files = p.Files
+	return v, nil
 }
 
 // nextCore counts a core version up: "V2001" to "V2002".
@@ -209,20 +237,25 @@ func nextCore(v string) (string, error) {
 }
 
 // upload makes the package and puts it on the platform.
-func (s *Story) upload(cfg Config) error {
+func (s *Story) upload() error {
 	script, err := (&project.Project{Files: s.To.files}).Image()
 	if err != nil {
 		return err
 	}
-	data, err := cfg.Chip.Maker.Make(s.Package.Kind.Name, chips.MakeInput{
-		Script: script, CoreVersion: s.To.Core, CoreSize: cfg.CoreSize, CoreSeed: s.seed + 1, Pad: true,
-	})
-	if err != nil {
-		return fmt.Errorf("make the package: %w", err)
+	in := chips.MakeInput{Script: script, CoreVersion: s.To.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed + 1, Pad: true}
+	if s.Package.Kind.Delta { // between two releases of one program
+		in.CoreSeed = s.seed
+		in.Base = &chips.MakeInput{CoreVersion: s.From.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed}
 	}
-	namer, ok := cfg.Chip.Maker.(chips.PackageNamer)
+	data := s.cfg.Made
+	if data == nil {
+		if data, err = s.chip.Maker.Make(s.Package.Kind.Name, in); err != nil {
+			return fmt.Errorf("make the package: %w", err)
+		}
+	}
+	namer, ok := s.chip.Maker.(chips.PackageNamer)
 	if !ok {
-		return fmt.Errorf("%s: packages have no names", cfg.Chip.Model.Family)
+		return fmt.Errorf("%s: packages have no names", s.chip.Model.Family)
 	}
 	if s.Package.FileName, err = namer.PackageName("fotademo", s.To.Core, s.To.Script); err != nil {
 		return err
@@ -231,7 +264,7 @@ func (s *Story) upload(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	s.Package.FirmwareName, s.Package.Bytes = name.Name, len(data)
+	s.Package.FirmwareName, s.Package.Bytes, s.Package.Data = name.Name, len(data), data
 	_, err = s.Store.AddFirmware(iot.Firmware{
 		Project: 1, Name: name.Name, Version: name.Version, FileName: s.Package.FileName,
 		Allow: true, All: true, Created: link.Epoch,
@@ -240,7 +273,8 @@ func (s *Story) upload(cfg Config) error {
 }
 
 // module makes the device with the old version in its flash.
-func (s *Story) module(cfg Config) error {
+func (s *Story) module() error {
+	cfg := s.cfg
 	script, err := (&project.Project{Files: s.From.files}).Image()
 	if err != nil {
 		return err
@@ -258,7 +292,7 @@ func (s *Story) module(cfg Config) error {
 	return err
 }
 
-// Run plays the story. After a cut it may be called again: the power comes
+// Run plays one upgrade. After a cut it may be called again: the power comes
 // back and the story goes on from what the flash holds.
 func (s *Story) Run() (Report, error) {
 	res, err := s.Device.Run()

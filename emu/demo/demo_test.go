@@ -54,8 +54,8 @@ func TestEveryModelUpgrades(t *testing.T) {
 			for _, p := range m.Profiles {
 				t.Run(m.Name+"-"+p.Name, func(t *testing.T) {
 					c := chip(t, m.Name, p.Name)
-					if _, err := bestUpgrade(c); err != nil {
-						if _, err := New(Config{Chip: c}); err == nil || !strings.Contains(err.Error(), "cannot be upgraded") {
+					if _, err := upgrades(c, ""); err != nil {
+						if _, err := New(Config{Chip: c}); err == nil || !strings.Contains(err.Error(), "takes no upgrade") {
 							t.Fatalf("expected a refusal, got %v", err)
 						}
 						return

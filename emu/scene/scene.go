@@ -106,7 +106,7 @@ func Default() *Scene {
 			{MCC: 460, MNC: 0, Band: 3, EARFCN: 1300, PCI: 388, TAC: 30005, ECI: 124045331, RSSI: -75, RSRP: -101, RSRQ: -11, SNR: 5, Uplink: 5, Downlink: 5},
 		},
 		AccessPoints: []lua.AccessPoint{
-			{SSID: "airlift", BSSID: "\x02\xA1\x4C\x00\x00\x01", Password: "airlift123", Channel: 6, RSSI: -50},
+			{SSID: "airlift", BSSID: "\x02\xA1\x4C\x00\x00\x01", Password: "12345678", Channel: 6, RSSI: -50},
 			{SSID: "airlift-open", BSSID: "\x02\xA1\x4C\x00\x00\x02", Channel: 11, RSSI: -67},
 		},
 		AnyName:    true,

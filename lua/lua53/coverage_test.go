@@ -2,6 +2,7 @@ package lua53
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,9 +17,6 @@ type coverage map[string]int
 // add counts what a program uses: the features that the generator names, and
 // the functions whose names stand in the text.
 func (c coverage) add(g *progen, src string) {
-	for k := range g.uses {
-		c[k]++
-	}
 	_, body, _ := strings.Cut(src, progHeader)
 	seen := map[string]bool{}
 	for _, w := range strings.FieldsFunc(body, func(r rune) bool {
@@ -29,10 +27,14 @@ func (c coverage) add(g *progen, src string) {
 			seen["string."+m] = true
 		}
 	}
+	uses := maps.Clone(g.uses)
 	for _, f := range libraryFunctions() {
 		if seen[f] {
-			c[f]++
+			uses[f]++
 		}
+	}
+	for k := range uses {
+		c[k]++
 	}
 }
 

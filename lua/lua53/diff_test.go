@@ -90,7 +90,7 @@ for i, src in ipairs(progs) do
     ok, err = pcall(f)
     if ok then err = nil end
   end
-  if err ~= nil then print("lua5.3: " .. tostring(err)) end
+  if err ~= nil then print("lua5.3: " .. (tostring(err):gsub("0x%x+", "ADDR"))) end
 end
 `
 

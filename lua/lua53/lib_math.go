@@ -17,8 +17,8 @@ func (vm *VM) OpenMath() {
 		{"sqrt", float1(invalid(math.Sqrt))}, {"exp", float1(libm.Exp)}, {"sin", float1(invalid(libm.Sin))}, {"cos", float1(invalid(libm.Cos))},
 		{"tan", float1(invalid(libm.Tan))}, {"asin", float1(libm.Asin)}, {"acos", float1(libm.Acos)}, {"sinh", float1(libm.Sinh)},
 		{"cosh", float1(libm.Cosh)}, {"tanh", float1(libm.Tanh)}, {"log10", float1(libm.Log10)},
-		{"deg", float1(func(x float64) float64 { return x * (180 / math.Pi) })},
-		{"rad", float1(func(x float64) float64 { return x * (math.Pi / 180) })},
+		{"deg", scale(180, math.Pi)},
+		{"rad", scale(math.Pi, 180)},
 	})
 	vm.setField(t, "pi", mkFloat(vm.round(math.Pi)))
 	vm.setField(t, "huge", mkFloat(math.Inf(1)))
@@ -266,4 +266,13 @@ func mathRandomSeed(a Args) int {
 	a.t.vm.seedRandom(v.n)
 	a.t.vm.random()
 	return 0
+}
+
+// scale multiplies by a/b, which C computes in the VM's width.
+func scale(a, b float64) Native {
+	return func(args Args) int {
+		vm := args.t.vm
+		args.PushFloat(args.Float(0) * vm.round(vm.round(a)/vm.round(b)))
+		return 1
+	}
 }

@@ -194,7 +194,7 @@ func (g *progen) tracebacks() {
 	g.line("local mt = setmetatable({}, {__index = function(t, k) return M:method() end, __add = function(a, b) return a.x end})")
 	g.line("function globalfn(...) local a = %s return a end", g.one("M.field()", "M:method()", "mt.x", "mt + 1", "pcall(M.field)", "thrower()", "coroutine.wrap(M.field)()", "table.sort({1, 2, 3}, M.field)", "string.gsub('x', '.', M.field)", "load('globalthrow()', '=chunk')()"))
 	g.line("globalthrow = thrower")
-	call := g.one("globalfn", "function() return globalfn() end", "function() globalfn() end", "function() for i in globalfn do end end")
+	call := g.one("globalfn", "function() return globalfn() end", "function() globalfn() end", "function() for i in globalfn do break end end")
 	g.line("local ok, tb = xpcall(%s, %s) show(ok, tb)", call, g.one("debug.traceback", "function(m) return debug.traceback(m, 1) end", "function(m) return debug.traceback('msg', 2) end", "function(m) return debug.traceback() end", "function(m) error(m) end", "function(m) return debug.traceback(tostring(type(m)), 0) end"))
 	g.line("local co = coroutine.create(%s) show(coroutine.resume(co)) show(debug.traceback(co)) show(debug.traceback(co, nil, 1)) show(debug.traceback(co, 'm', 0)) end", g.one("globalfn", "function() coroutine.yield(1) end", "M.field", "function() M.method() end"))
 }
