@@ -71,8 +71,7 @@ func (vm *VM) setFast(t *ltable, k, v *Value) bool {
 		if len(t.dict) > 0 || vm.mem+vm.sizes.slot >= vm.memNext {
 			return false
 		}
-		vm.mem += vm.sizes.slot // alloc
-		vm.budget -= vm.sizes.slot >> 3
+		vm.mem += vm.sizes.slot // no steps: the instruction counts in its loop
 		t.array = append(t.array, vm.box.toL(*v))
 		return true
 	}
