@@ -42,10 +42,13 @@ func (m *Image) Encode() []byte {
 // OrgChecksum are computed, and the body with zeros up to a multiple of pad
 // bytes, which both fields cover (xt804.md 2.4).
 func NewImage(h Header, body []byte, pad int) []byte {
-	padded := padTo(body, pad)
+	img := make([]byte, HeaderSize+(len(body)+pad-1)/pad*pad)
+	padded := img[HeaderSize:]
+	copy(padded, body)
 	h.ImgLen = uint32(len(padded))
 	h.OrgChecksum = JAMCRC(padded)
-	return append(h.Encode(), padded...)
+	copy(img, h.Encode())
+	return img
 }
 
 // NewDebugImage is NewImage in the packer's _dbg form: 0xFF up to offset

@@ -1,6 +1,7 @@
 package xt804
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -185,19 +186,27 @@ func (j *job) appImg() ([]byte, error) {
 }
 
 func (j *job) fls() ([]byte, error) {
+	images, err := j.images()
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Join(images, nil), nil
+}
+
+// images are secboot, app and, if there is one, script.
+func (j *job) images() ([][]byte, error) {
 	c, err := j.core()
 	if err != nil {
 		return nil, err
 	}
-	out := append(append([]byte(nil), c.secboot...), c.app...)
 	if j.in.Script == nil {
-		return out, nil
+		return [][]byte{c.secboot, c.app}, nil
 	}
 	script, err := j.script(TypeApp)
 	if err != nil {
 		return nil, err
 	}
-	return append(out, script...), nil
+	return [][]byte{c.secboot, c.app, script}, nil
 }
 
 func (j *job) flash() ([]byte, error) {
@@ -209,7 +218,7 @@ func (j *job) flash() ([]byte, error) {
 }
 
 func (j *job) flashDevice() (*flash.Device, error) {
-	fls, err := j.fls()
+	images, err := j.images()
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +226,12 @@ func (j *job) flashDevice() (*flash.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, BurnImages(d, fls)
+	for _, img := range images {
+		if err := BurnImages(d, img); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // fota makes gzip(app image || script image) under a type 1 header

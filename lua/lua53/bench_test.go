@@ -1,161 +1,243 @@
 package lua53
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	glua "github.com/yuin/gopher-lua"
 )
 
-// Programs for all three machines; each runs for some tens of milliseconds.
-// The bit operators of 5.3 are not in gopher-lua: hash is C and ours only, and
-// hash51 does the same with arithmetic.
-var benchPrograms = []struct{ name, src string }{
-	{"fib", `local function fib(n) if n < 2 then return n end return fib(n-1) + fib(n-2) end fib(27)`},
-	{"loop", `local x = 0 for i = 1, 3000000 do x = x + i end for i = 1, 3000000 do end`},
-	{"float", `local x = 0.5 for i = 1, 2000000 do x = x * 1.0000001 + 0.5 / i end`},
-	{"strbuild", `local t = {} for i = 1, 100000 do t[#t+1] = "item" .. i end local s = table.concat(t, ",")
-local u = "" for i = 1, 3000 do u = u .. "xy" end`},
-	{"strops", `local n = 0 for i = 1, 20000 do
-local s = "key" .. i .. "=value" .. (i * 2)
-local k, v = s:match("^(%w+)=(%w+)$")
-n = n + #k + #v + (s:find("value", 1, true) or 0)
-s = s:gsub("e", "E"):upper():sub(2, -2)
-n = n + s:byte(1) + #string.format("%d:%s", i, s)
-end`},
-	{"insert", `for r = 1, 10 do local t = {} for i = 1, 50000 do table.insert(t, i) end
-local s = 0 for i = 1, #t do s = s + t[i] end for i, v in ipairs(t) do s = s + v end for i = 1, 20000 do table.remove(t) end end`},
-	{"sort", `local t = {} local x = 42 for i = 1, 40000 do x = (x * 16807) % 2147483647 t[i] = x end table.sort(t)
-for i = 1, 20000 do x = (x * 16807) % 2147483647 t[i] = x end table.sort(t, function(a, b) return a > b end)`},
-	{"json", jsonBench},
-	{"hash51", `local h = 5381 local s = string.rep("abcdefghij", 20) for r = 1, 500 do for i = 1, #s do h = (h * 33 + s:byte(i)) % 4294967296 end end`},
-	{"co", `local co = coroutine.wrap(function() while true do coroutine.yield(1) end end) for i = 1, 300000 do co() end`},
-	{"tasks", `local ts = {} for i = 1, 1000 do ts[i] = coroutine.create(function() for j = 1, 20 do coroutine.yield(j) end end) end
-for r = 1, 21 do for i = 1, 1000 do coroutine.resume(ts[i]) end end`},
-	{"oop", `local P = {} P.__index = P function P.new(x, y) return setmetatable({x = x, y = y}, P) end
-function P:add(o) return P.new(self.x + o.x, self.y + o.y) end
-local a, b = P.new(0, 0), P.new(1, 2) for i = 1, 200000 do a = a:add(b) end`},
-	{"closure", `local function mk(i) return function(x) return x + i end end local s = 0 for i = 1, 300000 do s = s + mk(i)(1) end`},
-	{"pairs", `local t = {} for i = 1, 1000 do t["k" .. i] = i end local s = 0 for r = 1, 200 do for k, v in pairs(t) do s = s + v end end`},
+// BenchmarkLanguage compares us, in both widths, with gopher-lua and with the
+// C original, which runs as a process of its own. Each iteration runs all of
+// them, one after the other, so that what disturbs one disturbs the others;
+// the ratios are medians over the iterations. All have loaded the program
+// before and start with a collected heap. Times are those of the processors,
+// Go's collector included. Use -benchtime 11x.
+func BenchmarkLanguage(b *testing.B) {
+	c := startC(b)
+	var means ratios
+	for _, p := range languagePrograms {
+		b.Run(p.name, func(b *testing.B) {
+			wide, narrow, gopher := oursRunner(b, p.src, 64), oursRunner(b, p.src, 32), gopherRunner(b, p)
+			c.load(b, p.src)
+			for _, run := range []func(){wide, narrow, gopher} {
+				run()
+			}
+			c.run()
+			var s sample
+			for b.Loop() {
+				c.collect()
+				s.add(timed(wide), timed(narrow), timed(gopher), c.run())
+			}
+			s.report(b, &means)
+		})
+	}
+	fmt.Printf("geometric means over %d programs: gopher/ours %.2f, ours/C %.2f, 32-bit/64-bit %.2f\n", means.n,
+		math.Exp(means.gopher/float64(means.n)), math.Exp(means.c/float64(means.n)), math.Exp(means.narrow/float64(means.n)))
 }
 
-const hashBench = `local function h32(s) local h = 0x811c9dc5 for i = 1, #s do h = ((h ~ s:byte(i)) * 0x01000193) & 0xffffffff end return h end
-local s = string.rep("abcdefghij", 20) for r = 1, 500 do h32(s) end
-local x = 88172645463325252 for i = 1, 300000 do x = x ~ (x << 13) x = x ~ (x >> 7) x = x ~ (x << 17) end`
+// BenchmarkProgram is one side of BenchmarkLanguage, to be profiled.
+func BenchmarkProgram(b *testing.B) {
+	for _, p := range languagePrograms {
+		for _, bits := range []int{64, 32} {
+			b.Run(fmt.Sprintf("%s/%d", p.name, bits), func(b *testing.B) {
+				run := oursRunner(b, p.src, bits)
+				b.ReportAllocs()
+				for b.Loop() {
+					run()
+				}
+			})
+		}
+	}
+}
 
-const jsonBench = `
-local function enc(v, out)
-  local t = type(v)
-  if t == "table" then
-    if #v > 0 then
-      out[#out+1] = "["
-      for i = 1, #v do if i > 1 then out[#out+1] = "," end enc(v[i], out) end
-      out[#out+1] = "]"
-    else
-      out[#out+1] = "{"
-      local first = true
-      for k, x in pairs(v) do
-        if not first then out[#out+1] = "," end
-        first = false
-        out[#out+1] = '"' .. k .. '":'
-        enc(x, out)
-      end
-      out[#out+1] = "}"
-    end
-  elseif t == "string" then
-    out[#out+1] = '"' .. v:gsub('[%c"\\]', function(c) return "\\" .. c end) .. '"'
-  else
-    out[#out+1] = tostring(v)
-  end
-end
-local function dec(s, i)
-  i = s:find("%S", i)
-  local c = s:sub(i, i)
-  if c == "{" then
-    local t = {}
-    i = s:find("%S", i + 1)
-    if s:sub(i, i) == "}" then return t, i + 1 end
-    while true do
-      local k, v
-      k, i = dec(s, i)
-      i = s:find(":", i, true)
-      v, i = dec(s, i + 1)
-      t[k] = v
-      i = s:find("%S", i)
-      if s:sub(i, i) == "}" then return t, i + 1 end
-      i = i + 1
-    end
-  elseif c == "[" then
-    local t = {}
-    while true do
-      local v
-      v, i = dec(s, i + 1)
-      t[#t+1] = v
-      i = s:find("%S", i)
-      if s:sub(i, i) == "]" then return t, i + 1 end
-    end
-  elseif c == '"' then
-    local j = s:find('"', i + 1, true)
-    return s:sub(i + 1, j - 1), j + 1
-  else
-    local n = s:match("^[%w%.%-]+", i)
-    return tonumber(n), i + #n
-  end
-end
-local doc = {name = "device", id = 12345, list = {}, opts = {a = 1, b = 2, c = "three"}}
-for i = 1, 30 do doc.list[i] = {id = i, name = "n" .. i, v = i * 0.5} end
-for r = 1, 40 do
-  local out = {}
-  enc(doc, out)
-  local s = table.concat(out)
-  local d = dec(s, 1)
+func timed(run func()) time.Duration {
+	runtime.GC()
+	start := processorTime()
+	run()
+	return processorTime() - start
+}
+
+// sample is what the iterations of a program took.
+type sample struct{ wide, gopherRatio, cRatio, narrowRatio []float64 }
+
+func (s *sample) add(wide, narrow, gopher, c time.Duration) {
+	w := float64(wide)
+	s.wide = append(s.wide, w)
+	s.gopherRatio = append(s.gopherRatio, float64(gopher)/w)
+	s.cRatio = append(s.cRatio, w/float64(c))
+	s.narrowRatio = append(s.narrowRatio, float64(narrow)/w)
+}
+
+// ratios are sums of logarithms.
+type ratios struct {
+	gopher, c, narrow float64
+	n                 int
+}
+
+func (s *sample) report(b *testing.B, sum *ratios) {
+	g, c, n := median(s.gopherRatio), median(s.cRatio), median(s.narrowRatio)
+	b.ReportMetric(median(s.wide)/1e6, "ours-ms")
+	b.ReportMetric(g, "gopher/ours")
+	b.ReportMetric(c, "ours/C")
+	b.ReportMetric(n, "32bit/64bit")
+	b.ReportMetric(0, "ns/op")
+	sum.gopher += math.Log(g)
+	sum.c += math.Log(c)
+	sum.narrow += math.Log(n)
+	sum.n++
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}
+
+func oursRunner(b *testing.B, src string, bits int) func() {
+	vm := New(Options{Bits: bits})
+	vm.OpenLibs()
+	f, err := vm.Load([]byte(src), "=bench", "t")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		if _, err := vm.Call(f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func gopherRunner(b *testing.B, p languageProgram) func() {
+	src := p.src
+	if p.gopher != "" {
+		src = p.gopher
+	}
+	l := glua.NewState(glua.Options{RegistryMaxSize: 1 << 18})
+	b.Cleanup(l.Close)
+	f, err := l.LoadString(src)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		l.Push(f)
+		if err := l.PCall(0, 0, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// cLua is a lua5.3 that runs a program each time it is told to, and says how
+// long it took by its own os.clock.
+type cLua struct {
+	b   *testing.B
+	in  io.Writer
+	out *bufio.Reader
+}
+
+const cDriver = `
+local program
+while true do
+  local n = io.read("n", "l")
+  if not n then break end
+  if n > 0 then program = assert(load(io.read(n)))
+  elseif n < 0 then collectgarbage() end
+  local start = os.clock()
+  if n == 0 then program() end
+  io.write(string.format("%.6f\n", os.clock() - start))
+  io.flush()
 end`
 
-func BenchmarkOurs(b *testing.B) {
-	for _, p := range append(benchPrograms, struct{ name, src string }{"hash", hashBench}) {
-		b.Run(p.name, func(b *testing.B) {
-			for i := 0; i < b.N; i++ {
-				vm := New(Options{Bits: 64})
-				vm.OpenLibs()
-				f, err := vm.Load([]byte(p.src), "=bench", "t")
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := vm.Call(f); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+func startC(b *testing.B) *cLua {
+	cmd := exec.Command(reference(b, 64), "-e", cDriver)
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err1 != nil || err2 != nil {
+		b.Fatal(err1, err2)
+	}
+	var failure strings.Builder
+	cmd.Stderr = &failure
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			b.Error(err, failure.String())
+		}
+	})
+	return &cLua{b, in, bufio.NewReader(out)}
+}
+
+func (c *cLua) load(b *testing.B, src string) {
+	c.b = b
+	fmt.Fprintf(c.in, "%d\n%s", len(src), src)
+	c.answer()
+}
+
+func (c *cLua) run() time.Duration {
+	fmt.Fprintln(c.in, "0")
+	return c.answer()
+}
+
+func (c *cLua) collect() {
+	fmt.Fprintln(c.in, "-1")
+	c.answer()
+}
+
+func (c *cLua) answer() time.Duration {
+	line, err := c.out.ReadString('\n')
+	if err != nil {
+		c.b.Fatal(err)
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(line), 64)
+	if err != nil {
+		c.b.Fatal(err)
+	}
+	return time.Duration(seconds * 1e9)
+}
+
+// BenchmarkCompile makes bytecode of the largest library of an upstream
+// checkout.
+func BenchmarkCompile(b *testing.B) {
+	src := largestLibrary(b)
+	b.SetBytes(int64(len(src)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Compile(src, "@library.lua", 32); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
-func BenchmarkGopher(b *testing.B) {
-	for _, p := range benchPrograms {
-		b.Run(p.name, func(b *testing.B) {
-			for i := 0; i < b.N; i++ {
-				l := glua.NewState(glua.Options{RegistrySize: 1 << 18})
-				if err := l.DoString(p.src); err != nil {
-					b.Fatal(err)
-				}
-				l.Close()
-			}
-		})
+func largestLibrary(b *testing.B) string {
+	root := os.Getenv("LUATOS_SRC")
+	if root == "" {
+		b.Skip("SKIPPED: set LUATOS_SRC to a checkout of openLuat/LuatOS")
 	}
-}
-
-// BenchmarkC includes the start of the process.
-func BenchmarkC(b *testing.B) {
-	ref := reference(b, 64)
-	for _, p := range append(benchPrograms, struct{ name, src string }{"hash", hashBench}, struct{ name, src string }{"start", ""}) {
-		b.Run(p.name, func(b *testing.B) {
-			for i := 0; i < b.N; i++ {
-				cmd := exec.Command(ref, "-")
-				cmd.Stdin = strings.NewReader(p.src)
-				if out, err := cmd.CombinedOutput(); err != nil {
-					b.Fatal(err, string(out))
-				}
-			}
-		})
+	files, err := filepath.Glob(filepath.Join(root, "script", "libs", "*.lua"))
+	if err != nil || len(files) == 0 {
+		b.Fatal("no libraries in ", root, err)
 	}
+	var largest []byte
+	for _, f := range files {
+		src, err := os.ReadFile(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(src) > len(largest) {
+			largest = src
+		}
+	}
+	return string(SkipPrefix(largest))
 }

@@ -21,7 +21,9 @@
 // LNumber; a library that wants the subtypes registers with [VM.NewNative].
 //
 // Tables are gopher-lua's. Integer keys are LNumbers (Int above 2^53),
-// integral float keys become integers. Iteration is in order of insertion.
+// integral float keys become integers. Iteration is in order of insertion;
+// libraries iterate with [VM.Next], since tables of scripts lack the index that
+// gopher-lua's own Next needs.
 //
 // # Execution
 //

@@ -1,9 +1,6 @@
 package lua53
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 // execute is the loop. It runs the current thread's current frame, which is a
 // Lua function, and everything that it calls or resumes, until a frame that is
@@ -12,718 +9,522 @@ import (
 // Registers are reached by pointer: our compiler's code is right by
 // construction, and Verify has checked all other. ci.pc is brought up to date
 // before anything that can raise an error or look at the stack.
-func (vm *VM) execute() {
-	narrow := vm.narrow
-reload:
+//
+// The speed hangs on what the Go compiler keeps in registers. Whatever is used
+// after a call in two cases of the switch, it stores before the switch, for
+// every instruction. So no case uses i, pc or ra behind a call: pc comes back
+// from ci.pc, and what is larger is a function that reads its instruction
+// itself (execops.go). What belongs to the frame is only set where frames
+// begin, and nothing jumps from a case back to the switch but through the loop.
+func execute[H plain | hooked](vm *VM) {
+	hooks := unsafe.Sizeof(*new(H)) > 0
+frame:
 	th := vm.cur
 	ci := th.ci
-	cl := ci.cl
-	p := cl.p
-	var k unsafe.Pointer
-	if len(p.K) > 0 {
-		k = unsafe.Pointer(&p.K[0])
-	}
-	code := unsafe.Pointer(&p.Code[0])
+	k := unsafe.Pointer(unsafe.SliceData(ci.cl.p.K))
+	code := unsafe.Pointer(unsafe.SliceData(ci.cl.p.Code))
 	base := unsafe.Pointer(&th.stack[ci.base])
 	pc := ci.pc
 	for {
 		i := *(*uint32)(unsafe.Add(code, uintptr(pc)*4))
 		pc++
-	dispatch:
+		if hooks && opOf(i) == opHook {
+			i = vm.hookInstr(th, ci, pc)
+			base = unsafe.Pointer(&th.stack[ci.base])
+		}
 		ra := (*Value)(unsafe.Add(base, uintptr(i>>6&0xff)*valueSize))
+		var tab *ltable // the table of a field
+		var key *Value  // its name
+		var r bool      // what a test found
 		switch i & 0x3f {
 		case opMove:
-			*ra = *(*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
+			*ra = *register(base, i>>23)
+			continue
 		case opLoadK:
-			*ra = *(*Value)(unsafe.Add(k, uintptr(i>>14)*valueSize))
+			*ra = *register(k, i>>14)
+			continue
 		case opLoadKX:
 			x := *(*uint32)(unsafe.Add(code, uintptr(pc)*4))
 			pc++
-			*ra = *(*Value)(unsafe.Add(k, uintptr(x>>6)*valueSize))
+			*ra = *register(k, x>>6)
+			continue
 		case opLoadBool:
 			*ra = Value{nil, kFalse + uint64(i>>23)&1}
 			if i>>14&0x1ff != 0 {
 				pc++
 			}
+			continue
 		case opLoadNil:
-			for b := argB(i); ; b-- {
+			for b := i >> 23; ; b-- {
 				*ra = Value{}
 				if b == 0 {
 					break
 				}
-				ra = (*Value)(unsafe.Add(unsafe.Pointer(ra), valueSize))
+				ra = register(unsafe.Pointer(ra), 1)
 			}
+			continue
 		case opGetUpval:
-			*ra = *cl.up[i>>23].v
+			*ra = *ci.cl.up[i>>23].v
+			continue
+		case opSetUpval:
+			*ci.cl.up[i>>23].v = *ra
+			continue
 		case opGetTabUp:
-			t := cl.up[i>>23].v
-			kc := operand(base, k, i>>14&0x1ff)
-			if t.isTable() && kc.isString() {
-				if lv, ok := t.table().strdict[kc.str()]; ok {
-					*ra = fromL(lv)
+			t := ci.cl.up[i>>23].v
+			key = operand(base, k, i>>14&0x1ff)
+			if t.isTable() && key.isString() {
+				tab = t.table()
+				goto field
+			}
+			goto index
+		case opGetTable:
+			t := register(base, i>>23)
+			key = operand(base, k, i>>14&0x1ff)
+			if !t.isTable() {
+				goto index
+			}
+			tab = t.table()
+			if key.isInt() {
+				idx := key.n - 1
+				if idx >= uint64(len(tab.array)) {
+					goto index
+				}
+				w := (*iface)(unsafe.Pointer(&tab.array[idx]))
+				if w.tab == tabNumber {
+					ra.setNumber(*(*float64)(w.data))
 					continue
 				}
-			}
-			ci.pc = pc
-			if vm.index(th, ci, *t, *kc, argA(i)) {
-				return
-			}
-			goto reload
-		case opGetTable:
-			t := (*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
-			kc := operand(base, k, i>>14&0x1ff)
-			if t.isTable() {
-				tab := t.table()
-				if kc.p == unsafe.Pointer(&tags[0]) {
-					if idx := kc.n - 1; idx < uint64(len(tab.array)) {
-						lv := tab.array[idx]
-						if tabOf(lv) != tabNil {
-							*ra = fromL(lv)
-							continue
-						}
-					}
-				} else if kc.isString() {
-					if lv, ok := tab.strdict[kc.str()]; ok {
-						*ra = fromL(lv)
-						continue
-					}
+				if w.tab != tabNil {
+					ci.pc = pc
+					ra.setL(tab.array[idx])
+					pc = ci.pc
+					continue
 				}
+			} else if key.isString() {
+				goto field
 			}
-			ci.pc = pc
-			if vm.index(th, ci, *t, *kc, argA(i)) {
-				return
+			goto index
+		case opSelf:
+			t := register(base, i>>23)
+			key = operand(base, k, i>>14&0x1ff)
+			*register(unsafe.Pointer(ra), 1) = *t
+			t = register(unsafe.Pointer(ra), 1)
+			if t.isTable() && key.isString() {
+				tab = t.table()
+				goto field
 			}
-			goto reload
+			goto index
 		case opSetTabUp:
-			kb := operand(base, k, i>>23)
-			kc := operand(base, k, i>>14&0x1ff)
 			ci.pc = pc
-			if vm.setIndex(th, ci, *cl.up[i>>6&0xff].v, kb, kc) {
+			if vm.opSetTabUp(th, ci) {
 				return
 			}
-			goto reload
-		case opSetUpval:
-			*cl.up[i>>23].v = *ra
+			goto frame
 		case opSetTable:
 			kb := operand(base, k, i>>23)
 			kc := operand(base, k, i>>14&0x1ff)
-			if ra.isTable() {
-				tab := ra.table()
-				if tabOf(tab.Metatable) == tabNil {
-					if kb.p == unsafe.Pointer(&tags[0]) {
-						idx := kb.n - 1
-						if n := uint64(len(tab.array)); idx < n && (kc.p != nil || kc.n != kNil) {
-							tab.array[idx] = vm.box.toL(*kc)
-							continue
-						} else if idx == n && len(tab.dict) == 0 && (kc.p != nil || kc.n != kNil) {
-							vm.mem += vm.sizes.slot
-							if vm.mem < vm.memNext {
-								tab.array = append(tab.array, vm.box.toL(*kc))
-								continue
-							}
-							vm.mem -= vm.sizes.slot
-						}
-					} else if kb.isString() {
-						ci.pc = pc
-						vm.setStr(tab, kb, kc)
-						continue
-					}
-				}
-			}
 			ci.pc = pc
-			if vm.setIndex(th, ci, *ra, kb, kc) {
-				return
-			}
-			goto reload
-		case opNewTable:
-			ci.pc = pc
-			*ra = vm.newTable(argB(i), argC(i))
-			if vm.gcDue {
-				vm.autoCollect(ci.base + argA(i) + 1)
-				goto reload
-			}
-		case opSelf:
-			t := *(*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
-			kc := operand(base, k, i>>14&0x1ff)
-			*(*Value)(unsafe.Add(unsafe.Pointer(ra), valueSize)) = t
-			if t.isTable() && kc.isString() {
-				tab := t.table()
-				if lv, ok := tab.strdict[kc.str()]; ok {
-					*ra = fromL(lv)
-					continue
-				}
-			}
-			ci.pc = pc
-			if vm.index(th, ci, t, *kc, argA(i)) {
-				return
-			}
-			goto reload
-		case opAdd:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
-				x := int64(b.n + c.n)
-				if narrow {
-					x = int64(int32(x))
-				}
-				ra.setInt(x)
+			if ra.isTable() && vm.setFast(ra.table(), kb, kc) {
+				pc = ci.pc
 				continue
 			}
-			if b.p == unsafe.Pointer(&tags[1]) && c.p == unsafe.Pointer(&tags[1]) {
-				x := math.Float64frombits(b.n) + math.Float64frombits(c.n)
-				if narrow {
-					x = float64(float32(x))
-				}
-				ra.setFloat(x)
+			if vm.opSetTable(th, ci) {
+				return
+			}
+			goto frame
+		case opNewTable:
+			ci.pc = pc
+			if vm.opNewTable(th, ci) {
+				goto frame
+			}
+			pc = ci.pc
+			continue
+		case opAdd:
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() {
+				ra.setInt(wrapInt(int64(b.n+c.n), vm.narrow))
+				continue
+			}
+			if b.isFloat() && c.isFloat() {
+				ra.setFloat(roundFloat(b.f()+c.f(), vm.narrow))
 				continue
 			}
 			goto arith
 		case opSub:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
-				x := int64(b.n - c.n)
-				if narrow {
-					x = int64(int32(x))
-				}
-				ra.setInt(x)
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() {
+				ra.setInt(wrapInt(int64(b.n-c.n), vm.narrow))
 				continue
 			}
-			if b.p == unsafe.Pointer(&tags[1]) && c.p == unsafe.Pointer(&tags[1]) {
-				x := math.Float64frombits(b.n) - math.Float64frombits(c.n)
-				if narrow {
-					x = float64(float32(x))
-				}
-				ra.setFloat(x)
+			if b.isFloat() && c.isFloat() {
+				ra.setFloat(roundFloat(b.f()-c.f(), vm.narrow))
 				continue
 			}
 			goto arith
 		case opMul:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
-				x := int64(b.n * c.n)
-				if narrow {
-					x = int64(int32(x))
-				}
-				ra.setInt(x)
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() {
+				ra.setInt(wrapInt(int64(b.n*c.n), vm.narrow))
 				continue
 			}
-			if b.p == unsafe.Pointer(&tags[1]) && c.p == unsafe.Pointer(&tags[1]) {
-				x := math.Float64frombits(b.n) * math.Float64frombits(c.n)
-				if narrow {
-					x = float64(float32(x))
-				}
-				ra.setFloat(x)
+			if b.isFloat() && c.isFloat() {
+				ra.setFloat(roundFloat(b.f()*c.f(), vm.narrow))
 				continue
 			}
 			goto arith
-		case opMod, opIDiv:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) && int64(c.n) > 0 {
-				x, y := int64(b.n), int64(c.n)
-				if i&0x3f == opMod {
-					x %= y
-					if x < 0 {
-						x += y
-					}
-				} else {
-					q := x / y
-					if q*y > x {
-						q--
-					}
-					x = q
+		case opMod:
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() && int64(c.n) > 0 {
+				x := int64(b.n) % int64(c.n)
+				if x < 0 {
+					x += int64(c.n)
 				}
 				ra.setInt(x)
+				continue
+			}
+			goto arith
+		case opIDiv:
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() && int64(c.n) > 0 {
+				q := int64(b.n) / int64(c.n)
+				if q*int64(c.n) > int64(b.n) {
+					q--
+				}
+				ra.setInt(q)
 				continue
 			}
 			goto arith
 		case opDiv:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[1]) && c.p == unsafe.Pointer(&tags[1]) && !narrow {
-				ra.setFloat(math.Float64frombits(b.n) / math.Float64frombits(c.n))
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isFloat() && c.isFloat() {
+				ra.setFloat(roundFloat(b.f()/c.f(), vm.narrow))
 				continue
 			}
 			goto arith
 		case opBand:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() {
 				ra.setInt(int64(b.n & c.n))
 				continue
 			}
 			goto arith
 		case opBor:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() {
 				ra.setInt(int64(b.n | c.n))
 				continue
 			}
 			goto arith
 		case opBxor:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() {
 				ra.setInt(int64(b.n ^ c.n))
 				continue
 			}
 			goto arith
 		case opShl:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
-				ra.setInt(shiftLeft(int64(b.n), int64(c.n), narrow))
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() && c.n < 64 {
+				ra.setInt(wrapInt(int64(b.n<<c.n), vm.narrow))
 				continue
 			}
 			goto arith
 		case opShr:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
-				ra.setInt(shiftRight(int64(b.n), int64(c.n), narrow))
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			if b.isInt() && c.isInt() && c.n < 64 {
+				x := b.n
+				if vm.narrow {
+					x = uint64(uint32(x))
+				}
+				ra.setInt(wrapInt(int64(x>>c.n), vm.narrow))
 				continue
 			}
 			goto arith
 		case opPow:
 			goto arith
 		case opUnm:
-			b := (*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
-			if b.p == unsafe.Pointer(&tags[0]) {
-				x := -int64(b.n)
-				if narrow {
-					x = int64(int32(x))
-				}
-				ra.setInt(x)
-				continue
-			}
-			if b.p == unsafe.Pointer(&tags[1]) {
-				ra.setFloat(-math.Float64frombits(b.n))
+			b := register(base, i>>23)
+			if b.isInt() {
+				ra.setInt(wrapInt(-int64(b.n), vm.narrow))
 				continue
 			}
 			goto arith
 		case opBnot:
-			b := (*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
-			if b.p == unsafe.Pointer(&tags[0]) {
+			b := register(base, i>>23)
+			if b.isInt() {
 				ra.setInt(int64(^b.n))
 				continue
 			}
 			goto arith
 		case opNot:
-			b := (*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
-			*ra = mkBool(b.p == nil && b.n <= kFalse)
+			*ra = mkBool(register(base, i>>23).falsy())
+			continue
 		case opLen:
-			b := (*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
+			b := register(base, i>>23)
 			if b.isString() {
 				ra.setInt(int64(len(b.str())))
 				continue
 			}
 			if b.isTable() {
-				if t := b.table(); tabOf(t.Metatable) == tabNil {
-					ra.setInt(t.length())
-					continue
+				if t := b.table(); tabOf(t.Metatable) == tabNil && len(t.dict) == 0 {
+					if n := len(t.array); n == 0 || tabOf(t.array[n-1]) != tabNil {
+						ra.setInt(int64(n))
+						continue
+					}
 				}
 			}
 			ci.pc = pc
-			if vm.lenMeta(th, ci, *b, argA(i)) {
+			if vm.opLen(th, ci) {
 				return
 			}
-			goto reload
+			goto frame
 		case opConcat:
 			ci.pc = pc
-			if vm.concat(th, ci, i, argC(i)) {
+			if vm.opConcat(th, ci) {
 				return
 			}
-			if vm.gcDue && vm.cur == th && th.ci == ci {
-				top := argB(i)
-				if a := argA(i); a >= top {
-					top = a + 1
-				}
-				vm.autoCollect(ci.base + top)
-			}
-			goto reload
+			goto frame
 		case opJmp:
-			if a := int(i >> 6 & 0xff); a != 0 {
-				th.closeUpvals(ci.base + a - 1)
-			}
-			d := int(i>>14) - biasSBx
-			pc += d
-			if d < 0 {
-				vm.budget += int64(d)
-				if vm.budget < 0 {
-					ci.pc = pc
-					vm.tick()
-				}
-			}
-			continue
+			goto jump
 		case opEq:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			var r bool
-			if b.p == c.p && b.n == c.n && b.p != unsafe.Pointer(&tags[1]) {
-				r = true
-			} else if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
-				r = false
-			} else if (b.isTable() && c.isTable()) || b.n == kUser && c.n == kUser {
-				ci.pc = pc
-				done, exit := vm.eqMeta(th, ci, b, c, int(i>>6&0xff))
-				if exit {
-					return
-				}
-				if done {
-					goto reload
-				}
-				r = rawEqual(b, c)
-			} else {
-				r = rawEqual(b, c)
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			switch {
+			case b.p == nil || b.isInt() && c.isInt():
+				r = b.p == c.p && b.n == c.n
+			case c.p == nil:
+			default:
+				goto compare
 			}
-			if b2u(r) != i>>6&0xff {
-				pc++
-				continue
-			}
-			goto condJump
+			goto test
 		case opLt:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			var r bool
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			switch {
+			case b.isInt() && c.isInt():
 				r = int64(b.n) < int64(c.n)
-			} else if b.isNum() && c.isNum() {
-				r = ltNum(b, c)
-			} else if b.isString() && c.isString() {
-				r = b.str() < c.str()
-			} else {
-				ci.pc = pc
-				if vm.lessMeta(th, ci, *b, *c, int(i>>6&0xff), "__lt") {
-					return
-				}
-				goto reload
+			case b.isFloat() && c.isFloat():
+				r = b.f() < c.f()
+			default:
+				goto compare
 			}
-			if b2u(r) != i>>6&0xff {
-				pc++
-				continue
-			}
-			goto condJump
+			goto test
 		case opLe:
-			b := operand(base, k, i>>23)
-			c := operand(base, k, i>>14&0x1ff)
-			var r bool
-			if b.p == unsafe.Pointer(&tags[0]) && c.p == unsafe.Pointer(&tags[0]) {
+			b, c := operand(base, k, i>>23), operand(base, k, i>>14&0x1ff)
+			switch {
+			case b.isInt() && c.isInt():
 				r = int64(b.n) <= int64(c.n)
-			} else if b.isNum() && c.isNum() {
-				r = leNum(b, c)
-			} else if b.isString() && c.isString() {
-				r = b.str() <= c.str()
-			} else {
-				ci.pc = pc
-				if vm.lessMeta(th, ci, *b, *c, int(i>>6&0xff), "__le") {
-					return
-				}
-				goto reload
+			case b.isFloat() && c.isFloat():
+				r = b.f() <= c.f()
+			default:
+				goto compare
 			}
-			if b2u(r) != i>>6&0xff {
-				pc++
-				continue
-			}
-			goto condJump
+			goto test
 		case opTest:
-			if (ra.p == nil && ra.n <= kFalse) == (i>>14&0x1ff != 0) {
+			if ra.falsy() == (i>>14&0x1ff != 0) {
 				pc++
 				continue
 			}
 			goto condJump
 		case opTestSet:
-			b := (*Value)(unsafe.Add(base, uintptr(i>>23)*valueSize))
-			if (b.p == nil && b.n <= kFalse) == (i>>14&0x1ff != 0) {
+			b := register(base, i>>23)
+			if b.falsy() == (i>>14&0x1ff != 0) {
 				pc++
 				continue
 			}
 			*ra = *b
 			goto condJump
 		case opCall:
-			fn := ci.base + int(i>>6&0xff)
-			b := int(i >> 23)
-			nargs := b - 1
-			if b == 0 {
-				nargs = th.top - fn - 1
-			}
-			nres := int(i>>14&0x1ff) - 1
 			ci.pc = pc
-			if ra.isFunc() {
-				if c := ours(ra.fn()); c != nil && c.p != nil {
+			if c := luaClosure(ra); c != nil && ci.next != nil && i>>23 != 0 && vm.budget >= 4 {
+				p := c.p
+				fn := ci.base + int((uintptr(unsafe.Pointer(ra))-uintptr(base))/valueSize)
+				if !p.IsVararg && int(i>>23) > p.NumParams && fn+1+p.MaxStack <= len(th.stack) {
 					vm.budget -= 4
-					if vm.budget < 0 {
-						vm.tick()
-					}
 					f := ci.next
-					if f == nil {
-						f = &frame{prev: ci}
-						ci.next = f
-					}
 					th.ci = f
-					f.cl, f.fn, f.nres, f.cont, f.fresh = c, fn, nres, cCall, false
-					f.kind, f.pc, f.tail = fLua, 0, false
-					np := c.p
-					if np.IsVararg || nargs < np.NumParams || fn+1+np.MaxStack > len(th.stack) {
-						vm.enter(th, f, nargs)
-					} else {
-						f.base, f.nextra = fn+1, 0
-					}
-					ci, cl, p = f, c, np
-					k = nil
-					if len(p.K) > 0 {
-						k = unsafe.Pointer(&p.K[0])
-					}
-					code = unsafe.Pointer(&p.Code[0])
-					base = unsafe.Pointer(&th.stack[ci.base])
-					pc = 0
-					continue
+					f.cl, f.fn, f.nres = c, fn, int(i>>14&0x1ff)-1
+					f.kind, f.cont, f.fresh, f.tail = fLua, cCall, false, false
+					f.pc, f.base, f.nextra = 0, fn+1, 0
+					goto frame
 				}
 			}
-			if vm.precall(th, fn, nargs, nres, cCall, 0, false) {
+			if vm.opCall(th, ci) {
 				return
 			}
-			goto reload
+			goto frame
 		case opTailCall:
+			ci.pc = pc
+			if vm.opTailCall(th, ci) {
+				return
+			}
+			goto frame
+		case opReturn:
+			ci.pc = pc
 			vm.budget -= straightSteps(pc)
-			fn := ci.base + int(i>>6&0xff)
-			b := int(i >> 23)
-			nargs := b - 1
-			if b == 0 {
-				nargs = th.top - fn - 1
+			if ci.cont != cCall || ci.fresh || ci.prev.kind != fLua {
+				if vm.opReturn(th, ci) {
+					return
+				}
+				goto frame
+			}
+			if th.open != nil && th.open.idx >= ci.base {
+				th.closeUpvals(ci.base)
+				i = instr(code, ci.pc)
+				ra = register(base, i>>6&0xff)
+			}
+			th.ci = ci.prev
+			switch {
+			case i>>23 != 2 || ci.nres > 1:
+				th.returnMany(ci)
+			case ci.nres == 1:
+				th.stack[ci.fn] = *ra
+			case ci.nres < 0:
+				th.stack[ci.fn] = *ra
+				th.top = ci.fn + 1
+			}
+			goto frame
+		case opForLoop:
+			step := register(unsafe.Pointer(ra), 2)
+			lim := register(unsafe.Pointer(ra), 1)
+			if ra.isInt() {
+				s := int64(step.n)
+				x := wrapInt(int64(ra.n)+s, vm.narrow)
+				if s > 0 && x <= int64(lim.n) || s <= 0 && x >= int64(lim.n) {
+					ra.n = uint64(x)
+					register(unsafe.Pointer(ra), 3).setInt(x)
+					goto loop
+				}
+				continue
 			}
 			ci.pc = pc
-			if c := luaClosure(ra); c != nil {
-				if len(p.Protos) > 0 {
-					th.closeUpvals(ci.base)
-				}
-				vm.budget -= 4
-				if vm.budget < 0 {
-					vm.tick()
-				}
-				copy(th.stack[ci.fn:ci.fn+nargs+1], th.stack[fn:fn+nargs+1])
-				ci.cl, ci.pc, ci.tail = c, 0, true
-				vm.enter(th, ci, nargs)
-				goto reload
-			}
-			if vm.precall(th, fn, nargs, -1, cCall, 0, false) {
-				return
-			}
-			goto reload
-		case opReturn:
-			vm.budget -= straightSteps(pc)
-			first := ci.base + int(i>>6&0xff)
-			n := int(i>>23) - 1
-			if n < 0 {
-				n = th.top - first
-			}
-			if len(p.Protos) > 0 {
-				th.closeUpvals(ci.base)
-			}
-			if ci.cont == cCall && !ci.fresh && ci.prev.kind == fLua {
-				fn := ci.fn
-				nres := ci.nres
-				ci = ci.prev
-				th.ci = ci
-				if nres == 1 && n == 1 {
-					th.stack[fn] = *ra
-				} else if nres != 0 {
-					th.moveResults(fn, first, n, nres)
-				}
-				cl = ci.cl
-				p = cl.p
-				k = nil
-				if len(p.K) > 0 {
-					k = unsafe.Pointer(&p.K[0])
-				}
-				code = unsafe.Pointer(&p.Code[0])
-				base = unsafe.Pointer(&th.stack[ci.base])
-				pc = ci.pc
-				continue
-			}
-			if vm.finish(th, ci, first, n) {
-				return
-			}
-			goto reload
-		case opForLoop:
-			lim := (*Value)(unsafe.Add(unsafe.Pointer(ra), valueSize))
-			step := (*Value)(unsafe.Add(unsafe.Pointer(ra), 2*valueSize))
-			if ra.p == unsafe.Pointer(&tags[0]) {
-				s := int64(step.n)
-				x := int64(ra.n) + s
-				if narrow {
-					x = int64(int32(x))
-				}
-				if s > 0 && x <= int64(lim.n) || s <= 0 && x >= int64(lim.n) {
-					d := int(i>>14) - biasSBx
-					pc += d
-					ra.n = uint64(x)
-					(*Value)(unsafe.Add(unsafe.Pointer(ra), 3*valueSize)).setInt(x)
-					vm.budget += int64(d)
-					if vm.budget < 0 {
-						ci.pc = pc
-						vm.tick()
-					}
-				}
-				continue
-			}
-			if ra.p != unsafe.Pointer(&tags[1]) { // only hostile bytecode does this
-				ci.pc = pc
-				vm.throwf("'for' initial value must be a number")
-			}
-			s := math.Float64frombits(step.n)
-			x := math.Float64frombits(ra.n) + s
-			if narrow {
-				x = float64(float32(x))
-			}
-			if s > 0 && x <= math.Float64frombits(lim.n) || s <= 0 && x >= math.Float64frombits(lim.n) {
-				d := int(i>>14) - biasSBx
-				pc += d
-				ra.n = math.Float64bits(x)
-				(*Value)(unsafe.Add(unsafe.Pointer(ra), 3*valueSize)).setFloat(x)
-				vm.budget += int64(d)
-				if vm.budget < 0 {
-					ci.pc = pc
-					vm.tick()
-				}
+			more := vm.forLoopFloat(ra)
+			pc = ci.pc
+			if more {
+				i = instr(code, pc)
+				goto loop
 			}
 			continue
 		case opForPrep:
 			ci.pc = pc
 			vm.forPrep(ra)
-			pc += int(i>>14) - biasSBx
+			ci.pc += argSBx(instr(code, ci.pc))
+			pc = ci.pc
 			continue
 		case opTForCall:
-			a := ci.base + int(i>>6&0xff)
-			s := th.stack[a : a+6]
 			ci.pc = pc
-			if s[0].isFunc() && unsafe.Pointer(s[0].fn()) == unsafe.Pointer(vm.nextFn) && s[1].isTable() {
-				key, v, ok := vm.next(s[1].table(), &s[2], a)
-				if !ok {
-					vm.badKey(th, a, s[:3])
-				}
-				s[3] = key
-				switch n := int(i >> 14 & 0x1ff); n {
-				case 1:
-				case 2:
-					s[4] = v
-				default:
-					s[4] = v
-					for j := 2; j < n; j++ {
-						th.stack[a+3+j] = Value{}
-					}
-				}
+			if vm.forNext(th, ci) {
+				pc = ci.pc
 				continue
 			}
-			s[5], s[4], s[3] = s[2], s[1], s[0]
-			if vm.precall(th, a+3, 2, int(i>>14&0x1ff), cCall, 0, false) {
+			if vm.opTForCall(th, ci) {
 				return
 			}
-			goto reload
+			goto frame
 		case opTForLoop:
-			c := (*Value)(unsafe.Add(unsafe.Pointer(ra), valueSize))
+			c := register(unsafe.Pointer(ra), 1)
 			if c.p != nil || c.n != kNil {
 				*ra = *c
-				d := int(i>>14) - biasSBx
-				pc += d
-				vm.budget += int64(d)
-				if vm.budget < 0 {
-					ci.pc = pc
-					vm.tick()
-				}
+				goto loop
 			}
 			continue
 		case opSetList:
-			n := int(i >> 23)
-			c := int(i >> 14 & 0x1ff)
-			a := ci.base + int(i>>6&0xff)
-			if n == 0 {
-				n = th.top - a - 1
-			}
-			if c == 0 {
-				c = int(*(*uint32)(unsafe.Add(code, uintptr(pc)*4)) >> 6)
-				pc++
-			}
 			ci.pc = pc
-			vm.setList(th, a, n, int64(c-1)*fieldsPerFlush)
+			vm.opSetList(th, ci)
+			pc = ci.pc
 			continue
 		case opClosure:
 			ci.pc = pc
-			*ra = vm.closure(th, ci, p.Protos[i>>14])
-			if vm.gcDue {
-				vm.autoCollect(ci.base + argA(i) + 1)
-				goto reload
+			if vm.opClosure(th, ci) {
+				goto frame
 			}
+			pc = ci.pc
 			continue
 		case opVararg:
-			n := int(i>>23) - 1
 			ci.pc = pc
-			vm.varargs(th, ci, int(i>>6&0xff), n)
-			base = unsafe.Pointer(&th.stack[ci.base])
-			continue
+			vm.opVararg(th, ci)
+			goto frame
 		case opHook:
-			i = vm.hookInstr(th, ci, pc)
-			code = unsafe.Pointer(&p.Code[0])
-			base = unsafe.Pointer(&th.stack[ci.base])
-			goto dispatch
-		default:
 			ci.pc = pc
-			vm.throwf("bad opcode")
+			ci.pc--
+			execute[hooked](vm)
+			return
 		}
-		continue
+		ci.pc = pc
+		vm.throwf("bad opcode")
 
 	arith:
 		ci.pc = pc
-		if vm.arith(th, ci, i, operand(base, k, i>>23), operand(base, k, i>>14&0x1ff), ra) {
-			return
-		}
-		if th.ci == ci && vm.cur == th {
-			base = unsafe.Pointer(&th.stack[ci.base])
+		if vm.opArith(th, ci) {
+			pc = ci.pc
 			continue
 		}
-		goto reload
+		if vm.opArithMeta(th, ci) {
+			return
+		}
+		goto frame
 
+		// A field of tab. Behind the call everything is read anew.
+	field:
+		ci.pc = pc
+		if lv, ok := tab.strdict[key.str()]; ok {
+			pc = ci.pc
+			register(base, instr(code, pc)>>6&0xff).setL(lv)
+			pc = ci.pc
+			continue
+		}
+		if vm.opField(th, ci) {
+			return
+		}
+		goto frame
+	index:
+		ci.pc = pc
+		if vm.opIndex(th, ci) {
+			return
+		}
+		goto frame
+
+	compare:
+		ci.pc = pc
+		switch vm.opCompare(th, ci) {
+		case condExit:
+			return
+		case condCalled:
+			goto frame
+		case condTrue:
+			r = true
+		}
+		pc = ci.pc
+		i = instr(code, pc)
+	test:
+		if r == (i&maskA == 0) {
+			pc++
+			continue
+		}
+
+		// The jump behind a test.
 	condJump:
 		i = *(*uint32)(unsafe.Add(code, uintptr(pc)*4))
 		pc++
+	jump:
 		if a := int(i >> 6 & 0xff); a != 0 {
+			ci.pc = pc
 			th.closeUpvals(ci.base + a - 1)
+			pc = ci.pc
+			i = instr(code, pc)
 		}
+		if int(i>>14) >= biasSBx {
+			pc += int(i>>14) - biasSBx
+			continue
+		}
+
+		// A jump back, which counts for the instructions of the loop.
+	loop:
 		d := int(i>>14) - biasSBx
 		pc += d
-		if d < 0 {
-			vm.budget += int64(d)
-			if vm.budget < 0 {
-				ci.pc = pc
-				vm.tick()
-			}
+		vm.budget += int64(d)
+		if vm.budget < 0 {
+			ci.pc = pc
+			vm.tick()
+			pc = ci.pc
 		}
 	}
-}
-
-// operand is a register or a constant.
-func operand(base, k unsafe.Pointer, x uint32) *Value {
-	if x&bitRK != 0 {
-		base = k
-		x &^= bitRK
-	}
-	return (*Value)(unsafe.Add(base, uintptr(x)*valueSize))
-}
-
-func b2u(b bool) uint32 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func luaClosure(v *Value) *Closure {
-	if v.isFunc() {
-		if c := ours(v.fn()); c != nil && c.p != nil {
-			return c
-		}
-	}
-	return nil
 }

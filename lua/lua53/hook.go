@@ -8,9 +8,9 @@ import (
 )
 
 // Hooks cost nothing where there are none: they work by marks in the code. A
-// mark is an opcode that takes the place of an instruction; the loop asks
-// hookInstr for the instruction behind it. Functions are marked when the
-// first hook is set, and from then on when they are loaded.
+// mark is an opcode that takes the place of an instruction's, whose operands
+// stay; the loop asks hookInstr for the instruction behind it. Functions are
+// marked when the first hook is set, and from then on when they are loaded.
 
 // hooks are what debug.sethook set for a coroutine.
 type hooks struct {

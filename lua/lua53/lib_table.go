@@ -16,7 +16,7 @@ func (vm *VM) OpenTable() {
 }
 
 // plain reports whether a table can be read and written without metamethods.
-func plain(v *Value) bool { return v.isTable() && v.table().meta() == nil }
+func plainTable(v *Value) bool { return v.isTable() && v.table().meta() == nil }
 
 const (
 	needRead = 1 << iota
@@ -60,7 +60,7 @@ func (vm *VM) geti(th *Thread, t Value, i int64) Value {
 }
 
 func (vm *VM) seti(th *Thread, t Value, i int64, v Value) {
-	if plain(&t) {
+	if plainTable(&t) {
 		vm.setInt(t.table(), i, &v)
 		return
 	}
@@ -68,7 +68,7 @@ func (vm *VM) seti(th *Thread, t Value, i int64, v Value) {
 }
 
 func (vm *VM) lenOf(th *Thread, t Value) int64 {
-	if plain(&t) {
+	if plainTable(&t) {
 		return t.table().length()
 	}
 	return vm.length(th, t)
@@ -86,7 +86,7 @@ func tableInsert(a Args) int {
 		if uint64(pos-1) >= uint64(e) {
 			a.ArgError(1, "position out of bounds")
 		}
-		if plain(&t) {
+		if plainTable(&t) {
 			if tab := t.table(); int64(len(tab.array)) == e-1 && len(tab.dict) == 0 {
 				v := a.at(2)
 				if !v.isNil() {
@@ -121,7 +121,7 @@ func tableRemove(a Args) int {
 		}
 	}
 	v := vm.geti(a.t, t, pos)
-	if plain(&t) {
+	if plainTable(&t) {
 		if tab := t.table(); int64(len(tab.array)) == size && len(tab.dict) == 0 && pos >= 1 && pos < size {
 			vm.Charge(int(size-pos) / 8)
 			copy(tab.array[pos-1:], tab.array[pos:])

@@ -71,6 +71,7 @@ const (
 	bitRK      = 1 << 8
 	maxIndexRK = bitRK - 1
 	maxRegs    = 255
+	maskA      = 0xff << 6
 )
 
 func opOf(i uint32) uint32 { return i & 0x3f }

@@ -23,21 +23,25 @@ func (vm *VM) callMM(th *Thread, ci *frame, cont uint8, dest int, f Value, args 
 
 // index computes t[key] into register dest of ci.
 func (vm *VM) index(th *Thread, ci *frame, t, key Value, dest int) (exit bool) {
+	if t.isTable() {
+		if v := vm.rawGet(t.table(), &key); !v.isNil() {
+			th.stack[ci.base+dest] = v
+			return false
+		}
+	}
+	return vm.indexAbsent(th, ci, t, key, dest)
+}
+
+// indexAbsent is index where t itself does not have the key.
+func (vm *VM) indexAbsent(th *Thread, ci *frame, t, key Value, dest int) (exit bool) {
 	for loop := 0; loop < maxMetaLoop; loop++ {
 		var mm Value
 		if t.isTable() {
-			tab := t.table()
-			v := vm.rawGet(tab, &key)
-			if !v.isNil() {
-				th.stack[ci.base+dest] = v
-				return false
+			mt := t.table().meta()
+			if mt != nil {
+				mm = mt.getStr("__index")
 			}
-			mt := tab.meta()
-			if mt == nil {
-				th.stack[ci.base+dest] = Value{}
-				return false
-			}
-			if mm = mt.getStr("__index"); mm.isNil() {
+			if mm.isNil() {
 				th.stack[ci.base+dest] = Value{}
 				return false
 			}
@@ -47,7 +51,12 @@ func (vm *VM) index(th *Thread, ci *frame, t, key Value, dest int) (exit bool) {
 		if mm.isFunc() {
 			return vm.callMM(th, ci, cStore, dest, mm, t, key)
 		}
-		t = mm
+		if t = mm; t.isTable() {
+			if v := vm.rawGet(t.table(), &key); !v.isNil() {
+				th.stack[ci.base+dest] = v
+				return false
+			}
+		}
 	}
 	vm.throwf("'__index' chain too long; possible loop")
 	return false
@@ -106,27 +115,6 @@ func (vm *VM) checkKey(k *Value) {
 var opEvents = [...]string{
 	"__add", "__sub", "__mul", "__mod", "__pow", "__div", "__idiv", "__band", "__bor", "__bxor", "__shl", "__shr",
 	"__unm", "__bnot",
-}
-
-// arith computes an arithmetic or bitwise instruction.
-func (vm *VM) arith(th *Thread, ci *frame, i uint32, b, c, ra *Value) (exit bool) {
-	op := int(opOf(i) - opAdd)
-	if op >= arUnm {
-		b = &th.stack[ci.base+argB(i)] // unary: B is a register, C is not used
-		c = b
-	}
-	if v, ok := vm.arithRaw(op, b, c); ok {
-		*ra = v
-		return false
-	}
-	mm := vm.metaOf(b, opEvents[op])
-	if mm.isNil() {
-		mm = vm.metaOf(c, opEvents[op])
-	}
-	if mm.isNil() {
-		vm.throwArith(op, b, c)
-	}
-	return vm.callMM(th, ci, cStore, argA(i), mm, *b, *c)
 }
 
 // arithRaw computes an operator without metamethods. Division by zero raises.
@@ -234,16 +222,7 @@ func (vm *VM) throwCompare(b, c *Value) {
 	vm.throwf("attempt to compare %s with %s", t1, t2)
 }
 
-// eqMeta compares two tables or userdata that may have __eq. done says that
-// the comparison was decided or a metamethod was called.
-func (vm *VM) eqMeta(th *Thread, ci *frame, b, c *Value, want int) (done, exit bool) {
-	mm := vm.eqHandler(b, c)
-	if mm.isNil() {
-		return false, false
-	}
-	return true, vm.callMM(th, ci, cCond, want, mm, *b, *c)
-}
-
+// eqHandler is the __eq of two tables or userdata.
 func (vm *VM) eqHandler(b, c *Value) Value {
 	if !(b.isTable() && c.isTable() || b.is(kUser) && c.is(kUser)) || b.p == c.p {
 		return Nil
@@ -253,19 +232,6 @@ func (vm *VM) eqHandler(b, c *Value) Value {
 		mm = vm.metaOf(c, "__eq")
 	}
 	return mm
-}
-
-func (vm *VM) lenMeta(th *Thread, ci *frame, b Value, dest int) (exit bool) {
-	mm := vm.metaOf(&b, "__len")
-	if !mm.isNil() {
-		return vm.callMM(th, ci, cStore, dest, mm, b, b)
-	}
-	if b.isTable() {
-		th.stack[ci.base+dest] = mkInt(b.table().length())
-		return false
-	}
-	vm.throwType("get length of", b, vm.operandName(&th.stack[ci.base+argB(ci.cl.p.code()[ci.pc-1])]))
-	return false
 }
 
 // concat joins registers B to last of instruction i, from the right.

@@ -10,23 +10,6 @@ import (
 // Instructions that make tables and closures, varargs and loops, outside the
 // fast paths of the loop.
 
-func (vm *VM) newTable(b, c int) Value {
-	vm.alloc(vm.sizes.table)
-	t := &glua.LTable{Metatable: glua.LNil}
-	if b > 0 {
-		n := min(fbToInt(b), 1<<12)
-		(*ltable)(unsafe.Pointer(t)).array = make([]glua.LValue, 0, n)
-	}
-	if c > 0 {
-		n := min(fbToInt(c), 1<<10)
-		lt := (*ltable)(unsafe.Pointer(t))
-		lt.strdict = make(map[string]glua.LValue, n)
-		lt.k2i = make(map[glua.LValue]int, n)
-		lt.keys = make([]glua.LValue, 0, n)
-	}
-	return mkTable(t)
-}
-
 // setList stores n values above the table in register a behind index from.
 func (vm *VM) setList(th *Thread, a, n int, from int64) {
 	t := th.stack[a].table()
@@ -82,25 +65,6 @@ func (th *Thread) sameUpvals(ci *frame, p *Proto, c *Closure) bool {
 		}
 	}
 	return true
-}
-
-// varargs copies the extra arguments of a frame to register a, all if n < 0.
-func (vm *VM) varargs(th *Thread, ci *frame, a, n int) {
-	have := ci.nextra
-	from := ci.base - have
-	to := ci.base + a
-	if n < 0 {
-		n = have
-		th.ensure(to, n+1)
-		th.top = to + n
-	}
-	for j := 0; j < n; j++ {
-		if j < have {
-			th.stack[to+j] = th.stack[from+j]
-		} else {
-			th.stack[to+j] = Value{}
-		}
-	}
 }
 
 // forPrep makes the three control values of a numeric loop one subtype and

@@ -15,6 +15,49 @@ import (
 // arrayGap is how many nils an assignment may put into an array.
 const arrayGap = 3
 
+// Small tables are made in one piece with their first keys or array.
+type (
+	tableWithKeys struct {
+		t    ltable
+		keys [4]glua.LValue
+	}
+	tableWithArray struct {
+		t     ltable
+		array [4]glua.LValue
+	}
+)
+
+// newTable makes a table with room for what NEWTABLE says in B and C.
+func (vm *VM) newTable(b, c int) Value {
+	vm.alloc(vm.sizes.table)
+	arrayLen, keysLen := min(fbToInt(b), 1<<12), min(fbToInt(c), 1<<10)
+	var t *ltable
+	switch {
+	case keysLen > 0 && keysLen <= 4:
+		x := &tableWithKeys{}
+		t = &x.t
+		t.keys = x.keys[:0]
+	case keysLen == 0 && arrayLen > 0 && arrayLen <= 4:
+		x := &tableWithArray{}
+		t = &x.t
+		t.array = x.array[:0]
+	default:
+		t = &ltable{}
+	}
+	t.Metatable = glua.LNil
+	if arrayLen > cap(t.array) {
+		t.array = make([]glua.LValue, 0, arrayLen)
+	}
+	if keysLen > 0 {
+		t.strdict = make(map[string]glua.LValue, keysLen)
+		t.k2i = map[glua.LValue]int{}
+		if keysLen > cap(t.keys) {
+			t.keys = make([]glua.LValue, 0, keysLen)
+		}
+	}
+	return Value{unsafe.Pointer(t), kTable}
+}
+
 func keyL(i int64) glua.LValue {
 	if uint64(i-boxMin) < boxMax-boxMin {
 		return intBoxes[i-boxMin]
@@ -105,6 +148,9 @@ func (vm *VM) setInt(t *ltable, i int64, v *Value) {
 		if len(t.dict) > 0 {
 			delete(t.dict, keyL(i))
 		}
+	case idx == n && len(t.dict) == 0:
+		vm.alloc(vm.sizes.slot)
+		t.array = append(t.array, vm.box.toL(*v))
 	case idx <= n+arrayGap:
 		vm.appendArray(t, idx, v)
 	default:
@@ -151,8 +197,46 @@ func (t *ltable) trim() {
 	t.array = t.array[:n]
 }
 
+// The order of iteration is that of keys. k2i says where a key is in it; we
+// fill it only when somebody asks, which is rare: keys that are written while
+// all that were before are still there just follow. So k2i is empty, or was
+// filled by index and is complete, or was filled by gopher-lua's own methods
+// and lacks keys; where one of these is written again it follows once more.
+
+// indexed is in a k2i that is complete.
+var indexed = glua.LValue(&glua.LUserData{})
+
+// index completes k2i.
+func (t *ltable) index() {
+	if _, ok := t.k2i[indexed]; ok {
+		return
+	}
+	if t.k2i == nil {
+		t.k2i = map[glua.LValue]int{}
+	}
+	clear(t.k2i)
+	t.k2i[indexed] = -1
+	for i, k := range t.keys {
+		if k == nil {
+			continue
+		}
+		if _, twice := t.k2i[k]; twice {
+			t.keys[i] = nil
+			continue
+		}
+		t.k2i[k] = i
+	}
+}
+
+// inOrder reports whether keys are just those of n entries, each of them once.
+func (t *ltable) inOrder(n int) bool { return len(t.k2i) == 0 && len(t.keys) == n }
+
 // forget removes a key that moves to the array.
 func (t *ltable) forget(k glua.LValue) {
+	if _, ok := t.dict[k]; !ok && t.inOrder(len(t.strdict)+len(t.dict)) {
+		return
+	}
+	t.index()
 	delete(t.dict, k)
 	if pos, ok := t.k2i[k]; ok {
 		t.keys[pos] = nil
@@ -160,25 +244,32 @@ func (t *ltable) forget(k glua.LValue) {
 	}
 }
 
+// setStr assigns to a string key.
 func (vm *VM) setStr(t *ltable, k, v *Value) {
 	s := k.str()
-	if _, ok := t.strdict[s]; ok {
-		if v.isNil() {
-			delete(t.strdict, s)
-		} else {
-			t.strdict[s] = vm.box.toL(*v)
-		}
-		return
-	}
 	if v.isNil() {
+		delete(t.strdict, s)
 		return
 	}
-	vm.alloc(vm.sizes.node)
+	counted := false
+	if vm.mem+vm.sizes.node >= vm.memNext { // the walk must find the table as it was
+		if _, ok := t.strdict[s]; !ok {
+			vm.alloc(vm.sizes.node)
+			counted = true
+		}
+	}
 	if t.strdict == nil {
 		t.strdict = map[string]glua.LValue{}
 	}
+	n := len(t.strdict)
 	t.strdict[s] = vm.box.toL(*v)
-	t.remember(ifaceOf(tabString, k.p))
+	if len(t.strdict) != n {
+		if !counted { // alloc
+			vm.mem += vm.sizes.node
+			vm.budget -= vm.sizes.node >> 3
+		}
+		t.remember(ifaceOf(tabString, k.p))
+	}
 }
 
 func (vm *VM) setDict(t *ltable, k glua.LValue, v *Value) {
@@ -199,21 +290,27 @@ func (vm *VM) setDict(t *ltable, k glua.LValue, v *Value) {
 	}
 }
 
-// remember gives a new key its place in the order of iteration.
+// remember gives a key that has just been added its place in the order of
+// iteration: the one that it had before, or the last.
 func (t *ltable) remember(k glua.LValue) {
 	if t.k2i == nil {
-		t.k2i = map[glua.LValue]int{}
+		t.k2i = map[glua.LValue]int{} // gopher-lua's methods want one
 	}
 	if t.keys == nil {
 		t.keys = make([]glua.LValue, 0, 4)
 	}
-	if _, ok := t.k2i[k]; ok {
-		return
+	live := len(t.strdict) + len(t.dict)
+	if !t.inOrder(live - 1) {
+		t.index()
+		if _, ok := t.k2i[k]; ok {
+			return
+		}
+		if n := len(t.keys); n > 32 && n > 2*live {
+			t.compact()
+		} else {
+			t.k2i[k] = n
+		}
 	}
-	if n := len(t.keys); n > 32 && n > 2*(len(t.strdict)+len(t.dict)) {
-		t.compact()
-	}
-	t.k2i[k] = len(t.keys)
 	t.keys = append(t.keys, k)
 }
 
@@ -228,9 +325,6 @@ func (t *ltable) compact() {
 	clear(t.keys[len(live):])
 	t.keys = live
 	clear(t.k2i)
-	for i, k := range live {
-		t.k2i[k] = i
-	}
 }
 
 func (t *ltable) hasKey(k glua.LValue) bool {
@@ -263,9 +357,10 @@ func (t *ltable) length() int64 {
 // nextHint remembers where a traversal is, so that the next step need not
 // look for its key.
 type nextHint struct {
-	t   *ltable
-	pos int
-	key unsafe.Pointer // data word of the key at pos
+	t      *ltable
+	pos    int
+	key    Value // the one at pos
+	placed int   // size of k2i: gopher-lua's methods may write meanwhile
 }
 
 const nextHints = 16
@@ -275,6 +370,9 @@ const nextHints = 16
 func (vm *VM) next(t *ltable, key *Value, slot int) (k, v Value, ok bool) {
 	pos := 0 // in t.keys
 	if key.isNil() {
+		if len(t.k2i) > 0 {
+			t.index()
+		}
 		if k, v, ok := t.nextArray(0); ok {
 			return k, v, true
 		}
@@ -284,9 +382,9 @@ func (vm *VM) next(t *ltable, key *Value, slot int) (k, v Value, ok bool) {
 		}
 	} else {
 		h := &vm.hints[slot&(nextHints-1)]
-		if h.t == t && h.key == key.p && h.pos < len(t.keys) && (*iface)(unsafe.Pointer(&t.keys[h.pos])).data == key.p {
+		if h.t == t && h.key == *key && h.placed == len(t.k2i) && h.pos < len(t.keys) && fromL(t.keys[h.pos]) == *key {
 			pos = h.pos + 1
-		} else if p, found := t.k2i[vm.dictKey(*key)]; found {
+		} else if p, found := t.place(vm.dictKey(*key)); found {
 			pos = p + 1
 		} else if !isInt || i > cap(t.array) { // an index behind the array's end may have been cleared
 			return Nil, Nil, false
@@ -308,10 +406,16 @@ func (vm *VM) next(t *ltable, key *Value, slot int) (k, v Value, ok bool) {
 			continue
 		}
 		k := fromL(lk)
-		vm.hints[slot&(nextHints-1)] = nextHint{t, pos, k.p}
+		vm.hints[slot&(nextHints-1)] = nextHint{t, pos, k, len(t.k2i)}
 		return k, fromL(lv), true
 	}
 	return Nil, Nil, true
+}
+
+func (t *ltable) place(k glua.LValue) (pos int, ok bool) {
+	t.index()
+	pos, ok = t.k2i[k]
+	return pos, ok
 }
 
 func (t *ltable) nextArray(i int) (k, v Value, ok bool) {

@@ -92,7 +92,7 @@ func (vm *VM) try(th *Thread, start bool, fn, nargs, nres int) (err *glua.ApiErr
 		}
 	}()
 	if !start || !vm.precall(th, fn, nargs, nres, cCall, 0, true) {
-		vm.execute()
+		execute[plain](vm)
 	}
 	done = true
 	return nil

@@ -163,10 +163,39 @@ func (v *Value) setFloat(f float64) {
 	v.n = math.Float64bits(f)
 }
 
+// setNumber is the number that a library or a table means by f.
+func (v *Value) setNumber(f float64) {
+	if i := int64(f); float64(i) == f && uint64(i+maxExact) <= 2*maxExact {
+		v.setInt(i)
+	} else {
+		v.setFloat(f)
+	}
+}
+
+// setL is fromL in place.
+func (v *Value) setL(lv glua.LValue) {
+	switch w := (*iface)(unsafe.Pointer(&lv)); w.tab {
+	case tabNumber:
+		v.setNumber(*(*float64)(w.data))
+	case tabString:
+		*v = Value{w.data, kString}
+	case tabTable:
+		*v = Value{w.data, kTable}
+	case tabFunc:
+		*v = Value{w.data, kFunc}
+	case tabNil, nil:
+		*v = Value{}
+	default:
+		*v = fromLSlow(lv)
+	}
+}
+
 func (v *Value) isNil() bool { return v.p == nil && v.n == kNil }
 func (v *Value) falsy() bool { return v.p == nil && v.n <= kFalse }
+
+// is is for the kinds that have a pointer.
 func (v *Value) is(k uint64) bool {
-	return v.n == k && v.p != unsafe.Pointer(&tags[0]) && v.p != unsafe.Pointer(&tags[1]) && v.p != nil
+	return v.n == k && v.p != unsafe.Pointer(&tags[0]) && v.p != unsafe.Pointer(&tags[1])
 }
 func (v *Value) isString() bool { return v.is(kString) }
 func (v *Value) isTable() bool  { return v.is(kTable) }

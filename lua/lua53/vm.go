@@ -292,13 +292,24 @@ func (c *Closure) keep(vs ...Value) {
 
 func (vm *VM) newClosure(p *Proto) *Closure {
 	vm.alloc(vm.sizes.closure + 8*int64(len(p.Upvals)))
-	c := &Closure{vm: vm, p: p}
+	var c *Closure
+	switch n := len(p.Upvals); {
+	case n == 0:
+		c = &Closure{}
+	case n <= 3: // in one piece
+		x := &struct {
+			c  Closure
+			up [3]*UpVal
+		}{}
+		c = &x.c
+		c.up = x.up[:n:n]
+	default:
+		c = &Closure{up: make([]*UpVal, n)}
+	}
+	c.vm, c.p = vm, p
 	c.IsG = true
 	c.GFunction = borderFn
 	c.Env = vm.l.G.Global
-	if n := len(p.Upvals); n > 0 {
-		c.up = make([]*UpVal, n)
-	}
 	return c
 }
 
