@@ -114,7 +114,7 @@ func (s *commonRun) blocks(h *Section, chip int, start int64) error {
 		if err := s.block(int(n)); err != nil || s.bootRun.end != nil {
 			return err
 		}
-		if err := s.write(chip, addr, s.out[:n]); err != nil {
+		if err := s.write(chip, start, addr, s.out[:n]); err != nil {
 			return err
 		}
 		addr, left = addr+int64(h.BlockLen), left-n
@@ -153,8 +153,9 @@ func (s *commonRun) block(n int) error {
 	return nil
 }
 
-// write erases and programs. The driver's refusals are not looked at.
-func (s *commonRun) write(chip int, off int64, p []byte) error {
+// write erases and programs a part of the section that begins at start. The
+// driver's refusals are not looked at.
+func (s *commonRun) write(chip int, start, off int64, p []byte) error {
 	n := nor{s.chips[chip]}
 	if s.refused(chip, off, int64(len(p))) {
 		s.decide("the driver refuses to write 0x%06X", off)
@@ -165,6 +166,7 @@ func (s *commonRun) write(chip int, off int64, p []byte) error {
 		return nil
 	}
 	s.wrote = true
+	s.strayed(s.env, "bootloader", "the common part", n, sectionArea(s.table(n), start), off, int64(len(p)))
 	if err := n.erase(off, int64(len(p))); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ func (d *deltaRun) patchAll() (bool, error) {
 			return d.patchFailed(k)
 		}
 		d.print("pkg[%d/%d:%d].pscu patching...", i+1, len(d.par.Packages), k.Attr)
+		d.strayed(d.env, "bootloader", fmt.Sprintf("the new %s image of %d bytes", attrName(k.Attr), k.NewSize), p.nor, p.part, p.part.Off, int64(k.NewSize))
 		for n := range p.count {
 			if err := d.segment(k, p, p.order(n), global); err != nil {
 				if errors.Is(err, errPatch) {

@@ -6,6 +6,7 @@ import (
 	"hash"
 
 	"airlift/chips"
+	"airlift/flash"
 )
 
 // Results of luat_fota_write and luat_fota_done (ec618.md 3.3, 3.4).
@@ -116,9 +117,9 @@ func (u *updater) step(env *chips.Env) (more bool, ret int, err error) {
 		}
 		return u.takeHead(env)
 	case stateCommon:
-		return u.take(env, int64(u.head.CommonLen), int64(u.l.OTAAddr()), u.endCommon)
+		return u.take(env, int64(u.head.CommonLen), u.l.Part(PartOTA), u.endCommon)
 	case stateSDK:
-		return u.take(env, int64(u.head.SDKLen), u.l.Part(PartFota).Off, u.endSDK)
+		return u.take(env, int64(u.head.SDKLen), u.l.Part(PartFota), u.endSDK)
 	}
 	return false, fotaDone, nil
 }
@@ -165,13 +166,16 @@ func (u *updater) startSDK(env *chips.Env) {
 
 // take moves a piece of a part from the buffer to flash: 4096 bytes, or what
 // is left of the part. A part of no bytes still has its first sector erased
-// (ec618.md 3.3).
-func (u *updater) take(env *chips.Env, total, base int64, end func(*chips.Env) (bool, int, error)) (bool, int, error) {
+// (ec618.md 3.3). Nobody asks whether the part fits its area.
+func (u *updater) take(env *chips.Env, total int64, area flash.Partition, end func(*chips.Env) (bool, int, error)) (bool, int, error) {
 	n := min(sector, total-u.done)
 	if int64(len(u.buf)) < n {
 		return false, fotaOngoing, nil
 	}
-	off := base + u.done
+	off := area.Off + u.done
+	if off == area.End() {
+		u.strayed(env, "updater", fmt.Sprintf("a part of %d bytes", total), u.ap(), area, area.Off, total)
+	}
 	if err := u.ap().erase(off, sector); err != nil {
 		return false, 0, err
 	}
