@@ -125,8 +125,14 @@ func luaQuote(s string) string {
 // notANumber matches NaN as it prints: its sign depends on the processor.
 var notANumber = regexp.MustCompile(` *-?(nan|NAN)`)
 
+// address is that of a value as it prints.
+var address = regexp.MustCompile(`\b(table|function|thread|userdata): (0x[0-9a-f]+|builtin: [0-9a-f]+)`)
+
 // same drops what is left out by name from an output.
 func same(out string) string {
+	if strings.Contains(out, ": 0x") {
+		out = address.ReplaceAllString(out, "$1")
+	}
 	if !strings.Contains(out, "nan") && !strings.Contains(out, "NAN") {
 		return out
 	}
