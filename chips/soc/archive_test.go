@@ -17,7 +17,7 @@ func TestArchives(t *testing.T) {
 		entries      int
 	}{
 		{"lzma2.7z", "LZMA2", 4}, {"lzma.7z", "LZMA", 3}, {"lzma.zip", "LZMA", 1},
-		{"f-BCJ.7z", "LZMA+BCJ", 1}, {"f-ARM.7z", "LZMA+ARM", 1}, {"f-ARMT.7z", "LZMA+ARMT", 1}, {"f-Delta.7z", "LZMA+delta", 1},
+		{"f-BCJ.7z", "LZMA+BCJ", 1}, {"f-BCJ2.7z", "LZMA+LZMA+LZMA+BCJ2", 1}, {"f-ARM.7z", "LZMA+ARM", 1}, {"f-ARMT.7z", "LZMA+ARMT", 1}, {"f-Delta.7z", "LZMA+delta", 1},
 	} {
 		a, err := Open(archive(t, c.name))
 		if err != nil {

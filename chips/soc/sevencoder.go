@@ -135,12 +135,26 @@ func (o *opener) stream(i int) (io.Reader, int64, error) {
 	return nil, 0, fmt.Errorf("nothing goes into stream %d", i)
 }
 
+// read tells which coders are read, and how many streams go into them.
+var read = map[string]int{
+	coderCopy: 1, coderLZMA: 1, coderLZMA2: 1, coderDeflate: 1, coderBzip2: 1, coderDelta: 1, coderX86: 1, coderARM: 1, coderThumb: 1, coderBCJ2: 4,
+}
+
+// unknown names a coder of the folder that is not read, or is empty.
+func (f *folder) unknown() string {
+	for i := range f.coders {
+		if c := &f.coders[i]; read[c.id] != c.in {
+			return c.name()
+		}
+	}
+	return ""
+}
+
 // reader unpacks size bytes out of ins, behind which there are packed bytes of
 // the file.
 func (c *coder) reader(ins []io.Reader, size, packed int64) (io.Reader, error) {
-	unknown := &MethodError{Method: c.name()}
-	if len(ins) != 1 {
-		return nil, unknown
+	if read[c.id] != len(ins) {
+		return nil, &MethodError{Method: c.name()}
 	}
 	in := ins[0]
 	switch c.id {
@@ -169,7 +183,7 @@ func (c *coder) reader(ins []io.Reader, size, packed int64) (io.Reader, error) {
 	case coderThumb:
 		return &filter{in: in, size: size, convert: unthumb}, nil
 	}
-	return nil, unknown
+	return newBCJ2(ins, size)
 }
 
 func lzma2Reader(props []byte, size, packed int64, in io.Reader) (io.Reader, error) {

@@ -450,11 +450,11 @@ func (r *sevenReader) makeEntries(names []string, empty, plain []bool) {
 	}
 }
 
-// visit hands out the contents, each folder being unpacked once.
+// visit hands out the contents. A folder is unpacked once, and only as far as
+// somebody reads.
 func (r *sevenReader) visit(entries []Entry, v visitor) error {
-	var in io.Reader
-	var why error
-	current := noFolder
+	var s *stream
+	current, at := noFolder, int64(0)
 	for i := range entries {
 		e := &entries[i]
 		if e.folder == noFolder {
@@ -463,31 +463,58 @@ func (r *sevenReader) visit(entries []Entry, v visitor) error {
 			}
 			continue
 		}
+		f := &r.folders[e.folder]
 		if e.folder != current {
-			current = e.folder
-			in, why = r.open(&r.folders[current])
+			current, at = e.folder, 0
+			s = &stream{open: func() (io.Reader, error) { return r.open(f) }}
 		}
-		err := why
-		if e.Encrypted {
+		var err error
+		if method := f.unknown(); e.Encrypted {
 			err = &EncryptedError{e.Name}
-		} else if m, ok := why.(*MethodError); ok {
-			err = &MethodError{e.Name, m.Method}
+		} else if method != "" {
+			err = &MethodError{e.Name, method}
 		}
-		if err != nil {
-			if err := v(e, nil, err); err != nil {
-				return err
-			}
-			continue
-		}
-		contents := &io.LimitedReader{R: in, N: e.Size}
-		if err := v(e, contents, nil); err != nil {
+		if err := v(e, &part{s, at, at + e.Size}, err); err != nil {
 			return err
 		}
-		if _, err := io.Copy(io.Discard, contents); err != nil {
-			why = &explain.FormatError{Off: e.Off, What: fmt.Sprintf("entry %q", e.Name), Want: e.Method, Got: err.Error()}
-		}
+		at += e.Size
 	}
 	return nil
+}
+
+// stream is what a folder unpacks to, opened when it is first read.
+type stream struct {
+	open func() (io.Reader, error)
+	in   io.Reader
+	err  error
+	pos  int64
+}
+
+// part is a range of a stream. Parts must be read in their order.
+type part struct {
+	s       *stream
+	at, end int64
+}
+
+func (p *part) Read(b []byte) (int, error) {
+	s := p.s
+	if s.in == nil && s.err == nil {
+		s.in, s.err = s.open()
+	}
+	if s.err == nil && s.pos < p.at {
+		var n int64
+		n, s.err = io.CopyN(io.Discard, s.in, p.at-s.pos)
+		s.pos += n
+	}
+	if s.err != nil || p.at >= p.end {
+		if s.err == nil {
+			return 0, io.EOF
+		}
+		return 0, s.err
+	}
+	n, err := s.in.Read(b[:min(int64(len(b)), p.end-p.at)])
+	p.at, s.pos = p.at+int64(n), s.pos+int64(n)
+	return n, err
 }
 
 // names reads n UTF-16 strings, each with its end.
