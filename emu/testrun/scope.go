@@ -27,7 +27,7 @@ var outside = map[string]string{
 // beginning of their names.
 var outsideFunctions = map[string]string{
 	"mobile.rfTest": "the factory's radio test", "mobile.nst": "the factory's radio test", "mobile.muidSet": "the factory's radio test",
-	"netdrv.OPENVPN": "OpenVPN", "netdrv.send_raw": "raw packets", "netdrv.EVT_PKG": "raw packets",
+	"sms.unpack": "PC simulator only", "netdrv.OPENVPN": "OpenVPN", "netdrv.send_raw": "raw packets", "netdrv.EVT_PKG": "raw packets",
 }
 
 // outsideModules are Lua libraries that stand on functions that are not
@@ -80,6 +80,9 @@ func (s *scope) files(files []luadb.File, bits int) {
 			}
 			s.ref(r)
 		}
+		if m := simulatorMount.FindSubmatch(comment.ReplaceAll(f.Data, nil)); m != nil {
+			s.exclude(string(m[1]), "file system of the PC simulator")
+		}
 		s.addresses(f.Data)
 	}
 }
@@ -120,11 +123,16 @@ func (s *scope) ref(r lua53.Ref) {
 	}
 }
 
+// simulatorMount is a path that only the PC simulator has: its second littlefs,
+// or the folder of the PC that test results are written to (luatos-runtime.md
+// 7.1).
+var simulatorMount = regexp.MustCompile("[\"'](/lfs2|testresult)[\"'/]")
+
 // address is a web address in a script that asks for a page.
 var address = regexp.MustCompile("[\"'](?i:https?)://(?:[^/@\"']*@)?([a-zA-Z0-9.-]+)(?::[0-9]+)?/[^\"']")
 
-// comment is a line that is one.
-var comment = regexp.MustCompile(`(?m)^[ \t]*--.*$`)
+// comment is what may be one.
+var comment = regexp.MustCompile(`(?m)--.*$`)
 
 // addresses looks for web servers whose contents matter: all but those that
 // send back what they get, and those that are nobody's.

@@ -64,10 +64,10 @@ func (s *ptrSet) add(p unsafe.Pointer) bool {
 }
 
 // alloc counts n bytes, and the work of making and filling them: a step for
-// eight.
+// sixty-four, as a module fills memory much faster than it executes code.
 func (vm *VM) alloc(n int64) {
 	vm.mem += n
-	vm.budget -= n >> 3
+	vm.budget -= n >> 6
 	if vm.mem >= vm.memNext {
 		vm.full(n)
 	}
