@@ -22,8 +22,7 @@ const spiAddress = 0xE0000000
 type fotaState uint8
 
 const (
-	stateOff    fotaState = iota // not initialised
-	stateIdle                    // waits for a head
+	stateIdle   fotaState = iota // waits for a head, or nothing was begun
 	stateCommon                  // takes the common part
 	stateSDK                     // takes the delta
 	stateOK
@@ -34,8 +33,8 @@ const (
 // the head: a part that is too long runs into what lies behind its area.
 type updater struct {
 	areas
-	state fotaState
-	freed bool // after success its memory is given back: nothing more is taken
+	state fotaState // outlives the memory: a finished download stays finished
+	ready bool      // its memory is there: between init and success or end
 	buf   []byte
 	head  Head
 	done  int64 // bytes of the current part that are in flash
@@ -62,7 +61,7 @@ func fail(env *chips.Env, format string, args ...any) { env.Log("E", "fota", for
 // that boot code takes for damaged.
 func (u *updater) Init(env *chips.Env, start, _ int64) (int, error) {
 	if u.series() == EC7xx {
-		if u.state != stateOff {
+		if u.ready {
 			return 0, nil
 		}
 		if start >= spiAddress && start != 0xFFFFFFFF {
@@ -71,7 +70,7 @@ func (u *updater) Init(env *chips.Env, start, _ int64) (int, error) {
 		}
 	}
 	u.reset(stateIdle)
-	u.freed, u.mode = false, ModeFull
+	u.ready, u.mode = true, ModeFull
 	return 0, u.writeInfo(placeholder(u.series()))
 }
 
@@ -91,7 +90,7 @@ func (u *updater) writeInfo(record []byte) error {
 
 // Write takes a piece and works off what can be worked off (ec618.md 3.3).
 func (u *updater) Write(env *chips.Env, p []byte) (int, error) {
-	if u.state == stateOff || u.freed {
+	if !u.ready {
 		fail(env, "fota need init")
 		return fotaFailed, nil
 	}
@@ -263,7 +262,7 @@ func (u *updater) finish(env *chips.Env) (bool, int, error) {
 		return false, 0, err
 	}
 	u.reset(stateOK)
-	u.freed = true
+	u.ready = false
 	if u.series() == EC618 {
 		info(env, "fota ok!, wait reboot")
 	} else {
@@ -275,7 +274,7 @@ func (u *updater) finish(env *chips.Env) (bool, int, error) {
 // Done says how far the download is (ec618.md 3.4).
 func (u *updater) Done(*chips.Env) (int, error) {
 	switch u.state {
-	case stateOff, stateIdle:
+	case stateIdle:
 		return fotaFailed, nil
 	case stateOK:
 		return fotaDone, nil
@@ -285,15 +284,13 @@ func (u *updater) Done(*chips.Env) (int, error) {
 	return fotaOngoing, nil
 }
 
-// End ends a download; ok is not looked at (ec618.md 3.4).
+// End ends a download; ok is not looked at, and what Done says stays as it was
+// (ec618.md 3.4).
 func (u *updater) End(env *chips.Env, _ bool) (int, error) {
 	if u.state == stateOK {
-		if u.series() == EC7xx {
-			u.state = stateOff
-		}
 		return 0, nil
 	}
-	u.buf, u.state = nil, stateOff
+	u.buf, u.ready = nil, false
 	if err := u.ap().erase(u.l.Part(PartInfo).Off, sector); err != nil {
 		return 0, err
 	}
@@ -305,7 +302,7 @@ func (u *updater) End(env *chips.Env, _ bool) (int, error) {
 func (u *updater) WaitReady(*chips.Env) (bool, error) { return true, nil }
 
 func (s fotaState) String() string {
-	names := [...]string{"off", "idle", "common", "sdk", "ok", "error"}
+	names := [...]string{"idle", "common", "sdk", "ok", "error"}
 	if int(s) < len(names) {
 		return names[s]
 	}

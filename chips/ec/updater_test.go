@@ -209,6 +209,32 @@ func TestDownloadOrder(t *testing.T) {
 	d.write(-1, NewPackage(EC7xx, nil, nil).Encode())
 	d.logged("OTA包头标志error 34333231")
 
+	// What done says outlives end, and nothing is taken without another init.
+	for _, s := range []Series{EC618, EC7xx} {
+		d = newDownload(t, s)
+		d.init(0)
+		script, err := NewSection(s, d.boot.Layout.ScriptAddr(), lcg(3, 5000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkg := NewPackage(s, script.Encode(), nil).Encode()
+		d.write(1, pkg[:1000])
+		d.end(-1)
+		d.done(1)
+		d.log = nil
+		d.write(-1, pkg[1000:])
+		d.logged("fota need init")
+		d.init(0)
+		d.write(0, pkg)
+		d.done(0)
+		d.end(0)
+		d.done(0)
+		d.end(0)
+		d.init(0)
+		d.done(-1)
+		d.end(-1)
+	}
+
 	// Pitfall 11: what follows an error is taken for a new head.
 	d = newDownload(t, EC618)
 	d.init(0)
