@@ -61,6 +61,9 @@ func Detect(r *flash.Region) (Config, error) {
 	c.BlockSize, c.BlockCount = sb.blockSize, sb.blockCount
 	c.ReadSize, c.ProgSize, c.CacheSize = unit, unit, unit
 	c.NameMax = min(maxName, max(sb.nameMax, defaultNameMax))
+	if sb.version == DiskVersion20 {
+		c.DiskVersion = DiskVersion20 // its commits promise nothing about the bytes behind them
+	}
 	return c, nil
 }
 
