@@ -32,8 +32,8 @@ func (f *Family) Name() string { return familyName }
 // Models returns the models in the order in which they are listed.
 func (f *Family) Models() []*chips.Model { return f.models }
 
-// Chip joins a model and a profile. Layout is nil or the info.json of a
-// firmware archive.
+// Chip joins a model and a profile. Layout is nil, or the info.json of a
+// firmware, or the .soc file with it: its addresses go before the profile's.
 func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chip, error) {
 	p, err := m.Profile(profile)
 	if err != nil {
@@ -55,7 +55,7 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	return c, nil
 }
 
-func layoutFor(m *chips.Model, p *chips.Profile, _ []byte) (Layout, error) {
+func layoutFor(m *chips.Model, p *chips.Profile, layout []byte) (Layout, error) {
 	b, err := find(m, p)
 	if err != nil {
 		return Layout{}, err
@@ -64,5 +64,12 @@ func layoutFor(m *chips.Model, p *chips.Profile, _ []byte) (Layout, error) {
 	if err != nil {
 		return Layout{}, err
 	}
-	return t.layout(b.script, b.ota)
+	if layout == nil {
+		return t.layout(b.script, b.ota)
+	}
+	info, err := readInfo(layout)
+	if err != nil {
+		return Layout{}, err
+	}
+	return t.layoutFrom(b, info)
 }

@@ -6,8 +6,6 @@ import (
 	"regexp"
 
 	"airlift/chips"
-	"airlift/chips/synth"
-	"airlift/flash"
 	"airlift/flash/luadb"
 )
 
@@ -18,6 +16,7 @@ const (
 	KindCore     = "core"     // core delta alone
 	KindPar      = "par"      // the vendor's delta without LuatOS' head
 	KindBinpkg   = "binpkg"   // images for serial flashing
+	KindSoc      = "soc"      // archive with images, their places, and the script
 	KindScript   = "script"   // bare script image, for serial flashing
 	KindFlash    = "flash"    // whole flash, AP chip first
 )
@@ -37,6 +36,7 @@ func (m *maker) Kinds() []chips.PackageKind {
 		{Name: KindCore, Ext: ".core.bin", Summary: "a delta from one core to another alone", Upgrade: true, Core: true, Delta: true, Fits: true},
 		{Name: KindPar, Ext: ".par", Summary: "the vendor's delta without LuatOS' head", Delta: true, Fits: true},
 		{Name: KindBinpkg, Ext: ".binpkg", Summary: "boot code and core for serial flashing", Fits: true},
+		{Name: KindSoc, Ext: ".soc", Summary: "archive of boot code, core and script, as LuaTools takes it", Fits: true},
 		{Name: KindScript, Ext: ".script.bin", Summary: "script image for serial flashing", Fits: true},
 		{Name: KindFlash, Ext: ".flash", Summary: "contents of the whole flash", Fits: true},
 	}
@@ -45,7 +45,7 @@ func (m *maker) Kinds() []chips.PackageKind {
 // Make makes one file.
 func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
 	makers := map[string]func(chips.MakeInput) ([]byte, error){
-		KindBin: m.bin, KindCombined: m.combined, KindCore: m.coreDelta, KindPar: m.par, KindBinpkg: m.binpkg, KindScript: m.script, KindFlash: m.flash,
+		KindBin: m.bin, KindCombined: m.combined, KindCore: m.coreDelta, KindPar: m.par, KindBinpkg: m.binpkg, KindSoc: m.soc, KindScript: m.script, KindFlash: m.flash,
 	}
 	f, ok := makers[kind]
 	if !ok {
@@ -133,6 +133,9 @@ func (m *maker) delta(in chips.MakeInput) ([]byte, error) {
 		return nil, fmt.Errorf("old core: %w", err)
 	}
 	to, err := m.core(in)
+	if err == nil && (from.production || to.production) {
+		err = errProduction
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -182,76 +185,6 @@ func (m *maker) common(in chips.MakeInput) ([]byte, error) {
 		return nil, fmt.Errorf("the compressed script has %d bytes, the OTA area %d: it would run into the FOTA region (pitfall 3)", len(common), room)
 	}
 	return common, nil
-}
-
-// images are the images of a firmware.
-type images struct{ boot, ap, cp []byte }
-
-// core makes a synthetic firmware.
-func (m *maker) core(in chips.MakeInput) (images, error) {
-	if in.Core != nil {
-		return images{}, errors.New("cores from files are not read yet")
-	}
-	p := m.profile
-	desc := synth.Info{
-		Model: m.model.Name, BSP: m.model.BSP, Profile: p.Name, Version: p.CoreVersion, Base: p.Base,
-		BuildDate: buildDate(p.CoreDate), BuildTime: "12:00:00", FlashSize: m.layout.FlashSize,
-		Bits: p.Bits, Features: p.Features, Partitions: append(flash.Table(nil), m.layout.Table...),
-	}
-	if in.CoreVersion != "" {
-		desc.Version = in.CoreVersion
-	}
-	if err := desc.Check(); err != nil {
-		return images{}, err
-	}
-	room := m.layout.Part(PartAP).Size
-	size := in.CoreSize
-	if size == 0 {
-		size = min(apBytes, room/8*7)
-	}
-	if size < 0 || size > room {
-		return images{}, fmt.Errorf("core of %d bytes: expected at most %d", size, room)
-	}
-	_, cp := m.layout.cpPart()
-	return images{
-		boot: syntheticBoot(m.layout.Part(PartBoot).Size),
-		ap:   SyntheticAP(desc, size, in.CoreSeed),
-		cp:   SyntheticCP(min(cpBytes, cp.Size/8*7), in.CoreSeed),
-	}, nil
-}
-
-// MakeFlash implements [chips.FlashMaker]: the flash chips of a module as a
-// cable leaves them.
-func (m *maker) MakeFlash(in chips.MakeInput) ([]*flash.Device, error) {
-	core, err := m.core(in)
-	if err != nil {
-		return nil, err
-	}
-	var devices []*flash.Device
-	for _, g := range m.model.Flash {
-		d, err := flash.New(g)
-		if err != nil {
-			return nil, err
-		}
-		devices = append(devices, d)
-	}
-	cpChip, cpPart := m.layout.cpPart()
-	burn := func(chip int, off int64, p []byte) {
-		if err == nil {
-			err = devices[chip].Burn(off, p)
-		}
-	}
-	burn(0, m.layout.Part(PartBoot).Off, core.boot)
-	burn(0, m.layout.Part(PartAP).Off, core.ap)
-	burn(cpChip, cpPart.Off, core.cp)
-	if in.Script != nil {
-		script, serr := m.script(in)
-		if serr != nil {
-			return nil, serr
-		}
-		burn(0, m.layout.Part(PartScript).Off, script)
-	}
-	return devices, err
 }
 
 func (m *maker) flash(in chips.MakeInput) ([]byte, error) {
