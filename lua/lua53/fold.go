@@ -84,3 +84,28 @@ func constFloat(v Value, narrow bool) float64 {
 	}
 	return f
 }
+
+// foldNot computes the negation of a constant.
+func foldNot(e *eUn) expr {
+	switch unparen(e.e).(type) {
+	case *eNil, *eFalse:
+		return &eTrue{e.line}
+	case *eTrue, *eNum, *eStr:
+		return &eFalse{e.line}
+	}
+	return e
+}
+
+// neverDecides reports whether the left operand of and (or of or) always
+// leaves the value to the right one: what it is at its end is a constant.
+func neverDecides(e expr, and bool) bool {
+	switch e := unparen(e).(type) {
+	case *eNil, *eFalse:
+		return !and
+	case *eTrue, *eNum, *eStr:
+		return and
+	case *eLogic:
+		return neverDecides(e.r, and) && (e.and != and || neverDecides(e.l, and))
+	}
+	return false
+}

@@ -17,6 +17,7 @@ func (g *gen) nextReg(e expr) int {
 
 // anyReg evaluates e into some register: a local's own, or a fresh one.
 func (g *gen) anyReg(e expr) int {
+	e = g.settle(e)
 	if n, ok := unparen(e).(*eName); ok {
 		if kind, i := g.resolve(g.f, n.name); kind == vLocal {
 			return i
@@ -25,8 +26,22 @@ func (g *gen) anyReg(e expr) int {
 	return g.nextReg(e)
 }
 
+// settle makes the code of operands of and and or that do not decide, and
+// returns the one that does: it may be a constant, or a local's register.
+func (g *gen) settle(e expr) expr {
+	for {
+		l, ok := unparen(e).(*eLogic)
+		if !ok || !neverDecides(l.l, l.and) {
+			return e
+		}
+		g.patchHere(g.condJump(l.l, !l.and, l.line))
+		e = l.r
+	}
+}
+
 // rk evaluates e into a register or a constant operand.
 func (g *gen) rk(e expr) int {
+	e = g.settle(e)
 	if k, ok := g.constOf(e); ok {
 		if k <= maxIndexRK {
 			return k + bitRK
@@ -79,6 +94,10 @@ func (g *gen) exprTo(e expr, r int) {
 	case *eCmp:
 		g.boolTo(e, r, e.line)
 	case *eLogic:
+		if neverDecides(e.l, e.and) {
+			g.exprTo(g.settle(e), r)
+			return
+		}
 		out := g.valueJump(e.l, r, !e.and, e.line)
 		g.exprTo(e.r, r)
 		g.patchHere(out)
@@ -117,6 +136,7 @@ func (g *gen) indexTo(e *eIndex, r int) {
 
 // scratchReg evaluates e into a local's register or, if it can, into r.
 func (g *gen) scratchReg(e expr, r int) int {
+	e = g.settle(e)
 	if n, ok := unparen(e).(*eName); ok {
 		if kind, i := g.resolve(g.f, n.name); kind == vLocal {
 			return i
@@ -134,6 +154,7 @@ func (g *gen) binTo(e *eBin, r int) {
 		g.concatTo(e, r)
 		return
 	}
+	e.l = g.settle(e.l)
 	var b, c int
 	if k, ok := g.constOf(e.l); ok && k <= maxIndexRK {
 		if _, num := unparen(e.l).(*eNum); num {

@@ -175,6 +175,7 @@ func assigned(name string, all []expr) bool {
 
 // anyRegSafe is anyReg, with a copy if the statement assigns the variable.
 func (g *gen) anyRegSafe(e expr, all []expr) int {
+	e = g.settle(e)
 	if n, ok := unparen(e).(*eName); ok && assigned(n.name, all) {
 		return g.nextReg(e)
 	}
@@ -182,6 +183,7 @@ func (g *gen) anyRegSafe(e expr, all []expr) int {
 }
 
 func (g *gen) rkSafe(e expr, all []expr) int {
+	e = g.settle(e)
 	if n, ok := unparen(e).(*eName); ok && assigned(n.name, all) {
 		return g.nextReg(e)
 	}

@@ -212,7 +212,7 @@ func (p *parser) subexpr(limit int) expr {
 	switch p.t {
 	case tkNot:
 		p.next()
-		e = &eUn{opcNot, p.subexpr(unaryPriority), line}
+		e = foldNot(&eUn{opcNot, p.subexpr(unaryPriority), line})
 	case '-':
 		p.next()
 		e = p.fold(&eUn{arUnm, p.subexpr(unaryPriority), line})
