@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,21 +88,39 @@ func (f *batchFlags) world() (func(*emu.World, *emu.Config) error, error) {
 	}, nil
 }
 
+// redirect opens this computer's network with some hosts moved elsewhere.
+func redirect(w *emu.World, network string, moves []string) error {
+	if network != "real" {
+		return usagef("--redirect needs --net real: with --net %s, --platform, --site and --route say who is there", network)
+	}
+	opt := link.RealOptions{Redirect: map[string]string{}}
+	for _, m := range moves {
+		from, to, ok := strings.Cut(m, "=")
+		host, port, err := net.SplitHostPort(from)
+		if _, _, err2 := net.SplitHostPort(to); !ok || err != nil || err2 != nil || host == "" || port == "" {
+			return usagef("--redirect %q: expected HOST:PORT=ADDRESS, for example iot.openluat.com:80=127.0.0.1:8080", m)
+		}
+		opt.Redirect[strings.ToLower(from)] = to
+	}
+	w.UseRealNet(opt)
+	return nil
+}
+
 // addNetFlag adds --net.
-func addNetFlag(cmd *cobra.Command, net *string, def string) {
-	cmd.Flags().StringVar(net, "net", def, "what unknown hosts `are`: none, lab (a server for the protocol of each port) or real (this computer's network)")
+func addNetFlag(cmd *cobra.Command, network *string, def string) {
+	cmd.Flags().StringVar(network, "net", def, "what unknown hosts `are`: none, lab (a server for the protocol of each port) or real (this computer's network)")
 }
 
 // chooseNet puts behind unknown hosts what --net says.
-func chooseNet(w *emu.World, net string) error {
-	switch net {
+func chooseNet(w *emu.World, network string) error {
+	switch network {
 	case "", "none":
 	case "lab":
 		w.UseLab()
 	case "real":
 		w.UseRealNet(link.RealOptions{})
 	default:
-		return usagef("--net %q: expected none, lab or real", net)
+		return usagef("--net %q: expected none, lab or real", network)
 	}
 	return nil
 }

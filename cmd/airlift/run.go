@@ -31,6 +31,7 @@ type runFlags struct {
 	imei, mac         string
 	link              string
 	net               string
+	redirects         []string
 	servers           serverFlags
 	surroundings      sceneFlags
 	scripts           scriptFlags
@@ -55,7 +56,8 @@ nothing (none), a server inside airlift for the protocol of each port (lab), or
 this computer's network (real); time is real then and the trace has no hash.`,
 		Example: `  airlift run hello.lua
   airlift run myproject --chip air6208 --platform platform.json --for 10m
-  airlift run myproject --route http://ota.example.com/fota=v2.bin`,
+  airlift run myproject --route http://ota.example.com/fota=v2.bin
+  airlift run myproject --net real --redirect iot.openluat.com:80=127.0.0.1:8080`,
 		Args: operands("PROJECT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.bootsAsked = cmd.Flags().Changed("boots")
@@ -82,6 +84,7 @@ this computer's network (real); time is real then and the trace has no hash.`,
 	fl.StringVar(&r.mac, "mac", "", "MAC address of the module, 12 hex digits (default: from the seed)")
 	fl.StringVar(&r.link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
 	addNetFlag(cmd, &r.net, "none")
+	fl.StringArrayVar(&r.redirects, "redirect", nil, "`HOST:PORT=ADDRESS`: with --net real, what is meant for HOST:PORT goes to ADDRESS, 127.0.0.1:8080 for example")
 	fl.BoolVar(&r.watch, "watch", false, "run again each time a file of the project changes, until interrupted")
 	r.calls.add(cmd)
 	r.scripts.add(cmd)
@@ -267,5 +270,8 @@ func (r *runFlags) world() (*emu.World, error) {
 	if err := r.servers.mount(w); err != nil {
 		return nil, err
 	}
-	return w, chooseNet(w, r.net)
+	if len(r.redirects) == 0 {
+		return w, chooseNet(w, r.net)
+	}
+	return w, redirect(w, r.net, r.redirects)
 }

@@ -20,7 +20,8 @@ func TestMain(m *testing.M) {
 // exit code; `lines FILE TEXT...` checks that lines containing the texts
 // follow one another in FILE, with others between them; `samefield NAME A B`
 // compares a JSON field of two files; `flip FILE OFFSET` inverts a byte. `serve
-// FILE flags...` starts airlift serve and writes its address to FILE, `get FILE
+// FILE flags...` starts airlift serve and writes its address to FILE and to
+// $SERVED, `get FILE
 // PATH` asks it, `served OUT ERR` stops it.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

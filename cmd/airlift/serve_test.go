@@ -67,6 +67,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("airlift serve does not listen after %v", startMax)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(s.addr), 0o644))
+	ts.Setenv("SERVED", s.addr)
 	*ts.Value(servedKey{}).(**served) = s
 }
 
