@@ -33,6 +33,9 @@ func isScript(data []byte) bool {
 func Explain(data []byte) (*explain.Field, error) {
 	if soc.Is(data) {
 		return soc.Explain(data, func(_ string, data []byte) *explain.Field {
+			if isScript(data) { // not to be judged as what XT804 takes for an upgrade
+				return luadb.Explain(data)
+			}
 			tree, err := explainFile(data)
 			if err != nil {
 				return nil // a tool, or data that only it knows

@@ -105,7 +105,10 @@ func ExplainInfo(data []byte) *explain.Field {
 }
 
 func (v *Value) explain() explain.Field {
-	f := explain.Field{Off: v.Off, Len: v.Len, Name: explain.Printable(v.Path), Value: explain.Printable(v.Raw)}
+	f := explain.Field{Off: v.Off, Len: v.Len, Name: explain.Printable(v.Path), Value: v.Raw}
+	if s, ok := v.V.(string); ok {
+		f.Value = explain.Printable(s)
+	}
 	k, ok := lookup(v.Path)
 	if !ok {
 		f.Meaning = "not known"

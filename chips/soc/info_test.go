@@ -107,7 +107,7 @@ func TestExplainInfo(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	for _, v := range f.Fields {
-		if got := infoEC7xx[v.Off : v.Off+v.Len]; explain.Printable(got) != v.Value {
+		if got := infoEC7xx[v.Off : v.Off+v.Len]; strings.Trim(got, `"`) != v.Value {
 			t.Errorf("%s is %q at its offset, shown as %s", v.Name, got, v.Value)
 		}
 		if v.Name == "rom.fs.filesystem.size" && !strings.Contains(v.Meaning, "131072 bytes") {

@@ -43,7 +43,7 @@ that no literal require reaches: --luac --tree-shake does the same.`,
 	f.add(cmd, "")
 	cmd.Flags().StringVar(&p.kind, "kind", "", "what to make: see airlift chips show")
 	cmd.Flags().StringVarP(&p.out, "out", "o", "", "`file` to write (default: the name LuaTools would give)")
-	cmd.Flags().StringVar(&p.core, "core", "", "core image or .fls `file` to use")
+	cmd.Flags().StringVar(&p.core, "core", "", "core `file` to use: an image, .fls, .soc or .binpkg")
 	cmd.Flags().StringVar(&p.coreVersion, "core-version", "", "version of the synthetic core, for example V1026")
 	cmd.Flags().Int64Var(&p.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
 	cmd.Flags().Uint64Var(&p.seed, "seed", 1, "seed of the synthetic core's code")
