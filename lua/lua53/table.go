@@ -187,12 +187,12 @@ func (vm *VM) appendArray(t *ltable, idx uint64, v *Value) {
 	}
 }
 
-// trim cuts nils off the end of the array.
+// trim cuts nils off the end of the array. They stay behind it: next goes on
+// from an index that was cleared, and from no other.
 func (t *ltable) trim() {
 	n := len(t.array)
 	for n > 0 && tabOf(t.array[n-1]) == tabNil {
 		n--
-		t.array[n] = nil
 	}
 	t.array = t.array[:n]
 }
@@ -386,7 +386,9 @@ func (vm *VM) next(t *ltable, key *Value, slot int) (k, v Value, ok bool) {
 			pos = h.pos + 1
 		} else if p, found := t.place(vm.dictKey(*key)); found {
 			pos = p + 1
-		} else if !isInt || i > cap(t.array) { // an index behind the array's end may have been cleared
+		} else if !isInt || i > cap(t.array) || t.array[:cap(t.array)][i-1] == nil {
+			// An index behind the array's end may have been cleared: it was in
+			// use then.
 			return Nil, Nil, false
 		}
 	}

@@ -3,6 +3,7 @@ package lua53
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	glua "github.com/yuin/gopher-lua"
@@ -110,5 +111,19 @@ return seen`), "=test", "t")
 	got, err := vm.Call(f)
 	if err != nil || got[0] != glua.LString("abcdabcd") {
 		t.Fatal(got, err)
+	}
+}
+
+// TestNextAfterNothing: next goes on from keys that are there, or that were
+// cleared while a loop went over the table.
+func TestNextAfterNothing(t *testing.T) {
+	for script, want := range map[string]string{
+		`local ok, e = pcall(next, {10, 20}, 3) print(tostring(ok) .. e)`:                         "falseinvalid key to 'next'",
+		`local t = {10, 20, 30} for k in pairs(t) do t[k] = nil end print(next(t))`:               "nil",
+		`local t, n = {1, 2, 3, 4}, 0 for k in pairs(t) do n = n + 1 t[5 - k] = nil end print(n)`: "2",
+	} {
+		if got := strings.TrimSpace(runOurs(script, 64)); got != want {
+			t.Errorf("%s: %q, expected %q", script, got, want)
+		}
 	}
 }
