@@ -52,18 +52,9 @@ type Tally struct {
 
 // Missing tallies the functions that were refused, the most wanted first.
 func Missing(findings []Finding) []Tally {
-	return tally(findings, func(f Finding) []string { return f.Refused })
-}
-
-// Idle tallies the functions that did nothing, the most used first.
-func Idle(findings []Finding) []Tally {
-	return tally(findings, func(f Finding) []string { return f.Noop })
-}
-
-func tally(findings []Finding, of func(Finding) []string) []Tally {
 	n := map[string]int{}
 	for _, f := range findings {
-		for _, name := range of(f) {
+		for _, name := range f.Refused {
 			n[name]++
 		}
 	}

@@ -38,7 +38,8 @@ var outsideModules = map[string]string{"rfa": "the factory's radio test"}
 // or nothing: a script that main.lua reaches by literal requires uses a
 // library that is not imitated, a test function that only the PC simulator
 // has, or (unless servers is set: outside servers can be reached) the contents
-// of a web server that nobody can stand in for.
+// of a web server that nobody can stand in for. To ask whether a library is
+// there counts as using it: what the case then does without says nothing.
 func OutOfScope(files []luadb.File, bits int, servers bool) string {
 	s := scope{why: map[string]bool{}, servers: servers}
 	s.files(files, bits)
