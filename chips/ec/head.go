@@ -101,7 +101,7 @@ func ParsePackage(b []byte) (*Package, error) {
 	s, ok := SeriesOf(p.Magic)
 	switch {
 	case !ok:
-		return nil, &explain.FormatError{What: "MaigcNum", Want: fmt.Sprintf("0x%08X or 0x%08X", uint32(magicEC618), uint32(magicEC7xx)), Got: fmt.Sprintf("0x%08X", p.Magic)}
+		return nil, &explain.FormatError{What: "MaigcNum", Want: fmt.Sprintf("0x%08X or 0x%08X", uint32(magicEC618), uint32(magicEC7xx)), Got: fmt.Sprintf("0x%08X", p.Magic), Hint: foreignHint(b)}
 	case p.CRC != p.computed:
 		return nil, &explain.FormatError{Off: 4, What: "CRC32 of the head", Want: fmt.Sprintf("0x%08X", p.computed), Got: fmt.Sprintf("0x%08X", p.CRC), Hint: crcHint(&p.Head)}
 	}
@@ -114,6 +114,19 @@ func ParsePackage(b []byte) (*Package, error) {
 	p.SDK = b[HeadSize+int64(p.CommonLen) : HeadSize+n]
 	p.Rest = b[HeadSize+n:]
 	return p, nil
+}
+
+// foreignHint names upgrade files of other firmware (ec618.md 2.3, 2.4).
+func foreignHint(b []byte) string {
+	switch {
+	case isAT(b):
+		return "this is an upgrade file of AT firmware, which LuatOS does not take"
+	case isAuth(b):
+		return "this is a signed delta, which LuatOS does not take"
+	case isPar(b):
+		return "this is a delta without LuatOS' head"
+	}
+	return ""
 }
 
 // md5OfNothing is what the S22 packer writes for a missing common part.

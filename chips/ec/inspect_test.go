@@ -258,6 +258,29 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
+// TestForeignFiles refuses by name what LuatOS does not take.
+func TestForeignFiles(t *testing.T) {
+	files := vectorFiles(t)
+	for name, want := range map[string]string{"at.bin": "AT firmware", "signed.par": "signed delta", "v_fwd.par": "without LuatOS' head"} {
+		if _, err := ParsePackage(files[name]); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestManyBlocks keeps a stream of empty blocks from filling the memory.
+func TestManyBlocks(t *testing.T) {
+	s := &Section{Magic: magicEC618, Stream: make([]byte, 5*(maxBlocks+10)), DataLen: 9, BlockLen: BlockLen, StartAddr: 0x2CC000}
+	s.TotalLen = uint32(len(s.Stream))
+	if blocks, err := s.Blocks(); err == nil || len(blocks) != maxBlocks {
+		t.Errorf("%d blocks, %v", len(blocks), err)
+	}
+	f := inspect(t, NewPackage(EC618, s.Encode(), nil).Encode())
+	if g := findField(f, "more"); g == nil || f.Worst() != explain.Bad {
+		t.Errorf("%d fields", len(f.Fields))
+	}
+}
+
 // FuzzInspect gives inspect and unpack anything: trees stay within the file,
 // and nothing panics.
 func FuzzInspect(f *testing.F) {

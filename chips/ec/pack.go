@@ -36,7 +36,7 @@ func (m *maker) Kinds() []chips.PackageKind {
 		{Name: KindCore, Ext: ".core.bin", Summary: "a delta from one core to another alone", Upgrade: true, Core: true, Delta: true, Fits: true},
 		{Name: KindPar, Ext: ".par", Summary: "the vendor's delta without LuatOS' head", Delta: true, Fits: true},
 		{Name: KindBinpkg, Ext: ".binpkg", Summary: "boot code and core for serial flashing", Fits: true},
-		{Name: KindSoc, Ext: ".soc", Summary: "archive of boot code, core and script, as LuaTools takes it", Fits: true},
+		{Name: KindSoc, Ext: ".soc", Summary: "archive of boot code, core, script and flash map", Fits: true},
 		{Name: KindScript, Ext: ".script.bin", Summary: "script image for serial flashing", Fits: true},
 		{Name: KindFlash, Ext: ".flash", Summary: "contents of the whole flash", Fits: true},
 	}
@@ -128,7 +128,7 @@ func (m *maker) delta(in chips.MakeInput) ([]byte, error) {
 	if in.Base == nil {
 		return nil, errors.New("a delta needs the core that the module has now")
 	}
-	from, err := m.core(*in.Base)
+	from, err := m.baseCore(*in.Base)
 	if err != nil {
 		return nil, fmt.Errorf("old core: %w", err)
 	}

@@ -21,6 +21,9 @@ const (
 	cpFlash = 1 << 31
 	// maxProps is how many property bytes boot code takes (ec618.md 2.2).
 	maxProps = 13
+	// maxBlocks bounds what is listed of a section: as many blocks of the
+	// smallest kind as the largest flash has room for.
+	maxBlocks = maxImage / 4096
 )
 
 // Section is one piece of the common part: data for one place in the flash
@@ -118,6 +121,9 @@ func Sections(common []byte, series Series) ([]*Section, error) {
 func (s *Section) Blocks() ([]Block, error) {
 	var list []Block
 	for off := int64(0); off < int64(len(s.Stream)); {
+		if len(list) == maxBlocks {
+			return list, &explain.FormatError{Off: off, What: "blocks", Want: fmt.Sprintf("at most %d", maxBlocks), Got: "more"}
+		}
 		rest := s.Stream[off:]
 		n := int(rest[0])
 		if n > maxProps {

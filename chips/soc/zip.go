@@ -108,8 +108,8 @@ func lzmaReader(props []byte, size, packed int64, r io.Reader) (io.Reader, error
 var fixedTime = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Write makes a .soc file: a ZIP archive whose entries are stored, in the order
-// given. LuaTools reads ZIP archives as well as 7-Zip ones. Nothing is
-// compressed, so that the bytes depend on the files alone and not on a
+// given. Firmware is published in either kind; for EC618 and EC7xx only in
+// 7-Zip so far. Nothing is compressed, so that the bytes depend on the files alone and not on a
 // compressor's version.
 func Write(files []File) ([]byte, error) {
 	var b bytes.Buffer
