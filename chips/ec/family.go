@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"airlift/chips"
+	"airlift/chips/soc"
 	"airlift/flash"
 )
 
@@ -33,13 +34,21 @@ func (f *Family) Name() string { return familyName }
 func (f *Family) Models() []*chips.Model { return f.models }
 
 // Chip joins a model and a profile. Layout is nil, or the info.json of a
-// firmware, or the .soc file with it: its addresses go before the profile's.
+// firmware, or the .soc file with it: its addresses, and the width of its Lua
+// numbers, go before the profile's.
 func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chip, error) {
 	p, err := m.Profile(profile)
 	if err != nil {
 		return nil, err
 	}
-	l, err := layoutFor(m, p, layout)
+	var info *soc.Info
+	if layout != nil {
+		if info, err = readInfo(layout); err != nil {
+			return nil, err
+		}
+		p = withBits(p, info)
+	}
+	l, err := layoutFor(m, p, info)
 	if err != nil {
 		return nil, fmt.Errorf("flash map of %s %s: %w", m.Name, p.Name, err)
 	}
@@ -55,7 +64,21 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	return c, nil
 }
 
-func layoutFor(m *chips.Model, p *chips.Profile, layout []byte) (Layout, error) {
+// withBits returns the profile with the width of Lua numbers that info.json
+// states.
+func withBits(p *chips.Profile, info *soc.Info) *chips.Profile {
+	bits := info.Bits()
+	if info.Text("script.bitw") == "" || bits == p.Bits {
+		return p
+	}
+	q := *p
+	q.Bits = bits
+	return &q
+}
+
+// layoutFor divides the flash as the profile's build does, or as info says if
+// it is not nil.
+func layoutFor(m *chips.Model, p *chips.Profile, info *soc.Info) (Layout, error) {
 	b, err := find(m, p)
 	if err != nil {
 		return Layout{}, err
@@ -64,12 +87,8 @@ func layoutFor(m *chips.Model, p *chips.Profile, layout []byte) (Layout, error) 
 	if err != nil {
 		return Layout{}, err
 	}
-	if layout == nil {
+	if info == nil {
 		return t.layout(b.script, b.ota)
-	}
-	info, err := readInfo(layout)
-	if err != nil {
-		return Layout{}, err
 	}
 	return t.layoutFrom(b, info)
 }

@@ -80,6 +80,11 @@ func TestLayoutFromInfo(t *testing.T) {
 			t.Errorf("%s %s: %+v, expected that of %s", c.model, c.info, got.Partitions, c.like)
 		}
 	}
+	for info, want := range map[string]int{`{"script":{"bitw":64}}`: 64, `{}`: 32} {
+		if got := chipOf(t, "Air780EPM", "1", []byte(info)).Profile.Bits; got != want {
+			t.Errorf("%s: %d bits", info, got)
+		}
+	}
 	// An address of the vendor's documents that is in no source (ec618.md 9, 5).
 	l := chipOf(t, "Air8000", "1", []byte(`{"download":{"script_addr":"48E000"},"fota":{"full_addr":"50E000"}}`)).Partitions[0]
 	if s, _ := l.Lookup(PartScript); s.Off != 0x48E000 || s.Size != 0x80000 {

@@ -75,6 +75,11 @@ func vectorFiles(t testing.TB) map[string][]byte {
 			{Name: "ap", Addr: 0x24000, FlashSize: 0x2E0000, Type: "AP", Data: oldAP()},
 			{Name: "cp", Addr: 0, FlashSize: 0x80000, Type: "CP", Data: oldCP()},
 		}}).Encode(),
+		"ec7xx.binpkg": (&Binpkg{BuildTime: 1700000000, Args: []BinpkgArg{{1, "pkgmode", "1"}, {4, "banoldtool", "1"}, {2, "productname", "EC718P_PRD"}}, Entries: []BinpkgEntry{
+			{Name: "ap_bootloader", Addr: 0x803000, FlashSize: 0x11000, Type: "BL", Data: lcg(5, 100)},
+			{Name: "cp", Addr: 0x81A000, FlashSize: 0x64000, Type: "CP", Data: lcg(3, 100)},
+			{Name: "ap", Addr: 0x87E000, FlashSize: 0x2C2000, Type: "AP", Data: lcg(1, 100)},
+		}}).Encode(),
 		"ec7xx.par":      ec7Delta(t),
 		"at.bin":         append([]byte{0x7E, 0, 0, 0, 1, 0x7D, 0, 0, 1, 0xE3}, fwd...),
 		"signed.par":     append(append([]byte{0xEC, 0xAE}, make([]byte, authHead-2)...), fwd...),

@@ -160,12 +160,10 @@ func (m *maker) binpkg(in chips.MakeInput) ([]byte, error) {
 	}
 	_, cp := m.layout.cpPart()
 	boot, ap := m.layout.Part(PartBoot), m.layout.Part(PartAP)
-	for _, e := range []BinpkgEntry{
+	p.Entries = []BinpkgEntry{
 		{Name: "ap_bootloader", Addr: base + uint32(boot.Off), FlashSize: uint32(boot.Size), Type: "BL", Data: core.boot},
 		{Name: "ap", Addr: base + uint32(ap.Off), FlashSize: uint32(m.layout.apRoom()), Type: "AP", Data: core.ap},
 		{Name: "cp", Addr: base + uint32(cp.Off), FlashSize: uint32(cp.Size), Type: "CP", Data: core.cp},
-	} {
-		p.Entries = append(p.Entries, e)
 	}
 	return p.Encode(), nil
 }

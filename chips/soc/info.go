@@ -228,8 +228,8 @@ var wide = map[string]bool{"air6208": true, "air101": true, "air103": true, "air
 
 // Bits returns the width of Lua numbers.
 func (i *Info) Bits() int {
-	if n, ok := i.Number("script.bitw"); ok {
-		return int(min(n, 1<<10))
+	if n, ok := i.number("script.bitw", kindBits); ok {
+		return int(n)
 	}
 	if wide[strings.ToLower(i.Text("chip.type"))] {
 		return 64

@@ -90,6 +90,8 @@ func TestInfoErrors(t *testing.T) {
 		{`{} {}`, InfoName, 4},
 		{`{"rom": {"fs": {"script": {"size": "many"}}}}`, "info.json: rom.fs.script.size", 35},
 		{`{"download": {"script_addr": "0xZZ"}}`, "info.json: download.script_addr", 29},
+		{`{"script": {"bitw": 48}}`, "info.json: script.bitw", 20},
+		{`{"script": {"bitw": "48"}}`, "info.json: script.bitw", 20},
 		{`{"script": {"use-luac": "yes"}}`, "info.json: script.use-luac", 24},
 		{`{"script": {"bitw": {}, "bitw": [[[[[[[[[[1]]]]]]]]]]}}`, InfoName, 39},
 		{`{"a": 1e999}`, InfoName, 11},

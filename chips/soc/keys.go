@@ -15,6 +15,7 @@ const (
 	kindKiB                // a number of KiB; see Info.Size for strings
 	kindHex                // a hexadecimal string, with or without 0x, or a number
 	kindBool               // true or false
+	kindBits               // 32 or 64
 )
 
 // field is a key that is known (luadb-and-packages.md 7.1, ec618.md 5.1).
@@ -45,7 +46,7 @@ var fields = []field{
 	{"rom.build.build_system", "system that it was built on", kindText},
 	{"script.file", "entry with the script image", kindText},
 	{"script.lua", "version of the Lua language", kindText},
-	{"script.bitw", "width of Lua numbers in bits", kindNumber},
+	{"script.bitw", "width of Lua numbers in bits", kindBits},
 	{"script.use-luac", "scripts are compiled", kindBool},
 	{"script.use-debug", "compiled scripts keep line numbers", kindBool},
 	{"fs.total_len", "length of the file system", kindKiB},
@@ -121,6 +122,9 @@ func lookup(path string) (field, bool) {
 func (k kind) number(v any) (int64, error) {
 	switch v := v.(type) {
 	case int64:
+		if k == kindBits && v != 32 && v != 64 {
+			return 0, fmt.Errorf("%d, expected %v", v, k)
+		}
 		if k == kindKiB {
 			if v < 0 || v > 1<<40 {
 				return 0, fmt.Errorf("%d KiB, expected 0..2^40", v)
@@ -138,7 +142,9 @@ func (k kind) parse(s string) (int64, error) {
 	digits := strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
 	hex, err := strconv.ParseUint(digits, 16, 48)
 	switch {
-	case k == kindNumber:
+	case k == kindBits && s != "32" && s != "64":
+		return 0, fmt.Errorf("%q, expected %v", s, k)
+	case k == kindNumber || k == kindBits:
 		n, err := strconv.ParseUint(s, 10, 48)
 		if err != nil {
 			return 0, fmt.Errorf("%q, expected a decimal number", s)
@@ -171,6 +177,8 @@ func (k kind) String() string {
 		return "a number of KiB, or a string of hexadecimal bytes"
 	case kindHex:
 		return "a hexadecimal string"
+	case kindBits:
+		return "32 or 64"
 	}
 	return "true or false"
 }
