@@ -38,7 +38,7 @@ func TestStepsProperty(t *testing.T) {
 		to := rapid.IntRange(from, len(old)).Draw(t, "to")
 		at := rapid.IntRange(0, 50).Draw(t, "offset")
 		shift := rapid.IntRange(-60, 60).Draw(t, "shift")
-		steps, _ := NewIndex(old).Steps(p, at, from, shift, Window{from, to})
+		steps, _, _ := NewIndex(old).Steps(p, at, from, shift, Window{from, to}, NewModel())
 		rebuild(t, old, p, from, steps)
 		pos := from
 		for _, s := range steps {
@@ -58,7 +58,7 @@ func TestStepsFindInsertion(t *testing.T) {
 		old[i] = byte(x >> 24)
 	}
 	p := bytes.Join([][]byte{old[:5000], []byte("something new, not to be found elsewhere"), old[5000:]}, nil)
-	steps, shift := NewIndex(old).Steps(p, 0, 0, 0, Window{0, len(old)})
+	steps, shift, _ := NewIndex(old).Steps(p, 0, 0, 0, Window{0, len(old)}, NewModel())
 	rebuild(t, old, p, 0, steps)
 	if len(steps) != 2 || steps[0].Diff != 5000 || steps[0].Extra != 40 || steps[1].Diff != 15000 || shift != -40 {
 		t.Errorf("%+v, shift %d", steps, shift)

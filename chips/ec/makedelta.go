@@ -3,6 +3,7 @@ package ec
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"airlift/chips/bzip2"
@@ -80,51 +81,102 @@ func deltaName(s Series, attr int) string {
 	return chip + "_" + attrName(attr) + ".par"
 }
 
-// makePayload tries both orders and takes the shorter result.
+// makePayload plans both orders and carries out the cheaper plan, or both if
+// they are close.
 func makePayload(s Series, old, new []byte) (*Payload, error) {
 	x := delta.NewIndex(old)
-	var best *Payload
-	size := 0
-	for _, backwards := range []bool{false, true} {
-		p := &Payload{Own: s == EC7xx, OldSize: uint32(len(old)), Backwards: backwards}
-		if err := p.fill(x, old, new); err != nil {
-			return nil, err
-		}
-		if n := len(p.Encode()); best == nil || n < size {
-			best, size = p, n
-		}
+	// Of an image that has grown, most lies behind its old place: from the last
+	// segment on, the old bytes are still there when they are needed.
+	first := &plan{Payload: newPayload(s, old, new, len(new) >= len(old)), old: old, new: new}
+	first.sketch(x, 1<<62)
+	second := &plan{Payload: newPayload(s, old, new, !first.Backwards), old: old, new: new}
+	second.sketch(x, first.cost*21/20)
+	if second.cost < first.cost {
+		first, second = second, first
 	}
-	return best, nil
+	best, err := first.carryOut(x)
+	if err != nil || second.cost > first.cost*21/20 {
+		return best, err
+	}
+	other, err := second.carryOut(x)
+	if err == nil && len(other.Encode()) < len(best.Encode()) {
+		best = other
+	}
+	return best, err
 }
 
-// fill makes the segments.
-func (p *Payload) fill(x *delta.Index, old, new []byte) error {
-	size := p.SegmentSize()
-	count := (len(new) + size - 1) / size
-	p.Segments = make([]Segment, count)
-	shift := 0
-	for n := range count {
+func newPayload(s Series, old, new []byte, backwards bool) *Payload {
+	p := &Payload{Own: s == EC7xx, OldSize: uint32(len(old)), Backwards: backwards}
+	p.Segments = make([]Segment, (len(new)+p.SegmentSize()-1)/p.SegmentSize())
+	return p
+}
+
+// plan is a payload in the making. It is described twice: what the first
+// description is made of tells what things cost in the second.
+type plan struct {
+	*Payload
+	old, new []byte
+	counts   []delta.Counts // by segment
+	whole    delta.Counts
+	cost     int // of the first description
+}
+
+// block returns where segment i of the new image lies.
+func (p *plan) block(i int) (at int, block []byte) {
+	at = i * p.SegmentSize()
+	return at, p.new[at:min(len(p.new), at+p.SegmentSize())]
+}
+
+// each calls f for all segments, in the order of processing.
+func (p *plan) each(f func(i int) error) error {
+	for n := range p.Segments {
 		i := n
 		if p.Backwards {
-			i = count - 1 - n
+			i = len(p.Segments) - 1 - n
 		}
-		at := i * size
-		block := new[at:min(len(new), at+size)]
-		s := &p.Segments[i]
-		s.NewSize = uint32(len(block))
-		if len(block) == size && at+size <= len(old) && bytes.Equal(block, old[at:at+size]) {
-			s.Unchanged = true
-		}
-		from, to := p.Window(i)
-		steps, last := x.Steps(block, at, int(from), shift, delta.Window{From: int(from), To: int(to)})
-		shift = last
-		data, err := bzip2.Encode(control(steps, block, old, int(from)), p.unit())
-		if err != nil {
+		if err := f(i); err != nil {
 			return err
 		}
-		s.Data = data
 	}
 	return nil
+}
+
+var errDear = errors.New("the other order is cheaper")
+
+// sketch makes the first description, unless it costs more than limit.
+func (p *plan) sketch(x *delta.Index, limit int) {
+	m := delta.NewModel()
+	p.counts = make([]delta.Counts, len(p.Segments))
+	shift := 0
+	_ = p.each(func(i int) error {
+		at, block := p.block(i)
+		from, to := p.Window(i)
+		steps, last, cost := x.Steps(block, at, int(from), shift, delta.Window{From: int(from), To: int(to)}, m)
+		shift = last
+		p.counts[i].Add(steps, block, p.old, int(from))
+		p.whole.Add(steps, block, p.old, int(from))
+		if p.cost += cost; p.cost > limit {
+			return errDear
+		}
+		return nil
+	})
+}
+
+// carryOut makes the second description and the segments' streams.
+func (p *plan) carryOut(x *delta.Index) (*Payload, error) {
+	shift := 0
+	err := p.each(func(i int) error {
+		at, block := p.block(i)
+		from, to := p.Window(i)
+		m := delta.Learn(&p.counts[i], &p.whole)
+		steps, last, _ := x.Steps(block, at, int(from), shift, delta.Window{From: int(from), To: int(to)}, m)
+		shift = last
+		data, err := bzip2.Encode(control(steps, block, p.old, int(from)), p.unit())
+		p.Segments[i] = Segment{NewSize: uint32(len(block)), Data: data, Unchanged: len(block) == p.SegmentSize() &&
+			at+len(block) <= len(p.old) && bytes.Equal(block, p.old[at:at+len(block)])}
+		return err
+	})
+	return p.Payload, err
 }
 
 // control is what a segment's stream holds: for every step three numbers, the

@@ -1,0 +1,46 @@
+package ec
+
+import (
+	"testing"
+
+	"airlift/chips/synth"
+)
+
+// benchPair is two releases of a synthetic core of 2.5 MB.
+func benchPair() (from, to []byte) {
+	const size = 2500 << 10
+	from = SyntheticAP(synth.Info{Model: "Air780E", Version: "V1112"}, size, 5)
+	return from, SyntheticAP(synth.Info{Model: "Air780E", Version: "V1113"}, size, 5)
+}
+
+func BenchmarkMakeDelta(b *testing.B) {
+	from, to := benchPair()
+	l := ec618Layout(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := MakeDelta(l, Images{AP: from}, Images{AP: to})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(p.Encode())), "delta-bytes")
+	}
+}
+
+func BenchmarkApplyDelta(b *testing.B) {
+	from, to := benchPair()
+	p, err := makePayload(EC618, from, to)
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw := p.Encode()
+	b.ReportAllocs()
+	for b.Loop() {
+		q, err := ParsePayload(raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if out, err := q.Apply(from); err != nil || len(out) != len(to) {
+			b.Fatal(len(out), err)
+		}
+	}
+}
