@@ -86,7 +86,7 @@ func TestMakePackages(t *testing.T) {
 }
 
 // to7xx makes the common part of script7.sota out of that of script.sota.
-func to7xx(t *testing.T, common []byte) []byte {
+func to7xx(t testing.TB, common []byte) []byte {
 	s, err := Sections(common, EC618)
 	if err != nil || len(s) != 1 {
 		t.Fatal(err)

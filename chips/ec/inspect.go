@@ -164,15 +164,17 @@ func (x *inspector) head(h *Head, series Series, common, sdk []byte) explain.Fie
 	t.at(8, 20, "MainVersion", versionText(h.MainVersion), "core version that it leads to; LuatOS does not look at it", explain.None)
 	t.word(28, "AppVersion", h.AppVersion, "LuatOS does not look at it", explain.None)
 	t.at(32, 20, "STDVersion", versionText(h.STDVersion), "core version that it is for; LuatOS does not look at it", explain.None)
-	m, v = judge(len(common) == int(h.CommonLen), "bytes of the common part", fmt.Sprintf("the file has %d of them", len(common)))
+	m, v = judge(int64(len(common)) == int64(h.CommonLen), "bytes of the common part", fmt.Sprintf("the file has %d of them", len(common)))
 	t.at(52, 4, "CommonDataLen", fmt.Sprint(h.CommonLen), m, v)
-	m, v = judge(len(sdk) == int(h.SDKLen), "bytes of the delta", fmt.Sprintf("the file has %d of them", len(sdk)))
+	m, v = judge(int64(len(sdk)) == int64(h.SDKLen), "bytes of the delta", fmt.Sprintf("the file has %d of them", len(sdk)))
 	if h.CommonLen == 0 && h.SDKLen == 0 {
 		m, v = "neither common part nor delta: the device ends with a delta error", explain.Bad
 	}
 	t.at(56, 4, "SDKDataLen", fmt.Sprint(h.SDKLen), m, v)
 	sum := md5.Sum(common)
 	switch {
+	case int64(len(common)) < int64(h.CommonLen):
+		m, v = "MD5 of the common part, which is cut off", explain.None
 	case h.CommonLen > 0:
 		m, v = judge(sum == h.CommonMD5, "MD5 of the common part", fmt.Sprintf("the common part has %x: the device refuses it", sum))
 	case h.CommonMD5 == [16]byte{}:
@@ -182,9 +184,10 @@ func (x *inspector) head(h *Head, series Series, common, sdk []byte) explain.Fie
 	}
 	t.at(60, 16, "CommonMD5", fmt.Sprintf("%x", h.CommonMD5), m, v)
 	m, v = "no device looks at it", explain.None
-	if h.SDKLen > 0 && md5.Sum(sdk) == h.SDKMD5 {
+	switch whole := len(sdk) > 0 && int64(len(sdk)) == int64(h.SDKLen); {
+	case whole && md5.Sum(sdk) == h.SDKMD5:
 		m, v = "MD5 of the delta; no device looks at it", explain.OK
-	} else if h.SDKLen > 0 {
+	case whole:
 		m, v = fmt.Sprintf("the delta has %x; no device looks at it", md5.Sum(sdk)), explain.Warn
 	}
 	t.at(76, 16, "SDKMD5", fmt.Sprintf("%x", h.SDKMD5), m, v)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"airlift/chips"
 	"airlift/flash/explain"
 	"airlift/flash/luadb"
 )
@@ -80,6 +81,9 @@ func vectorFiles(t testing.TB) map[string][]byte {
 			{Name: "cp", Addr: 0x81A000, FlashSize: 0x64000, Type: "CP", Data: lcg(3, 100)},
 			{Name: "ap", Addr: 0x87E000, FlashSize: 0x2C2000, Type: "AP", Data: lcg(1, 100)},
 		}}).Encode(),
+		"script7.sota":   NewPackage(EC7xx, to7xx(t, sota.Common), nil).Encode(),
+		"cut-780e.bin":   unhex(t, cut780E),
+		"cut-780epm.bin": unhex(t, cut780EPM),
 		"ec7xx.par":      ec7Delta(t),
 		"at.bin":         append([]byte{0x7E, 0, 0, 0, 1, 0x7D, 0, 0, 1, 0xE3}, fwd...),
 		"signed.par":     append(append([]byte{0xEC, 0xAE}, make([]byte, authHead-2)...), fwd...),
@@ -94,6 +98,19 @@ const argumentsHead = `
 40000000000000000000000000000000 03000000ec02000019070000560a90bb
 25cf5d94ef05572e79cb4373088aab5f 78c25610de8f4c70d877ef5c168cf1ea`
 
+// cut780E and cut780EPM are the starts of two packages that LuaTools made
+// (luadb-and-packages.md 10.7).
+const (
+	cut780E = `
+168cf1eaeb550c930000000000000000 00000000000000000000000000000000 00000000000000000000000000000000
+00000000f704000000000000c9616997 ee70091521bbc8ace1c3920100000000 000000000000000000000000168cf1ea
+d3040000170b0000d57cb8e0423e8612 ac10dc82d802844c0000040000c02c00 05660000 0400c90400000000`
+	cut780EPM = `
+1872c3ea72da1d770000000000000000 00000000000000000000000000000000 00000000000000000000000000000000
+0000000015160000000000009542b0c3 83445419cc16e877d150349200000000 0000000000000000000000001872c3ea
+f115000000540000f8e41ef7df34a6fa 9604eeff324ffc010000040000102b00 056600000400e71500000000`
+)
+
 // ec7Delta is the start of the EC7xx delta of ec618.md 8.2 with the table of
 // its payload; the opaque rest is not printed there, and zero here.
 func ec7Delta(t testing.TB) []byte {
@@ -105,8 +122,12 @@ func ec7Delta(t testing.TB) []byte {
 }
 
 func TestTrees(t *testing.T) {
+	trees := map[string]*explain.Field{"info": infoTree(t, unhex(t, infoExample)), "placeholder": infoTree(t, placeholder(EC618))}
 	for name, data := range vectorFiles(t) {
-		got := treeText(inspect(t, data), 0)
+		trees[name] = inspect(t, data)
+	}
+	for name, tree := range trees {
+		got := treeText(tree, 0)
 		file := filepath.Join("testdata", "inspect", name+".txt")
 		if *updateTrees {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -121,6 +142,14 @@ func TestTrees(t *testing.T) {
 			t.Errorf("%s:\n%s", name, got)
 		}
 	}
+}
+
+// infoTree explains an info record in the flash of an Air780E.
+func infoTree(t testing.TB, record []byte) *explain.Field {
+	t.Helper()
+	data := make1(t, makerOf(t, "Air780E", "full"), KindFlash, chips.MakeInput{CoreSize: 4096})
+	copy(data[0x22000:], record)
+	return findField(inspect(t, data), PartInfo)
 }
 
 // TestVerdicts has what inspect must not overlook, nor invent.

@@ -151,7 +151,10 @@ func (d *dumper) info(f *explain.Field, data []byte) {
 	t.word(8, "Param1", i.Param1, param1Meaning(&i, d.l.Series), explain.None)
 	t.word(12, "Param2", i.Param2, "power pin, SPI bus and CS pin of an external flash", explain.None)
 	m, v = "the OTA area", explain.OK
-	if i.DataStart != xipBase+d.l.OTAAddr() {
+	switch {
+	case d.pending == nil:
+		m, v = "", explain.None
+	case i.DataStart != xipBase+d.l.OTAAddr():
 		m, v = fmt.Sprintf("not the OTA area at 0x%08X", xipBase+d.l.OTAAddr()), explain.Warn
 	}
 	t.word(16, "DataStartAddress", i.DataStart, m, v)

@@ -20,18 +20,36 @@ func (x *inspector) common(p []byte, off int64, series Series) explain.Field {
 		}
 		t.Add(x.section(s, off, series, int64(len(p))))
 	}
-	t.Value = fmt.Sprintf("%d sections", len(sections))
-	if len(sections) == 1 {
-		t.Value = "1 section"
-	}
+	t.Value = fmt.Sprintf("%d whole sections", len(sections))
 	if err != nil {
-		t.Add(problem(off, err))
+		if s := cutSection(p, sections, series); s != nil && len(sections) < maxShownSections {
+			t.Add(x.section(s, off, series, int64(len(p))))
+		} else {
+			t.Add(problem(off, err))
+		}
 	}
 	return t.Field
 }
 
+// cutSection returns the section behind the whole ones, if it is one whose
+// blocks are cut off.
+func cutSection(p []byte, whole []*Section, series Series) *Section {
+	off := int64(0)
+	if n := len(whole); n > 0 {
+		off = whole[n-1].Off + SectionHeadSize + int64(whole[n-1].TotalLen)
+	}
+	if rest := p[off:]; len(rest) >= SectionHeadSize {
+		s := DecodeSectionHead(rest)
+		s.Off, s.Stream = off, rest[SectionHeadSize:]
+		if s.Magic == series.Magic() {
+			return &s
+		}
+	}
+	return nil
+}
+
 func (x *inspector) section(s *Section, base int64, series Series, commonLen int64) explain.Field {
-	t := newTree(base+s.Off, SectionHeadSize+int64(s.TotalLen), "section")
+	t := newTree(base+s.Off, SectionHeadSize+int64(len(s.Stream)), "section")
 	local := *s
 	local.Off = 0 // errors count from the section's start
 	data, err := []byte(nil), error(nil)
@@ -39,8 +57,9 @@ func (x *inspector) section(s *Section, base int64, series Series, commonLen int
 		data, err = local.Unpack()
 	}
 	t.word(0, "MaigcNum", s.Magic, series.String(), explain.OK)
-	t.at(4, 4, "TotalLen", fmt.Sprint(s.TotalLen), "bytes of the blocks", explain.OK)
-	m, v := judge(s.DataLen != 0 && s.DataLen != s.TotalLen, "bytes when unpacked", "the boot code takes compressed sections only: file must zip file")
+	m, v := judge(int64(s.TotalLen) == int64(len(s.Stream)), "bytes of the blocks", fmt.Sprintf("only %d follow", len(s.Stream)))
+	t.at(4, 4, "TotalLen", fmt.Sprint(s.TotalLen), m, v)
+	m, v = judge(s.DataLen != 0 && s.DataLen != s.TotalLen, "bytes when unpacked", "the boot code takes compressed sections only: file must zip file")
 	if v == explain.OK && s.DataLen > maxImage {
 		m, v = "no chip has so much flash", explain.Bad
 	}
@@ -78,7 +97,7 @@ func (x *inspector) blocks(t *tree, s *Section) {
 	for i := range blocks {
 		b := &blocks[i]
 		if i == maxShownBlocks {
-			t.at(SectionHeadSize+b.Off, int64(s.TotalLen)-b.Off, "more", fmt.Sprintf("%d blocks", len(blocks)-i), "not shown", explain.None)
+			t.at(SectionHeadSize+b.Off, int64(len(s.Stream))-b.Off, "more", fmt.Sprintf("%d blocks", len(blocks)-i), "not shown", explain.None)
 			break
 		}
 		at := SectionHeadSize + b.Off
