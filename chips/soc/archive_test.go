@@ -163,6 +163,29 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+func TestROM(t *testing.T) {
+	a, err := Open(archive(t, "lzma2.7z"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, rom, err := a.ROM()
+	if err != nil || info.Text("chip.type") != "ec618" || string(rom) != samples()["luatos.binpkg"] {
+		t.Errorf("%d bytes, %v", len(rom), err)
+	}
+	for text, want := range map[string]string{`{}`: "rom.file", `{"rom":{"file":"gone"}}`: "gone"} {
+		b, err := Write([]File{{InfoName, []byte(text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err = Open(b); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := a.ROM(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestExplainArchive(t *testing.T) {
 	inner := func(name string, data []byte) *explain.Field {
 		return &explain.Field{Name: "inner " + name, Len: int64(len(data)), Verdict: explain.OK}

@@ -237,6 +237,25 @@ func (i *Info) Bits() int {
 	return 32
 }
 
+// ROM returns info.json and the firmware that it names.
+func (a *Archive) ROM() (*Info, []byte, error) {
+	text, err := a.ReadFile(InfoName)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := ParseInfo(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := info.Text("rom.file")
+	if name == "" {
+		off, _ := info.Range("rom")
+		return info, nil, &explain.FormatError{Off: off, What: "info.json: rom.file", Want: "the name of an entry", Got: "none"}
+	}
+	rom, err := a.ReadFile(name)
+	return info, rom, err
+}
+
 // Range returns where a value is in the file, for errors.
 func (i *Info) Range(path string) (off, length int64) {
 	v, _ := i.get(path)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	archive "airlift/chips/soc"
 	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/explain"
@@ -426,6 +427,14 @@ func TestRealCoreRoundTrip(t *testing.T) {
 		fromApp, err := c.Maker.Make(KindFls, chips.MakeInput{Core: app})
 		if err != nil || !bytes.Equal(fromApp, fls) {
 			t.Errorf("%s: .fls from app.img differs: %v", m, err)
+		}
+		soc, err := archive.Write([]archive.File{{Name: archive.InfoName, Data: []byte(`{"rom": {"file": "core.fls"}}`)}, {Name: "core.fls", Data: fls}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fromSoc, err := c.Maker.Make(KindFls, chips.MakeInput{Core: soc})
+		if err != nil || !bytes.Equal(fromSoc, fls) {
+			t.Errorf("%s: .fls from .soc differs: %v", m, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	archive "airlift/chips/soc"
 	"airlift/chips/synth"
 	"airlift/flash"
 	"airlift/flash/explain"
@@ -57,16 +58,27 @@ func (j *job) checkRoom(n int64) {
 	}
 }
 
-// givenCore takes app image and secboot image from a .fls or an app.img.
+// givenCore takes app image and secboot image from a .fls or an app.img, or
+// from the .fls in a .soc archive.
 func (j *job) givenCore() (coreImages, error) {
-	images, err := ParseImages(j.in.Core)
+	core := j.in.Core
+	if archive.Is(core) {
+		a, err := archive.Open(core)
+		if err == nil {
+			_, core, err = a.ROM()
+		}
+		if err != nil {
+			return coreImages{}, fmt.Errorf("core: %w", err)
+		}
+	}
+	images, err := ParseImages(core)
 	if err != nil {
 		return coreImages{}, fmt.Errorf("core: %w", err)
 	}
 	c := coreImages{secboot: j.layout.SecbootImage()}
 	for i := range images {
 		m := &images[i]
-		raw := j.in.Core[m.Off : m.Off+m.Len()]
+		raw := core[m.Off : m.Off+m.Len()]
 		switch {
 		case m.Type() == TypeSecboot:
 			c.secboot = raw
