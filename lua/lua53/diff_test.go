@@ -139,11 +139,31 @@ func same(out string) string {
 	return notANumber.ReplaceAllString(out, "nan")
 }
 
+// decimal is a float as it prints.
+var decimal = regexp.MustCompile(`-?\d+\.\d+(e[-+]\d+)?`)
+
+// rounded is an output with the last digits of its floats left out: the C
+// library's functions may be off by one bit, and so may ours.
+func rounded(out string, bits int) string {
+	digits := 11
+	if bits == 32 {
+		digits = 4
+	}
+	return decimal.ReplaceAllStringFunc(out, func(s string) string {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return s
+		}
+		return strconv.FormatFloat(f, 'e', digits, 64)
+	})
+}
+
 type diffRun struct {
 	t      *testing.T
 	ref    string
 	bits   int
 	failed int
+	digits int // programs that differ in the last digits of floats only
 	cover  coverage
 }
 
@@ -166,11 +186,11 @@ func (d *diffRun) batch(first uint64, n int) {
 	if same(got) == same(<-want) {
 		return
 	}
-	before := d.failed
+	before := d.failed + d.digits
 	for i, src := range progs {
 		d.one(first+uint64(i), src)
 	}
-	if d.failed == before {
+	if d.failed+d.digits == before {
 		d.failed++
 		d.t.Errorf("seeds %d to %d differ together, not alone: %s", first, first+uint64(n)-1, firstDiff(same(runC(d.ref, all)), same(got)))
 	}
@@ -180,6 +200,10 @@ func (d *diffRun) one(seed uint64, src string) {
 	src = batch([]string{src})
 	want, got := same(runC(d.ref, src)), same(runOurs(src, d.bits))
 	if want == got {
+		return
+	}
+	if rounded(want, d.bits) == rounded(got, d.bits) {
+		d.digits++
 		return
 	}
 	d.failed++
@@ -205,7 +229,7 @@ func testDiff(t *testing.T, bits int) {
 	for done := 0; done < n && d.failed <= 20; done += batchSize {
 		d.batch(first+uint64(done), min(batchSize, n-done))
 	}
-	t.Logf("%d programs, seeds %d..%d, %d differ; what they use:\n%s", n, first, first+uint64(n)-1, d.failed, d.cover.table())
+	t.Logf("%d programs, seeds %d..%d, %d differ, %d in the last digits of floats only; what they use:\n%s", n, first, first+uint64(n)-1, d.failed, d.digits, d.cover.table())
 }
 
 func firstDiff(want, got string) string {

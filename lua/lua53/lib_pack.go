@@ -3,6 +3,8 @@ package lua53
 import (
 	"math"
 	"strings"
+
+	glua "github.com/yuin/gopher-lua"
 )
 
 // packer reads a format of string.pack and keeps its modes.
@@ -331,7 +333,7 @@ func strUnpack(a Args) int {
 		case pkString:
 			l := uint64(p.getInt(data[pos:pos+size], false))
 			if l > uint64(len(data)-pos-size) {
-				a.ArgError(1, "data string too short")
+				p.shortString(a, l, pos+size, len(data))
 			}
 			a.PushString(data[pos+size : pos+size+int(l)])
 			pos += int(l)
@@ -363,6 +365,20 @@ func (p *packer) getUint(s string) uint64 {
 		u |= uint64(c) << (8 * uint(i))
 	}
 	return u
+}
+
+// shortString raises the error for a string of l bytes at pos, of which there
+// are not so many. C adds these numbers as size_t before it compares: a length
+// that runs over passes the check, and then there is no such memory.
+func (p *packer) shortString(a Args, l uint64, pos, size int) {
+	end := l + uint64(pos)
+	if p.pointerSize() == 4 {
+		end = uint64(uint32(end))
+	}
+	if end <= uint64(size) {
+		p.vm.Throw(glua.LString("memory allocation error: block too big"))
+	}
+	a.ArgError(1, "data string too short")
 }
 
 func (p *packer) getInt(s string, signed bool) int64 {
