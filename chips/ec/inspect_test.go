@@ -239,6 +239,28 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
+// TestLongDeltas has the deltas that do not fit where they wait (ec618.md 7, 5).
+func TestLongDeltas(t *testing.T) {
+	for _, c := range []struct {
+		version byte
+		len     int
+		verdict explain.Verdict
+		meaning string
+	}{
+		{0x20, parMaxEC618, explain.OK, ""},
+		{0x20, parMaxEC618 + 1, explain.Bad, "too large"},
+		{0x45, 331776, explain.OK, "bytes of the whole delta"},
+		{0x45, 331777, explain.OK, "718p, 718pv, 716e"},
+		{0x45, 1 << 20, explain.Warn, "every known map"},
+	} {
+		b := (&Par{Version: c.version, Flags: 0x40, SegField: 0x8000, Packages: []*ParPackage{{NewHash: new([32]byte), Payload: make([]byte, c.len-ParHeadSize-parPackageSize)}}}).Encode()
+		f := findField(inspect(t, b), "parLen")
+		if f.Value != fmt.Sprint(c.len) || f.Verdict != c.verdict || !strings.Contains(f.Meaning, c.meaning) {
+			t.Errorf("%d bytes: %+v", c.len, f)
+		}
+	}
+}
+
 // TestDamagedPackages flips bytes all over a package: wherever the device would
 // notice, inspect does.
 func TestDamagedPackages(t *testing.T) {

@@ -72,16 +72,39 @@ func (x *inspector) parHead(p *Par, b []byte, off int64) explain.Field {
 	t.at(4, 2, "fotaCap", fmt.Sprintf("0x%04X", p.Cap), "bits 0..2; 0 means a progress field of 40 bytes", explain.None)
 	m, v = judge(p.SegField != 0, fmt.Sprintf("%s patches %d KiB at a time", p.series(), p.series().SegmentSize()/kib), "the boot code takes it for no mission and leaves it in the flash for ever")
 	t.at(6, 2, "segment size", fmt.Sprintf("0x%04X", p.SegField), m, v)
-	m, v = "bytes of the whole delta", explain.OK
-	if p.series() == EC618 && p.Len > parMaxEC618 {
-		m, v = fmt.Sprintf("the boot code takes at most %d: error! too large '*.par'", parMaxEC618), explain.Bad
-	}
+	m, v = lengthMeaning(p)
 	t.at(8, 4, "parLen", fmt.Sprint(p.Len), m, v)
 	sum := parHashOf(b[:p.Len])
 	m, v = judge(sum == p.Hash, "SHA-256 of the delta", fmt.Sprintf("the delta has %x: delta state 3, refused", sum))
 	t.at(12, 32, "parHash", fmt.Sprintf("%x", p.Hash), m, v)
 	t.Add(marks(p.Retention[:], off+retentionOff))
 	return t.Field
+}
+
+// lengthMeaning compares a delta's length with the download zones that there
+// are. The updater compares nothing: it writes on into what lies behind the
+// zone (ec618.md 7, 5).
+func lengthMeaning(p *Par) (string, explain.Verdict) {
+	if p.series() == EC618 {
+		return judge(p.Len <= parMaxEC618, "bytes of the whole delta", fmt.Sprintf("the boot code takes at most %d: error! too large '*.par'", parMaxEC618))
+	}
+	var small []string
+	all := 0
+	for _, t := range targets {
+		if t.series != EC7xx {
+			continue
+		}
+		if all++; int64(p.Len) > t.download {
+			small = append(small, t.name)
+		}
+	}
+	switch len(small) {
+	case 0:
+		return "bytes of the whole delta", explain.OK
+	case all:
+		return "longer than the download zone of every known map: it runs into the partitions behind (pitfall 5)", explain.Warn
+	}
+	return fmt.Sprintf("bytes of the whole delta; longer than the download zone of %s, where it would run into the partitions behind (pitfall 5)", strings.Join(small, ", ")), explain.OK
 }
 
 func parFlags(p *Par, off int64) explain.Field {
