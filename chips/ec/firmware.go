@@ -103,8 +103,9 @@ func (f *Family) AddCore(data []byte) error {
 	return nil
 }
 
-// fits checks that a firmware was built for a layout.
-func (fw *Firmware) fits(l *Layout) error {
+// fits checks that a firmware was built for a layout; that of a base may divide
+// the AP region in another way.
+func (fw *Firmware) fits(l *Layout, base bool) error {
 	_, cp := l.cpPart()
 	ap, script := l.Part(PartAP), l.Part(PartScript)
 	switch {
@@ -114,6 +115,11 @@ func (fw *Firmware) fits(l *Layout) error {
 		return fmt.Errorf("the core's AP and CP image are for 0x%X and 0x%X, the module has them at 0x%X and 0x%X", fw.APOff, fw.CPOff, ap.Off, cp.Off)
 	case int64(len(fw.CP)) > cp.Size:
 		return fmt.Errorf("CP image of %d bytes: expected at most %d", len(fw.CP), cp.Size)
+	case base:
+		if room := l.apRoom(); int64(len(fw.AP)) > room {
+			return fmt.Errorf("AP image of %d bytes: expected at most %d", len(fw.AP), room)
+		}
+		return nil
 	case int64(len(fw.AP)) > ap.Size && !fw.production(l):
 		return fmt.Errorf("AP image of %d bytes: expected at most %d", len(fw.AP), ap.Size)
 	case int64(len(fw.AP)) > ap.Size+script.Size:

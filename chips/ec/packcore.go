@@ -21,7 +21,7 @@ type images struct {
 // core takes a firmware from a file, or makes a synthetic one.
 func (m *maker) core(in chips.MakeInput) (images, error) {
 	if in.Core != nil {
-		return m.coreFile(in.Core)
+		return m.coreFile(in.Core, false)
 	}
 	p := m.profile
 	desc := synth.Info{
@@ -51,11 +51,21 @@ func (m *maker) core(in chips.MakeInput) (images, error) {
 	}, nil
 }
 
+// baseCore is core for the core that a delta starts from. It is on the module:
+// that it looks for its script elsewhere than the new one is no reason to
+// refuse it.
+func (m *maker) baseCore(in chips.MakeInput) (images, error) {
+	if in.Core != nil {
+		return m.coreFile(in.Core, true)
+	}
+	return m.core(in)
+}
+
 // coreFile takes a firmware from a .soc or .binpkg file.
-func (m *maker) coreFile(data []byte) (images, error) {
+func (m *maker) coreFile(data []byte, base bool) (images, error) {
 	fw, err := ReadFirmware(data)
 	if err == nil {
-		err = fw.fits(&m.layout)
+		err = fw.fits(&m.layout, base)
 	}
 	if err != nil {
 		return images{}, fmt.Errorf("core file: %w", err)

@@ -43,6 +43,7 @@ is not its own.`,
 	cmd.Flags().StringVar(&b.stage, "stage", "core", "how far to go: boot or core")
 	cmd.Flags().Uint64Var(&b.cut, "cut", 0, "fail the power after `N` whole flash operations")
 	cmd.Flags().Float64Var(&b.tear, "tear", 0, "let the `fraction` of the next operation happen, 0 to 1")
+	addCoreFlag(cmd, &b.cores)
 	cmd.Flags().StringVar(&b.out, "out", "", "write the flash afterwards to this `file`")
 	cmd.Flags().StringVar(&b.console, "console", "", "`bytes` that wait at the boot UART, with Go escapes: '\\x1b\\x1b\\x1b'")
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "seed of everything random")
@@ -56,6 +57,7 @@ type bootFlags struct {
 	cut, seed           uint64
 	tear                float64
 	cutSet, ops, debug  bool
+	cores               []string
 }
 
 // bootReport is the JSON form of a boot.
@@ -95,6 +97,9 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	}
 	chip, err := f.wholeChip()
 	if err != nil {
+		return err
+	}
+	if err := addCores(chip, b.cores); err != nil {
 		return err
 	}
 	flashes, err := loadFlash(file, chip)

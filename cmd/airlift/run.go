@@ -32,12 +32,14 @@ type runFlags struct {
 	link              string
 	net               string
 	redirects         []string
+	cores             []string
 	servers           serverFlags
 	surroundings      sceneFlags
 	scripts           scriptFlags
 	calls             callFlags
 	watch             bool
 	bootsAsked        bool // --boots was given: reaching it is what was asked for
+	chipAsked         bool // --chip was given
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -48,7 +50,8 @@ func (a *app) runCmd() *cobra.Command {
 		Short: "Run a project on a module",
 		Long: `Run a project on a module, from power-on through all resets, for a stretch of
 virtual time. PROJECT is a folder with main.lua, a single .lua file, a script
-image, or a dump of the module's whole flash.
+image, a dump of the module's whole flash, or a .soc or .binpkg file: the module
+is then what a cable makes of that, with its script if it has one.
 
 The network is inside airlift: --platform puts the IoT platform on it, --site
 and --route put web servers on it. --net says what is behind all other hosts:
@@ -60,7 +63,7 @@ this computer's network (real); time is real then and the trace has no hash.`,
   airlift run myproject --net real --redirect iot.openluat.com:80=127.0.0.1:8080`,
 		Args: operands("PROJECT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r.bootsAsked = cmd.Flags().Changed("boots")
+			r.bootsAsked, r.chipAsked = cmd.Flags().Changed("boots"), cmd.Flags().Changed("chip")
 			if r.watch {
 				return a.runWatched(newWatcher(r.watched(args[0], f)), func(stop func() bool) error { return a.run(args[0], f, r, stop) })
 			}
@@ -75,6 +78,7 @@ this computer's network (real); time is real then and the trace has no hash.`,
 	fl.StringVar(&r.libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
 	fl.StringVar(&r.coreVersion, "core-version", "", "version of the synthetic core")
 	fl.Int64Var(&r.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
+	addCoreFlag(cmd, &r.cores)
 	fl.StringVar(&r.out, "out", "", "write the flash afterwards to this `file`")
 	fl.BoolVar(&r.ops, "ops", false, "print every flash operation")
 	fl.BoolVar(&r.debug, "debug", false, "print every debug line of the firmware's log")
@@ -124,14 +128,7 @@ type runReport struct {
 func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error {
 	defer a.flush()
 	start := time.Now()
-	chip, err := f.chip()
-	if err != nil {
-		return err
-	}
-	if err := r.check(); err != nil {
-		return err
-	}
-	flashes, err := a.runFlash(name, chip, r)
+	chip, flashes, err := a.runChip(name, f, r)
 	if err != nil {
 		return err
 	}
@@ -231,6 +228,44 @@ func endCode(e emu.End) int {
 		return exitTimeout
 	}
 	return exitFine
+}
+
+// runChip makes the module and its flash.
+func (a *app) runChip(name string, f chipFlags, r runFlags) (*chips.Chip, []*flash.Device, error) {
+	if err := r.check(); err != nil {
+		return nil, nil, err
+	}
+	fw, err := readCoreFile(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if fw != nil {
+		if r.coreVersion != "" || r.coreSize != 0 {
+			return nil, nil, usagef("--core-version and --core-size are for synthetic cores: %s has one", name)
+		}
+		if !r.chipAsked {
+			f.model = ""
+		}
+		if err := f.fill(fw); err != nil {
+			return nil, nil, err
+		}
+	}
+	chip, err := f.chip()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := addCores(chip, r.cores); err != nil {
+		return nil, nil, err
+	}
+	if fw != nil {
+		flashes, err := emu.MakeFlash(chip, chips.MakeInput{Core: fw.data})
+		if err != nil {
+			err = withCode(exitBadInput, fmt.Errorf("%s: %w", name, err))
+		}
+		return chip, flashes, err
+	}
+	flashes, err := a.runFlash(name, chip, r)
+	return chip, flashes, err
 }
 
 // runFlash makes the module's flash from a project, or takes a dump as it is.
