@@ -7,12 +7,15 @@ package all
 import (
 	"airlift/chips"
 	"airlift/chips/ec"
+	"airlift/chips/rda8910"
 	"airlift/chips/scriptonly"
 	"airlift/chips/xt804"
 )
 
-// families is made once: its models are compared by address.
-var families = []chips.Family{xt804.New(), ec.New(), scriptonly.New()}
+// families is made once: its models are compared by address. Formats are tried
+// in this order too: files for AT firmware begin alike with 8910 and EC618, and
+// only rda8910 looks at what is in them.
+var families = []chips.Family{xt804.New(), rda8910.New(), ec.New(), scriptonly.New()}
 
 // Families returns the chip families in the order in which they are listed.
 func Families() []chips.Family { return append([]chips.Family(nil), families...) }

@@ -1,0 +1,88 @@
+package rda8910
+
+import (
+	"fmt"
+
+	"airlift/chips"
+	"airlift/flash/explain"
+)
+
+const familyName = "rda8910"
+
+var (
+	_ chips.Family   = (*Family)(nil)
+	_ chips.Unpacker = (*Family)(nil)
+)
+
+// Family is the family of the 8910. It explains and unpacks files; it has no
+// models.
+type Family struct{}
+
+// New returns the family.
+func New() *Family { return new(Family) }
+
+// Name returns "rda8910".
+func (f *Family) Name() string { return familyName }
+
+// Models returns nothing: no module of the family is emulated.
+func (f *Family) Models() []*chips.Model { return nil }
+
+// Chip refuses: see [Family.Models].
+func (f *Family) Chip(m *chips.Model, _ string, _ []byte) (*chips.Chip, error) {
+	return nil, fmt.Errorf("%s: modules with the 8910 are not emulated, only their files are", m.Name)
+}
+
+// format is one kind of file of the family.
+type format struct {
+	is      func(b []byte) bool
+	explain func(x *inspector, b []byte, off int64) explain.Field
+	unpack  func(u *unpacker, dir string, b []byte) error
+}
+
+// formats are tried in this order.
+func formats() []format {
+	return []format{
+		{isStream, (*inspector).stream, (*unpacker).stream},
+		{isPack, (*inspector).pack, (*unpacker).pack},
+		{isOldPack, (*inspector).oldPack, nil},
+		{isUpgrade, (*inspector).upgrade, (*unpacker).upgrade},
+		{isPac, (*inspector).pac, (*unpacker).pac},
+		{isUImage, (*inspector).uimage, (*unpacker).uimage},
+		{isAppImage, (*inspector).appImage, nil},
+		{isLuaApp, (*inspector).app, (*unpacker).app},
+		{isLZMAR, (*inspector).lzmar, (*unpacker).lzmar},
+		{isStage, (*inspector).stage, nil},
+	}
+}
+
+// find returns the format of a file.
+func find(b []byte) (format, bool) {
+	for _, k := range formats() {
+		if k.is(b) {
+			return k, true
+		}
+	}
+	return format{}, false
+}
+
+// Inspect explains streams, core packs, upgrade packages of LuatOS-SoC, .pac
+// files, images, applications, LZMAR files and stage files.
+func (f *Family) Inspect(data []byte) (*explain.Field, bool) {
+	k, ok := find(data)
+	if !ok {
+		return nil, false
+	}
+	tree := k.explain(newInspector(), data, 0)
+	return &tree, true
+}
+
+// Unpack takes the same files apart, as far as they have parts.
+func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
+	k, ok := find(data)
+	if !ok || k.unpack == nil {
+		return nil, false, nil
+	}
+	u := unpacker{room: maxUnpacked}
+	err := k.unpack(&u, "", data)
+	return u.parts, true, err
+}
