@@ -266,6 +266,9 @@ func TestLongDeltas(t *testing.T) {
 func TestDamagedPackages(t *testing.T) {
 	good := vectorFiles(t)["comb.sota"]
 	for i := 4; i < len(good); i++ {
+		if i > 200 && i%7 != 0 && os.Getenv("AIRLIFT_SCALE") != "full" {
+			continue
+		}
 		b := bytes.Clone(good)
 		b[i] ^= 0x10
 		// SDKMD5 is nobody's business; the progress field is no part of the
