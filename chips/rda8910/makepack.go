@@ -165,46 +165,48 @@ func (m *packMaker) blocked(c *FileChange) error {
 }
 
 // changeBundle makes the bundle that leads from one content to another, in
-// blocks of size bytes, each of which is written over old data. It tries both
-// orders and takes the shorter result.
+// blocks of size bytes, each of which is written over old data. Of the two
+// orders it takes the one whose description is cheaper.
 func changeBundle(old, new []byte, base uint32, size int) (packed []byte, blocks int, err error) {
-	x := delta.NewIndex(old)
-	for _, backwards := range []bool{false, true} {
-		list := changeBlocks(x, old, new, base, size, backwards)
-		b, err := packAlone(encodeBundle(list))
-		if err != nil {
-			return nil, 0, err
-		}
-		if packed == nil || len(b) < len(packed) {
-			packed, blocks = b, len(list)
-		}
-		if len(list) == 1 {
-			break
+	c := change{x: delta.NewIndex(old), old: old, new: new, base: base, size: size}
+	list, cost := c.blocks(false)
+	if len(list) > 1 {
+		if back, less := c.blocks(true); less < cost {
+			list = back
 		}
 	}
-	return packed, blocks, nil
+	packed, err = packAlone(encodeBundle(list))
+	return packed, len(list), err
 }
 
-// changeBlocks describes the new content. A block may use what no block before
-// it has overwritten: everything from its own place on or, backwards,
-// everything up to its own end.
-func changeBlocks(x *delta.Index, old, new []byte, base uint32, size int, backwards bool) []Block {
-	count := max(1, (len(new)+size-1)/size)
-	list := make([]Block, 0, count)
+// change leads from one content to another.
+type change struct {
+	x        *delta.Index
+	old, new []byte
+	base     uint32 // where the content begins
+	size     int    // bytes of a block
+}
+
+// blocks describes the new content, and says what that costs. A block may use
+// what no block before it has overwritten: everything from its own place on
+// or, backwards, everything up to its own end.
+func (c *change) blocks(backwards bool) (list []Block, cost int) {
+	count := max(1, (len(c.new)+c.size-1)/c.size)
 	shift, m := 0, delta.NewModel()
 	for n := range count {
-		at := n * size
-		w := delta.Window{From: min(at, len(old)), To: len(old)}
+		at := n * c.size
+		w := delta.Window{From: min(at, len(c.old)), To: len(c.old)}
 		if backwards {
-			at = (count - 1 - n) * size
-			w = delta.Window{From: 0, To: min(at+size, len(old))}
+			at = (count - 1 - n) * c.size
+			w = delta.Window{From: 0, To: min(at+c.size, len(c.old))}
 		}
-		block := new[at:min(len(new), at+size)]
-		steps, last, _ := x.Steps(block, at, w.From, shift, w, m)
+		block := c.new[at:min(len(c.new), at+c.size)]
+		steps, last, price := c.x.Steps(block, at, w.From, shift, w, m)
 		shift = last
-		list = append(list, makeBlock(steps, block, old, w.From, base, at))
+		cost += price
+		list = append(list, makeBlock(steps, block, c.old, w.From, c.base, at))
 	}
-	return list
+	return list, cost
 }
 
 // makeBlock turns steps, which begin at pos of the old data, into pieces.
