@@ -128,6 +128,9 @@ type runReport struct {
 func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error {
 	defer a.flush()
 	start := time.Now()
+	if err := r.check(); err != nil {
+		return err
+	}
 	chip, flashes, err := a.runChip(name, f, r)
 	if err != nil {
 		return err
@@ -232,9 +235,6 @@ func endCode(e emu.End) int {
 
 // runChip makes the module and its flash.
 func (a *app) runChip(name string, f chipFlags, r runFlags) (*chips.Chip, []*flash.Device, error) {
-	if err := r.check(); err != nil {
-		return nil, nil, err
-	}
 	fw, err := readCoreFile(name)
 	if err != nil {
 		return nil, nil, err

@@ -148,7 +148,11 @@ func upgrades(c *chips.Chip, kind string) ([]chips.PackageKind, error) {
 	}
 	row := append(script, core...)
 	if len(row) == 0 {
-		return nil, fmt.Errorf("%s with profile %s takes no upgrade over the air %s", c.Model.Name, c.Profile.Name, kind)
+		what := "no upgrade over the air"
+		if kind != "" {
+			what = "no package of kind " + kind
+		}
+		return nil, fmt.Errorf("%s with profile %s takes %s", c.Model.Name, c.Profile.Name, what)
 	}
 	return row, nil
 }
