@@ -90,6 +90,9 @@ func addCores(chip *chips.Chip, names []string) error {
 		if err != nil {
 			return err
 		}
+		if fw, err := readCoreFile(name); err != nil || fw != nil && fw.hint == "" {
+			return withCode(exitBadInput, fmt.Errorf("%s: not firmware of %s: airlift inspect says more", name, chip.Model.Name))
+		}
 		if err := keeper.AddCore(data); err != nil {
 			return withCode(exitBadInput, fmt.Errorf("%s: %w", name, err))
 		}
