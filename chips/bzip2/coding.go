@@ -19,22 +19,27 @@ type coding struct {
 	size      int      // bits
 }
 
+// settled is how many ways of dealing groups to tables are worked out.
+const settled = 3
+
 // bestCoding tries all numbers of tables. Tables are a good part of a short
 // stream, so their own size counts with what they save.
 func bestCoding(symbols []uint16, alphabet int) *coding {
 	groups := (len(symbols) + groupSize - 1) / groupSize
-	var best *coding
+	var list []*coding
 	for n := 1; n <= min(maxTables, groups); n++ {
-		for start := range 2 {
-			if n == 1 && start > 0 {
-				continue
-			}
-			c := &coding{symbols: symbols, alphabet: alphabet, selectors: deal(symbols, alphabet, n, start)}
+		for how := range min(n, 2) {
+			c := &coding{symbols: symbols, alphabet: alphabet, selectors: deal(symbols, alphabet, n, how)}
 			c.cluster(n)
-			c = c.settle()
-			if best == nil || c.size < best.size {
-				best = c
-			}
+			c.estimate(n)
+			list = append(list, c)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *coding) int { return a.size - b.size })
+	var best *coding
+	for _, c := range list[:min(settled, len(list))] {
+		if c = c.settle(); best == nil || c.size < best.size {
+			best = c
 		}
 	}
 	return best
@@ -93,6 +98,14 @@ func (c *coding) cluster(n int) {
 		if !c.choose(cost, entropy.Bit) {
 			break
 		}
+	}
+}
+
+// estimate is about how long the coding will be.
+func (c *coding) estimate(n int) {
+	c.size = 3 * len(c.selectors) / 2
+	for _, freq := range c.frequencies(n) {
+		c.size += newLengthSearch(freq).estimate()
 	}
 }
 
@@ -242,14 +255,9 @@ const price = 1 << 12
 // l takes 2^-l of it, and we look for the price of that at which the cheapest
 // lengths just fit.
 func codeLengths(freq []int) []byte {
-	total := 0
-	for _, f := range freq {
-		total += f
-	}
-	w := &lengthSearch{freq: freq, from: make([][maxWritten + 1]byte, len(freq))}
-	// With codes of f/total the price is total/ln 2. The table makes it more.
-	low, high := int64(0), int64(total+len(freq))*price*64
-	next := int64(total+8) * price * 3 / 2
+	w := newLengthSearch(freq)
+	low, high := int64(0), int64(w.total+len(freq))*price*64
+	next := w.guess()
 	var best []byte
 	bestSize := 0
 	for step := 0; best == nil || step < 14; step++ {
@@ -274,8 +282,31 @@ func codeLengths(freq []int) []byte {
 }
 
 type lengthSearch struct {
-	freq []int
-	from [][maxWritten + 1]byte
+	freq  []int
+	total int
+	most  int // longest code that is tried
+	from  [][maxWritten + 1]byte
+}
+
+func newLengthSearch(freq []int) *lengthSearch {
+	w := &lengthSearch{freq: freq, from: make([][maxWritten + 1]byte, len(freq))}
+	for _, f := range freq {
+		w.total += f
+	}
+	w.most = min(maxWritten, 3+bits.Len(uint(w.total+len(freq))))
+	return w
+}
+
+// guess is about the price of the code space: with codes of the ideal lengths
+// it is total/ln 2.
+func (w *lengthSearch) guess() int64 { return int64(w.total+8) * price * 3 / 2 }
+
+// estimate returns about how many bits the table and its symbols will take. If
+// lengths do not fit into the code space, or leave some, the price of that is
+// added.
+func (w *lengthSearch) estimate() int {
+	lengths, room := w.at(w.guess())
+	return w.size(lengths) - int(w.guess()*int64(room)>>maxWritten/price)
 }
 
 func (w *lengthSearch) size(lengths []byte) int {
@@ -292,27 +323,27 @@ func (w *lengthSearch) at(space int64) (lengths []byte, room int) {
 	var sum [maxWritten + 1]int64
 	for s, f := range w.freq {
 		from := &w.from[s]
-		for l := 1; l <= maxWritten; l++ {
+		for l := 1; l <= w.most; l++ {
 			from[l] = byte(l)
 		}
 		if s > 0 { // go to each length from the cheapest that leads to it
-			for l := 2; l <= maxWritten; l++ {
+			for l := 2; l <= w.most; l++ {
 				if c := sum[l-1] + 2*price; c < sum[l] {
 					sum[l], from[l] = c, from[l-1]
 				}
 			}
-			for l := maxWritten - 1; l >= 1; l-- {
+			for l := w.most - 1; l >= 1; l-- {
 				if c := sum[l+1] + 2*price; c < sum[l] {
 					sum[l], from[l] = c, from[l+1]
 				}
 			}
 		}
-		for l := 1; l <= maxWritten; l++ {
+		for l := 1; l <= w.most; l++ {
 			sum[l] += int64(f)*int64(l)*price + space>>l
 		}
 	}
 	l := 1
-	for k := range sum {
+	for k := range w.most + 1 {
 		if k > 0 && sum[k] < sum[l] {
 			l = k
 		}

@@ -9,13 +9,26 @@ type Step struct{ Diff, Extra, Seek int }
 
 // Index finds parts of an image.
 type Index struct {
-	old []byte
-	sa  []int32
+	old   []byte
+	sa    []int32
+	begin []int32 // how many suffixes are below each two bytes
 }
 
 // NewIndex prepares an image for searching. It takes 4 bytes of memory for
 // each byte, and more while it works.
-func NewIndex(old []byte) *Index { return &Index{old: old, sa: suffixes(old)} }
+func NewIndex(old []byte) *Index {
+	x := &Index{old: old, sa: suffixes(old), begin: make([]int32, 1<<16+1)}
+	for i := range len(old) - 1 {
+		x.begin[1+(int(old[i])<<8|int(old[i+1]))]++
+	}
+	if len(old) > 0 { // the last byte alone comes before all that begin with it
+		x.begin[int(old[len(old)-1])<<8]++
+	}
+	for i := range 1 << 16 {
+		x.begin[i+1] += x.begin[i]
+	}
+	return x
+}
 
 // Window is the part of the old image that may be used: From <= position < To.
 type Window struct{ From, To int }
@@ -31,6 +44,10 @@ const (
 func (x *Index) longest(p []byte, w Window, want int) (pos, length int) {
 	p = p[:min(len(p), farEnough)]
 	lo, hi := 0, len(x.sa)
+	if len(p) > 1 {
+		two := int(p[0])<<8 | int(p[1])
+		lo, hi = int(x.begin[two]), int(x.begin[two+1])
+	}
 	for lo < hi {
 		mid := (lo + hi) / 2
 		if bytes.Compare(x.old[x.sa[mid]:min(len(x.old), int(x.sa[mid])+len(p))], p) < 0 {

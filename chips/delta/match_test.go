@@ -64,3 +64,21 @@ func TestStepsFindInsertion(t *testing.T) {
 		t.Errorf("%+v, shift %d", steps, shift)
 	}
 }
+
+// TestLongest compares matches with those that a search at every place finds.
+func TestLongest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		old := rapid.SliceOfN(rapid.OneOf(rapid.ByteMax(2), rapid.ByteMin(254)), 0, 40).Draw(t, "old")
+		p := rapid.SliceOfN(rapid.OneOf(rapid.ByteMax(2), rapid.ByteMin(254)), 1, 6).Draw(t, "p")
+		from := rapid.IntRange(0, len(old)).Draw(t, "from")
+		w := Window{from, rapid.IntRange(from, len(old)).Draw(t, "to")}
+		want := 0
+		for at := w.From; at < w.To; at++ {
+			want = max(want, common(old[at:w.To], p))
+		}
+		pos, n := NewIndex(old).longest(p, w, w.From)
+		if n != want || n > 0 && (pos < w.From || pos+n > w.To || !bytes.Equal(old[pos:pos+n], p[:n])) {
+			t.Fatalf("%d bytes at %d, expected %d bytes", n, pos, want)
+		}
+	})
+}

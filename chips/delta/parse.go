@@ -4,10 +4,11 @@ import "airlift/chips/entropy"
 
 // Limits of the parser.
 const (
-	maxShifts   = 32  // followed at the same time
-	straightRun = 32  // equal bytes after which other shifts are forgotten
-	shortMatch  = 5   // bytes below which a match is none
-	lookBack    = 256 // bytes that a match may begin before it was found
+	maxShifts   = 32   // followed at the same time
+	straightRun = 32   // equal bytes after which other shifts are forgotten
+	shortMatch  = 5    // bytes below which a match is none
+	patience    = 1024 // searches in vain after which they become rarer
+	lookBack    = 256  // bytes that a match may begin before it was found
 )
 
 // newBytes stands for a shift where bytes are new.
@@ -42,6 +43,7 @@ type parser struct {
 	fresh  choice   // the cheapest that ends in new bytes
 	best   []choice // the cheapest of all, before each byte
 	recent [8]int32 // shifts that were good before
+	vain   int      // searches in a row that found nothing
 }
 
 // turn is a place where a description changes its shift.
@@ -188,12 +190,17 @@ func (q *parser) advance(i int, limit int32) {
 
 // search adds the shifts that may be better from i on.
 func (q *parser) search(i int, best choice, k int, first int32) {
+	if q.vain > patience && i%4 != 0 {
+		return // a match is found a little later, too: join looks back
+	}
+	q.vain++
 	near := first
 	if k >= 0 {
 		near = q.shifts[k].shift
 	}
 	at := q.at + i
 	if pos, n := q.x.longest(q.p[i:], q.w, at+int(near)); n >= shortMatch {
+		q.vain = 0
 		q.join(i, int32(pos-at), best)
 	}
 	for _, s := range q.recent {

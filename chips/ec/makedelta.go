@@ -48,12 +48,15 @@ func MakeDelta(l *Layout, from, to Images) (*Par, error) {
 		if len(img.old) == 0 || len(img.new) == 0 || len(img.old) > maxImage || len(img.new) > maxImage {
 			return nil, fmt.Errorf("%s images of %d and %d bytes: expected 1..%d", attrName(img.attr), len(img.old), len(img.new), int64(maxImage))
 		}
+		size := l.Series.SegmentSize()
+		if segments += (len(img.new) + size - 1) / size; segments > maxParSegments {
+			return nil, fmt.Errorf("the new images have %d segments, a delta holds at most %d", segments, maxParSegments)
+		}
 		pl, err := makePayload(l.Series, img.old, img.new)
 		if err != nil {
 			return nil, fmt.Errorf("%s image: %w", attrName(img.attr), err)
 		}
 		sum := sha256.Sum256(img.new)
-		segments += len(pl.Segments)
 		p.Packages = append(p.Packages, &ParPackage{
 			ID: len(p.Packages), Backwards: pl.Backwards, Attr: img.attr, Segments: len(pl.Segments),
 			Load: uint32(img.load), NewSize: uint32(len(img.new)), BaseSize: uint32(len(img.old)),
@@ -62,9 +65,6 @@ func MakeDelta(l *Layout, from, to Images) (*Par, error) {
 	}
 	if len(p.Packages) == 0 {
 		return nil, nil
-	}
-	if segments > maxParSegments {
-		return nil, fmt.Errorf("the images have %d segments, a delta holds at most %d", segments, maxParSegments)
 	}
 	if n, room := int64(len(p.Encode())), l.Part(PartFota).Size; n > room {
 		return nil, fmt.Errorf("the delta has %d bytes, the module takes at most %d: go there by way of a release in between", n, room)

@@ -2,11 +2,14 @@ package ec
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"airlift/chips"
 	"airlift/chips/synth"
+	"airlift/flash"
 	"airlift/flash/flashtest"
 )
 
@@ -57,6 +60,24 @@ func edited(r *rand.Rand, p []byte) []byte {
 	return q
 }
 
+// randomPair is two versions of the images of a module. Most often the AP image
+// differs, in one of three the CP image, and now and then nothing does.
+func randomPair(seed uint64, spread int) (from, to Images) {
+	r := rand.New(rand.NewPCG(seed, 618))
+	from = Images{AP: lcg(uint32(seed+1), 40000+r.IntN(spread)), CP: lcg(uint32(seed+99), 30000+r.IntN(spread/3))}
+	to = from
+	if r.IntN(4) > 0 {
+		to.AP = edited(r, from.AP)
+	}
+	if r.IntN(3) == 0 {
+		to.CP = edited(r, from.CP)
+	}
+	if r.IntN(8) == 0 {
+		from, to = to, from
+	}
+	return from, to
+}
+
 // TestMakeDelta makes deltas between random images and applies them, in memory
 // and by the boot code.
 func TestMakeDelta(t *testing.T) {
@@ -66,18 +87,7 @@ func TestMakeDelta(t *testing.T) {
 		pairs = 200
 	}
 	for seed := range uint64(pairs) {
-		r := rand.New(rand.NewPCG(seed, 618))
-		from := Images{AP: lcg(uint32(seed+1), 40000+r.IntN(120000)), CP: lcg(uint32(seed+99), 30000+r.IntN(40000))}
-		to := from
-		if r.IntN(4) > 0 {
-			to.AP = edited(r, from.AP)
-		}
-		if r.IntN(3) == 0 {
-			to.CP = edited(r, from.CP)
-		}
-		if r.IntN(8) == 0 {
-			from, to = to, from
-		}
+		from, to := randomPair(seed, 120000)
 		par, err := MakeDelta(l, from, to)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -149,4 +159,131 @@ func TestMakeDeltaReleases(t *testing.T) {
 		}
 		t.Logf("%s: delta of %d bytes between images of %d", target, len(b), len(to.AP))
 	}
+}
+
+// TestMakeDeltaCuts cuts the power before, in the middle of and after every
+// operation while boot code works off a delta: the next start must end with the
+// new images.
+func TestMakeDeltaCuts(t *testing.T) {
+	l := ec618Layout(t)
+	pairs, cuts := uint64(3), uint64(7)
+	if flashtest.Full() {
+		pairs, cuts = 20, 1<<40
+	}
+	for seed := uint64(1000); pairs > 0; seed++ {
+		from, to := randomPair(seed, 30000)
+		par, err := MakeDelta(l, from, to)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if par == nil {
+			continue
+		}
+		pairs--
+		base := newModule(t)
+		base.burn(0, 0x24000, from.AP)
+		base.burn(1, 0, from.CP)
+		base.wait(par.Encode(), nil)
+		probe := base.fork()
+		probe.start()
+		ops := probe.power.Ops()
+		for k := seed % (1 + ops/cuts); k < ops; k += 1 + ops/cuts {
+			for _, fate := range []func(*flash.Op) flash.Fate{
+				func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutBefore} },
+				func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutAfter} },
+				func(op *flash.Op) flash.Fate { return flash.TearFront(op, op.Len/2) },
+				func(op *flash.Op) flash.Fate { return flash.TearFront(op, 1) },
+			} {
+				m := base.fork()
+				m.power.SetTap(cutAt{k, fate})
+				if _, err := m.once(); !errors.Is(err, flash.ErrPowerLost) {
+					t.Fatalf("seed %d, cut at %d of %d: %v", seed, k, ops, err)
+				}
+				m.power.SetTap(nil)
+				m.power.Restore()
+				if r := m.start(); r.Outcome != chips.BootCore || !m.holds(0, 0x24000, to.AP) || !m.holds(1, 0, to.CP) {
+					t.Fatalf("seed %d, cut at %d of %d: %+v %q", seed, k, ops, r, m.lines)
+				}
+			}
+		}
+	}
+}
+
+// cutAt cuts the power at operation op.
+type cutAt struct {
+	op   uint64
+	fate func(*flash.Op) flash.Fate
+}
+
+func (c cutAt) Before(op *flash.Op) flash.Fate {
+	if op.Seq != c.op {
+		return flash.Fate{}
+	}
+	return c.fate(op)
+}
+
+func (cutAt) After(*flash.Op) {}
+
+// TestMakeDeltaLimits refuses what a module does not take.
+func TestMakeDeltaLimits(t *testing.T) {
+	l := ec618Layout(t)
+	noise := func(seed uint64, n int) []byte {
+		r := rand.NewPCG(seed, 1)
+		p := make([]byte, n)
+		for i := range p {
+			p[i] = byte(r.Uint64())
+		}
+		return p
+	}
+	for _, c := range []struct {
+		what     string
+		from, to Images
+		want     string // "" for a delta
+	}{
+		{"nothing in common", Images{AP: noise(1, 40000)}, Images{AP: noise(2, 500000)}, "the module takes at most 491520"},
+		{"128 segments", Images{AP: noise(1, 40000)}, Images{AP: make([]byte, 127<<15+1)}, "128 segments, a delta holds at most 127"},
+		{"127 segments", Images{AP: make([]byte, 127<<15-9)}, Images{AP: make([]byte, 127<<15)}, ""},
+		{"no image", Images{AP: noise(1, 40000)}, Images{}, "AP images of 40000 and 0 bytes"},
+		{"CP alone", Images{CP: noise(1, 40000)}, Images{CP: noise(1, 39000)}, ""},
+	} {
+		p, err := MakeDelta(l, c.from, c.to)
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", c.what, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v, expected %q", c.what, err, c.want)
+		case err == nil && (len(p.Packages) != 1 || p.Packages[0].ID != 0):
+			t.Errorf("%s: %d packages, the first has the number %d", c.what, len(p.Packages), p.Packages[0].ID)
+		}
+	}
+	if p, err := MakeDelta(l, Images{AP: noise(1, 99)}, Images{AP: noise(1, 99)}); p != nil || err != nil {
+		t.Errorf("the same images: %v, %v", p, err)
+	}
+}
+
+// FuzzMakePayload makes payloads between any images and applies them.
+func FuzzMakePayload(f *testing.F) {
+	f.Add([]byte("old"), []byte("new"), uint8(0), false)
+	f.Add(lcg(1, 3000), lcg(1, 2000), uint8(20), false)
+	f.Add(bytes.Repeat([]byte{1, 2, 3, 4}, 500), bytes.Repeat([]byte{1, 2, 3, 5}, 400), uint8(50), true)
+	f.Fuzz(func(t *testing.T, old, new []byte, times uint8, own bool) {
+		if len(old) == 0 || len(new) == 0 || len(old)+len(new) > 4000 {
+			return
+		}
+		old, new = bytes.Repeat(old, 1+int(times)), bytes.Repeat(new, 1+int(times)/2)
+		series := EC618
+		if own {
+			series = EC7xx
+		}
+		p, err := makePayload(series, old, new)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err = ParsePayload(p.Encode()); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := p.Apply(old); err != nil || !bytes.Equal(out, new) {
+			t.Fatalf("%d bytes, %v; expected %d", len(out), err, len(new))
+		}
+	})
 }
