@@ -31,6 +31,7 @@ type fotaDemo struct {
 	folder        string // in a LuatOS checkout
 	chip, profile string
 	kind          string      // of the package: "bin" unless it says otherwise
+	answers       string      // answer set of the platform, "" for its own
 	via           string      // platform, site, uart, air5101, file; "" for nothing
 	edits         [][2]string // what the demo tells its reader to change
 	ends          string      // upgraded, or what the log shows instead
@@ -61,6 +62,8 @@ var fotaDemos = []fotaDemo{
 	{folder: "oldmodule/Air780E/demo/fota", chip: "Air780E", via: "platform", ends: upgraded},
 	{folder: "oldmodule/Air780E/demo/fota", chip: "Air780E", via: "platform", kind: "combined", ends: upgraded},
 	{folder: "oldmodule/Air780E/demo/fota", chip: "Air780EP", via: "platform", kind: "combined", ends: upgraded},
+	{folder: "oldmodule/Air780E/demo/fota", chip: "Air780E", via: "platform", answers: "selfhost-minimal", ends: upgraded},
+	{folder: "oldmodule/Air780E/demo/fota", chip: "Air780E", via: "platform", answers: "selfhost-304", ends: upgraded},
 	{folder: "oldmodule/Air780E/demo/fota2", chip: "Air780E", via: "platform", ends: "attempt to index a nil value (global 'ota_opts')"},
 	{folder: "oldmodule/Air780E/demo/fota_uart", chip: "Air780E", via: "uart", ends: upgraded},
 	{folder: "olddemo/demo/fota", chip: "Air780E", via: "platform", ends: upgraded},
@@ -75,13 +78,20 @@ var fotaDemos = []fotaDemo{
 	{folder: epm + "ble_5101_fota", chip: "Air780EPM", via: "air5101", ends: upgraded},
 	{folder: ehm + coreWay, chip: "Air780EHM", via: "uart", ends: upgraded},
 	{folder: ehm + coreWay, chip: "Air780EHM", via: "file", edits: byFile, ends: upgraded},
+	{folder: ehm + iotWay, chip: "Air780EHM", via: "platform", ends: "请修改正确的PRODUCT_KEY"},
 	{folder: ehm + iotWay, chip: "Air780EHM", via: "platform", edits: ownKey, ends: upgraded},
 	{folder: ehm + serverWay, chip: "Air780EHM", via: "site", ends: upgraded},
 	{folder: ehm + "ble_fota_5101", chip: "Air780EHM", via: "air5101", ends: upgraded},
 	{folder: air8000 + coreWay, chip: "Air8000", via: "uart", ends: upgraded},
 	{folder: air8000 + coreWay, chip: "Air8000", via: "file", edits: byFile, ends: upgraded},
+	{folder: air8000 + iotWay, chip: "Air8000", via: "platform", ends: "请修改正确的PRODUCT_KEY"},
+	{folder: air8000 + iotWay, chip: "Air8000", via: "platform", answers: "selfhost-minimal", edits: ownKey, ends: upgraded},
 	{folder: air8000 + iotWay, chip: "Air8000", via: "platform", edits: ownKey, ends: upgraded},
 	{folder: air8000 + serverWay, chip: "Air8000", via: "site", ends: upgraded},
+	{folder: ehm + "ble_fota_5101", chip: "Air780EHM", ends: "切换AT模式失败"},
+	{folder: air8000 + "ble_5101_fota", chip: "Air8000", ends: "切换AT模式失败"},
+	{folder: "olddemo/demo/air8000_airlink_fota", chip: "Air8000", via: "platform", ends: "airlink.sfota is not emulated"},
+	{folder: "olddemo/demo/airlink/air8000_airlink_fota", chip: "Air8000", via: "platform", ends: "airlink.sfota is not emulated"},
 	{folder: air8000 + "ble_fota", chip: "Air8000", ends: "bluetooth.init is not emulated"},
 	{folder: air8000 + "ble_5101_fota", chip: "Air8000", via: "air5101", ends: upgraded},
 }
@@ -110,7 +120,7 @@ func TestUpstreamFota(t *testing.T) {
 }
 
 func (d *fotaDemo) name() string {
-	return strings.Join([]string{strings.ReplaceAll(d.folder, "/", "_"), d.chip, d.via, d.kind, fmt.Sprint(len(d.edits), " edits")}, " ")
+	return strings.Join([]string{strings.ReplaceAll(d.folder, "/", "_"), d.chip, d.via, d.kind, d.answers, fmt.Sprint(len(d.edits), " edits")}, " ")
 }
 
 // upgrade is a demo with the package that is to come.
@@ -251,7 +261,7 @@ func installed(t *testing.T, chip *chips.Chip, flashes []*flash.Device) (core st
 func (d *fotaDemo) deliver(w *emu.World, cfg *emu.Config, u upgrade) error {
 	switch d.via {
 	case "platform":
-		return platform(w, mainText(u.old, "PRODUCT_KEY"), u)
+		return platform(w, d.answers, mainText(u.old, "PRODUCT_KEY"), u)
 	case "site": // the demo asks for http://your_fota_packet_url.bin
 		site := &iot.Static{}
 		if err := site.Add(iot.Route{Path: "/", Content: u.pkg}); err != nil {
@@ -277,7 +287,7 @@ func (d *fotaDemo) deliver(w *emu.World, cfg *emu.Config, u upgrade) error {
 }
 
 // platform offers the package to all devices of the project with a key.
-func platform(w *emu.World, key string, u upgrade) error {
+func platform(w *emu.World, answers, key string, u upgrade) error {
 	store := iot.NewMem(1)
 	account, err := store.AddAccount("13800000000")
 	if err != nil {
@@ -296,11 +306,11 @@ func platform(w *emu.World, key string, u upgrade) error {
 	}, u.pkg); err != nil {
 		return err
 	}
-	answers, err := iot.AnswersByName("")
+	set, err := iot.AnswersByName(answers)
 	if err != nil {
 		return err
 	}
-	server, err := iot.NewServer(store, answers, iot.DefaultSettings())
+	server, err := iot.NewServer(store, set, iot.DefaultSettings())
 	if err != nil {
 		return err
 	}
