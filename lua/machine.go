@@ -155,6 +155,7 @@ type libstate struct {
 	rxCache    int64      // blocks, of socket.rx_cache
 	ftp        *ftpClient // nil if nobody is logged in
 	httpsrvs   []*httpsrv
+	iperf      *iperfServer // nil if none is started
 	dump       errDump
 
 	data dataLibs

@@ -10,4 +10,5 @@ func (m *Machine) openNetLibs() {
 	m.openHttpsrv()
 	m.openErrDump()
 	m.openAirlink()
+	m.openIperf()
 }

@@ -14,6 +14,7 @@ import (
 //	TCP 21, 60000-60063            FTP
 //	TCP 80, 443, 8000, 8080, 8081  web pages and websocket echo
 //	TCP 1883, 1884, 8883, 8884     MQTT
+//	TCP 5001                       iperf2, which only reads
 //	TCP 53                         refused
 //	TCP, any other                 what the client speaks: MQTT, HTTP, or an echo
 //	UDP 53 DNS, 123 NTP, 12425 errDump, any other echo
@@ -77,6 +78,8 @@ func (l *Lab) TCP(host string, port int) (link.Handler, link.Peer) {
 		return l.web, nil
 	case 1883, 1884, 8883, 8884:
 		return nil, l.Broker
+	case iperfPort:
+		return nil, link.PeerFunc(func(*link.PeerConn) link.PeerSession { return quiet{} })
 	}
 	return nil, l.guess()
 }
@@ -104,19 +107,22 @@ var visitor = netip.MustParseAddrPort("198.18.255.1:40000")
 
 // Listening implements link.Everywhere: a second after a module began to
 // listen somebody connects, says hello (on ports 80 and 8080: asks for the
-// page "/"), reads for five seconds, and goes.
+// page "/"), reads for five seconds, and goes. On port 5001 it is an iperf2
+// client that sends 1 MiB.
 func (l *Lab) Listening(k *link.Link, port int) {
-	hello := "hello from the lab\r\n"
-	if port == 80 || port == 8080 {
-		hello = "GET / HTTP/1.1\r\nHost: module\r\nConnection: close\r\n\r\n"
-	}
-	k.After(visitAfter, func() {
-		k.Accept(visitor, port, link.PeerFunc(func(c *link.PeerConn) link.PeerSession {
-			c.Send([]byte(hello))
-			c.After(5*time.Second, c.Close)
-			return quiet{}
-		}))
+	visit := link.PeerFunc(func(c *link.PeerConn) link.PeerSession {
+		hello := "hello from the lab\r\n"
+		if port == 80 || port == 8080 {
+			hello = "GET / HTTP/1.1\r\nHost: module\r\nConnection: close\r\n\r\n"
+		}
+		c.Send([]byte(hello))
+		c.After(5*time.Second, c.Close)
+		return quiet{}
 	})
+	if port == iperfPort {
+		visit = iperfClient
+	}
+	k.After(visitAfter, func() { k.Accept(visitor, port, visit) })
 }
 
 // quiet reads and says nothing.
