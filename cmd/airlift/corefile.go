@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ var coreFileExt = map[string]bool{".soc": true, ".binpkg": true}
 // something else.
 func readCoreFile(name string) (*coreFile, error) {
 	st, err := os.Stat(name)
-	if err != nil || st.IsDir() || !coreFileExt[filepath.Ext(name)] {
+	if err != nil || st.IsDir() || !coreFileExt[strings.ToLower(filepath.Ext(name))] {
 		return nil, nil
 	}
 	fw := &coreFile{name: name}
