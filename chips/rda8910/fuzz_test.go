@@ -91,6 +91,19 @@ func FuzzLZMAR(f *testing.F) {
 	})
 }
 
+func FuzzAlone(f *testing.F) {
+	f.Add(unhex(f, miniPack)[68:])
+	f.Add(packAlone([]byte("abcabcabcabc, abc")))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if n, err := aloneSize(b, 0); err == nil {
+			_, _ = unpackAlone(b, 0, n)
+		}
+		if got, err := unpackAlone(packAlone(b), 0, len(b)); err != nil || !bytes.Equal(got, b) {
+			t.Fatalf("%d bytes come back as %d, %v", len(b), len(got), err)
+		}
+	})
+}
+
 // FuzzInspect explains and unpacks anything.
 func FuzzInspect(f *testing.F) {
 	up, err := MakeUpgrade(UpgradeInput{Script: unhex(f, scriptVector), CPPack: unhex(f, miniPack)})

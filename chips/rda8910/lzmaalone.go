@@ -1,12 +1,9 @@
 package rda8910
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 
-	"github.com/ulikunitz/xz/lzma"
+	"airlift/flash/explain"
 )
 
 // An LZMA "alone" file: properties, dictionary size, plain size, stream
@@ -31,46 +28,21 @@ func aloneSize(b []byte, off int64) (int, error) {
 }
 
 // unpackAlone unpacks an LZMA file of the plain size n that lies at off of a
-// pack.
+// pack. Its dictionary is the data itself, whatever the head says.
 func unpackAlone(b []byte, off int64, n int) ([]byte, error) {
-	// The dictionary needs to be no larger than the data, whatever the head
-	// says: it costs memory.
-	head := bytes.Clone(b[:aloneHead])
-	le.PutUint32(head[1:], uint32(max(n, lzma.MinDictCap)))
-	r, err := lzma.NewReader(io.MultiReader(bytes.NewReader(head), bytes.NewReader(b[aloneHead:])))
+	if b[0] != aloneProps {
+		return nil, wrong(off, "properties of an LZMA bundle", fmt.Sprintf("0x%02X", aloneProps), fmt.Sprintf("0x%02X", b[0]))
+	}
+	out, used, err := aloneCoding.decode(b[aloneHead:], n)
 	if err != nil {
-		return nil, wrong(off, "LZMA bundle", "properties of LZMA", err)
+		return nil, &explain.FormatError{Off: off + aloneHead + int64(used), What: "LZMA bundle", Want: err.Error()}
 	}
-	var out bytes.Buffer // grows with what comes, not with what is announced
-	got, err := io.Copy(&out, io.LimitReader(r, int64(n)))
-	if err == nil && got != int64(n) {
-		err = errors.New("its end")
-	}
-	if err != nil {
-		return nil, wrong(off, "LZMA bundle", fmt.Sprintf("%d plain bytes", n), fmt.Sprintf("%d, then: %v", got, err))
-	}
-	return out.Bytes(), nil
+	return out, nil
 }
 
-// packAlone makes an LZMA file as dtools does.
-func packAlone(p []byte) ([]byte, error) {
-	var b bytes.Buffer
-	cfg := lzma.WriterConfig{
-		Properties: &lzma.Properties{LC: 3, LP: 0, PB: 2},
-		DictCap:    max(len(p), lzma.MinDictCap), SizeInHeader: true, Size: int64(len(p)),
-		Matcher: lzma.HashTable4, // the binary tree takes half a minute for zeros
-	}
-	w, err := cfg.NewWriter(&b)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(p); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	out := b.Bytes()
-	le.PutUint32(out[1:], aloneDict)
-	return out, nil
+// packAlone makes an LZMA file with the head that dtools writes.
+func packAlone(p []byte) []byte {
+	b := le.AppendUint32([]byte{aloneProps}, aloneDict)
+	b = le.AppendUint64(b, uint64(len(p)))
+	return append(b, aloneCoding.encode(p)...)
 }

@@ -77,7 +77,7 @@ func ParseLZMAR(b []byte) (*LZMAR, error) {
 // Unpack returns the plain bytes of a block. The error is a
 // *explain.FormatError; the bytes before it are returned all the same.
 func (k *LZMARBlock) Unpack() ([]byte, error) {
-	out, used, err := lzmarDecode(k.Stream, k.Plain)
+	out, used, err := lzmarCoding.decode(k.Stream, k.Plain)
 	if err != nil {
 		return out, &explain.FormatError{Off: k.Off + lzmarBlockHead + int64(used), What: "LZMAR stream", Want: err.Error()}
 	}
@@ -120,7 +120,7 @@ func PackLZMAR(p []byte) ([]byte, error) {
 	b := append(le.AppendUint32(nil, uint32(len(p))), lzmarBlock/kib, 0, lzmarDict/kib, 0)
 	for rest := p; len(rest) > 0; {
 		n := min(lzmarBlock, len(rest))
-		stream := lzmarEncode(rest[:n])
+		stream := lzmarCoding.encode(rest[:n])
 		b = le.AppendUint32(b, uint32(len(stream)))
 		b = le.AppendUint32(b, byteSum(rest[:n]))
 		b = append(b, stream...)

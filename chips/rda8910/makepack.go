@@ -95,10 +95,7 @@ func (m *packMaker) flash(c *FlashChange) error {
 	if err := checkSizes(c.Old, c.New); err != nil {
 		return err
 	}
-	packed, blocks, err := changeBundle(c.Old, c.New, c.Base, packBlockSize)
-	if err != nil {
-		return err
-	}
+	packed, blocks := changeBundle(c.Old, c.New, c.Base, packBlockSize)
 	return m.add(Bulk{Type: BulkFlash, Name: flashName, Base: c.Base, OldSize: uint32(len(c.Old)), OldCRC: packCRC(c.Old)}, packed, blocks)
 }
 
@@ -117,19 +114,12 @@ func (m *packMaker) file(c *FileChange) error {
 		k.Type = BulkRemove
 		return m.add(k, nil, 1)
 	case c.Old == nil:
-		packed, err := packAlone(c.New)
-		if err != nil {
-			return err
-		}
-		return m.add(Bulk{Type: BulkInsert, Name: c.Name, NewSize: k.NewSize, NewCRC: packCRC(c.New)}, packed, 1)
+		return m.add(Bulk{Type: BulkInsert, Name: c.Name, NewSize: k.NewSize, NewCRC: packCRC(c.New)}, packAlone(c.New), 1)
 	case bytes.Equal(c.Old, c.New):
 		return nil
 	}
 	k.Type = BulkPlain
-	packed, blocks, err := changeBundle(c.Old, c.New, 0, max(1, len(c.New)))
-	if err != nil {
-		return err
-	}
+	packed, blocks := changeBundle(c.Old, c.New, 0, max(1, len(c.New)))
 	return m.add(k, packed, blocks)
 }
 
@@ -154,10 +144,7 @@ func (m *packMaker) blocked(c *FileChange) error {
 	if err := checkSizes(stored, old); err != nil {
 		return err
 	}
-	packed, blocks, err := changeBundle(old, c.New, 0, lzmarBlock)
-	if err != nil {
-		return err
-	}
+	packed, blocks := changeBundle(old, c.New, 0, lzmarBlock)
 	return m.add(Bulk{
 		Type: BulkBlocked, Name: c.Name, OldFileSize: uint32(len(stored)), OldFileCRC: packCRC(stored),
 		OldSize: uint32(len(old)), OldCRC: packCRC(old), NewSize: uint32(len(c.New)), BlockSize: lzmarBlock,
@@ -167,7 +154,7 @@ func (m *packMaker) blocked(c *FileChange) error {
 // changeBundle makes the bundle that leads from one content to another, in
 // blocks of size bytes, each of which is written over old data. Of the two
 // orders it takes the one whose description is cheaper.
-func changeBundle(old, new []byte, base uint32, size int) (packed []byte, blocks int, err error) {
+func changeBundle(old, new []byte, base uint32, size int) (packed []byte, blocks int) {
 	c := change{x: delta.NewIndex(old), old: old, new: new, base: base, size: size}
 	list, cost := c.blocks(false)
 	if len(list) > 1 {
@@ -175,8 +162,7 @@ func changeBundle(old, new []byte, base uint32, size int) (packed []byte, blocks
 			list = back
 		}
 	}
-	packed, err = packAlone(encodeBundle(list))
-	return packed, len(list), err
+	return packAlone(encodeBundle(list)), len(list)
 }
 
 // change leads from one content to another.
