@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/rda8910"
 )
 
 func TestRegistry(t *testing.T) {
@@ -45,5 +46,22 @@ func TestRegistry(t *testing.T) {
 func TestFindModel(t *testing.T) {
 	if _, m, err := chips.FindModel(Families(), "air6208"); err != nil || m.Name != "Air6208" {
 		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// TestSameBeginning checks who gets upgrade files for AT firmware: with the
+// 8910 and with EC618 they begin alike.
+func TestSameBeginning(t *testing.T) {
+	stream := func(data string) []byte {
+		s := rda8910.Stream{Files: []rda8910.StreamFile{{Tag: rda8910.TagCore, Data: []byte(data)}}}
+		return s.Encode()
+	}
+	for name, b := range map[string][]byte{
+		"stream":                   stream("RDAOTA02, and then no pack at all"),
+		"AT firmware upgrade file": stream("\xEC\xDF, and then no delta at all"),
+	} {
+		if f, err := Explain(b); err != nil || f.Name != name {
+			t.Errorf("%s: %+v, %v", name, f, err)
+		}
 	}
 }
