@@ -40,6 +40,11 @@ var verbs = [][]string{
 	{"pack", "FILE", "--chip", "air601", "--kind", "bin", "-o", "DIR/packed"},
 	{"pack", "--chip", "air601", "--kind", "flash", "--core", "FILE", "-o", "DIR/packed"},
 	{"chips", "show", "air601", "--profile", "g3", "--layout", "FILE"},
+	{"run", "DIR/core.soc", "--for", "1s", "--boots", "2"},
+	{"run", "DIR/core.soc", "--chip", "air780e", "--for", "1s", "--boots", "2"},
+	{"delta", "DIR/core.soc", "DIR/core.soc", "-o", "DIR/packed"},
+	{"pack", "--chip", "air780e", "--kind", "flash", "--core", "FILE", "-o", "DIR/packed"},
+	{"chips", "show", "air780e", "--layout", "FILE"},
 	{"serve", "--platform", "FILE", "--listen", "127.0.0.1:0", "--for", "1ms"},
 }
 
@@ -47,7 +52,7 @@ var verbs = [][]string{
 // they must end, with an exit code of ours.
 func hostile(t testing.TB, dir string, data []byte, verbs ...[]string) {
 	t.Helper()
-	for name, p := range map[string][]byte{"input": data, "main.lua": data, "small": []byte("x")} {
+	for name, p := range map[string][]byte{"input": data, "main.lua": data, "core.soc": data, "small": []byte("x")} {
 		if err := os.WriteFile(filepath.Join(dir, name), p, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -96,6 +101,8 @@ func samples(t testing.TB) map[string][]byte {
 	make("sota", "air6208")
 	make("fls", "air601")
 	make("flash", "air601")
+	make("soc", "air780epm")
+	make("binpkg", "air780e")
 	ran := filepath.Join(dir, "ran")
 	if code := quiet("run", filepath.Join(dir, "flash"), "--for", "2s", "--out", ran); code != 0 {
 		t.Fatalf("run: exit code %d", code)
