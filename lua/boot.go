@@ -104,6 +104,7 @@ func (m *Machine) openLibs() {
 	m.openOneWire()
 	m.openPWM()
 	m.openPins()
+	m.openIoqueue()
 	m.openCrypto()
 	m.openZbuff()
 	m.openPack()

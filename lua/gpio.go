@@ -41,6 +41,7 @@ type pin struct {
 	callback glua.LValue // of an interrupt; gpio.count counts
 	trigger  int64
 	count    int64
+	edge     func(level int) // of ioqueue: it hears of edges instead
 
 	debounce time.Duration
 	delayed  bool          // mode 1: report when the level has been stable
@@ -236,7 +237,14 @@ func (m *Machine) pinChanged(name string, _ int) {
 	}
 	was, level := p.level, m.pinLevel(n)
 	p.level = level
-	if was == level || p.callback == glua.LNil || !p.triggered(level) {
+	if was == level || !p.triggered(level) {
+		return
+	}
+	if p.edge != nil {
+		p.edge(level)
+		return
+	}
+	if p.callback == glua.LNil {
 		return
 	}
 	if p.callback == m.gpioCount {

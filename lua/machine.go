@@ -125,6 +125,7 @@ type Machine struct {
 type libstate struct {
 	watchdog watchdog
 	gpio     map[int64]*pin
+	ioqueues map[int64]*ioQueue // by hardware timer
 	uart     map[int]*uartPort
 	spi      map[int]*spiBus
 	spiMeta  *glua.LTable
