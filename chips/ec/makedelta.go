@@ -118,7 +118,7 @@ type plan struct {
 	old, new []byte
 	counts   []delta.Counts // by segment
 	whole    delta.Counts
-	cost     int // of the first description
+	cost     int64 // of the first description
 }
 
 // block returns where segment i of the new image lies.
@@ -144,7 +144,7 @@ func (p *plan) each(f func(i int) error) error {
 var errDear = errors.New("the other order is cheaper")
 
 // sketch makes the first description, unless it costs more than limit.
-func (p *plan) sketch(x *delta.Index, limit int) {
+func (p *plan) sketch(x *delta.Index, limit int64) {
 	m := delta.NewModel()
 	p.counts = make([]delta.Counts, len(p.Segments))
 	shift := 0
@@ -155,7 +155,7 @@ func (p *plan) sketch(x *delta.Index, limit int) {
 		shift = last
 		p.counts[i].Add(steps, block, p.old, int(from))
 		p.whole.Add(steps, block, p.old, int(from))
-		if p.cost += cost; p.cost > limit {
+		if p.cost += int64(cost); p.cost > limit {
 			return errDear
 		}
 		return nil

@@ -117,6 +117,8 @@ func (m *packMaker) file(c *FileChange) error {
 		return m.add(Bulk{Type: BulkInsert, Name: c.Name, NewSize: k.NewSize, NewCRC: packCRC(c.New)}, packAlone(c.New), 1)
 	case bytes.Equal(c.Old, c.New):
 		return nil
+	case len(c.New) > packTmpSize:
+		return fmt.Errorf("%d bytes: boot code rebuilds a file at once, in a fota.tmp of %d", len(c.New), packTmpSize)
 	}
 	k.Type = BulkPlain
 	packed, blocks := changeBundle(c.Old, c.New, 0, max(1, len(c.New)))
@@ -176,7 +178,7 @@ type change struct {
 // blocks describes the new content, and says what that costs. A block may use
 // what no block before it has overwritten: everything from its own place on
 // or, backwards, everything up to its own end.
-func (c *change) blocks(backwards bool) (list []Block, cost int) {
+func (c *change) blocks(backwards bool) (list []Block, cost int64) {
 	count := max(1, (len(c.new)+c.size-1)/c.size)
 	shift, m := 0, delta.NewModel()
 	for n := range count {
@@ -189,7 +191,7 @@ func (c *change) blocks(backwards bool) (list []Block, cost int) {
 		block := c.new[at:min(len(c.new), at+c.size)]
 		steps, last, price := c.x.Steps(block, at, w.From, shift, w, m)
 		shift = last
-		cost += price
+		cost += int64(price)
 		list = append(list, makeBlock(steps, block, c.old, w.From, c.base, at))
 	}
 	return list, cost

@@ -181,6 +181,7 @@ func TestMakePackRefuses(t *testing.T) {
 		"too large": {Flash: []FlashChange{{coreBase, nil, make([]byte, maxPlain)}}},
 		"no name":   {Files: []FileChange{{New: []byte("x")}}},
 		"NUL":       {Files: []FileChange{{Name: "a\x00b", New: []byte("x")}}},
+		"fota.tmp":  {Files: []FileChange{{Name: "/a", Old: []byte("x"), New: make([]byte, packTmpSize+1)}}},
 		"pieces":    {Files: []FileChange{{Name: "/a", Pieces: [][]byte{[]byte("no LZMAR")}, New: []byte("x")}}},
 		"version":   {OldVersion: string(make([]byte, 300)), Files: []FileChange{{Name: "/a", New: []byte("x")}}},
 	} {
