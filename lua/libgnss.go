@@ -231,7 +231,7 @@ func (m *Machine) gnssOn(l *glua.LState) int {
 func (m *Machine) gnssBind(l *glua.LState) int {
 	g, id := m.data.gnss, m.integer(l, 1)
 	g.clear()
-	if !uartExists(id) {
+	if !m.uartExists(id) {
 		return 0
 	}
 	port := m.uartKnown(id)

@@ -52,7 +52,7 @@ type Exit struct {
 	Steps uint64 // about VM instructions executed
 	// Waiting counts the tasks that waited, for an ExitIdle.
 	Waiting int
-	Sleep *Sleep // what ends ExitSleep and ExitOff
+	Sleep   *Sleep // what ends ExitSleep and ExitOff
 	// Noops are the functions of missing devices that did nothing, in the order
 	// of their first calls: see Options.Devices.
 	Noops []string
@@ -127,6 +127,7 @@ type libstate struct {
 	gpio     map[int64]*pin
 	ioqueues map[int64]*ioQueue // by hardware timer
 	uart     map[int]*uartPort
+	softUART struct{ made, open bool }
 	spi      map[int]*spiBus
 	spiMeta  *glua.LTable
 	adc      map[int64]bool // channels that are open

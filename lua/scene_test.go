@@ -139,6 +139,20 @@ sys.timerStart(function() print(all:toHex()) rtos.reboot() end, 3000) sys.run()`
 	})
 }
 
+func TestSoftUART(t *testing.T) {
+	same(t, around(t, `
+uart:
+  5: {answers: [{when: "AT", say: "OK", after: 20ms}]}
+events: [{at: 1s, uart: {port: 5, text: "nobody hears"}}]
+`, `
+print(uart.exist(5), uart.setup(5), uart.createSoft(17), uart.createSoft(17, 0, 1, 6), uart.createSoft(17, 0, 1, 2, 0, -10), uart.createSoft(17, 0, 1, 2))
+uart.on(5, "receive", function(id, n) print(id, n, uart.read(id, n)) end)
+print(uart.exist(5), uart.write(5, "AT"))
+sys.timerStart(function() print(uart.rxSize(5), uart.setup(5, 9600, 8, 1, uart.ODD), uart.write(5, "AT")) end, 1500)
+sys.timerStart(function() uart.close(5) print(uart.exist(5), uart.write(5, "AT"), uart.createSoft(17, 0, 1, 2), uart.createSoft(17, 0, 1, 2)) rtos.reboot() end, 2000)
+sys.run()`), "false\t-1\tnil\tnil\t5\tnil", "true\t0", "0\t0\t2", "5\t2\tOK", "true\t0\t5\tnil")
+}
+
 func TestUARTOverrun(t *testing.T) {
 	s := scene.Default()
 	s.Events = []scene.Event{{At: time.Second, What: scene.Bytes{Port: 1, Data: make([]byte, 5000)}}}

@@ -17,6 +17,9 @@ const (
 	uartReadDefault = 1024    // bytes that uart.read takes without a length
 	uartBufferLeast = 1024    // bytes of a receive buffer
 	uartBufferMost  = 1 << 20 // however much a script asks for
+	uartCount       = 5       // ports that a module has
+	uartSoft        = uartCount
+	hwTimerMost     = 5 // number of a hardware timer
 	vuartFirst      = 0x20
 )
 
@@ -57,13 +60,17 @@ func (m *Machine) openUart() {
 		fn("rxClear", func(l *glua.LState) int { m.port(l).rx = nil; return 0 }),
 		fn("on", m.uartOn),
 		fn("close", func(l *glua.LState) int {
-			delete(m.uart, int(m.integer(l, 1)))
+			id := int(m.integer(l, 1))
+			delete(m.uart, id)
+			if id == uartSoft {
+				m.softUART.open = false
+			}
 			m.hardware(l, "uart", "close")
 			return 0
 		}),
-		fn("exist", func(l *glua.LState) int { return pushBool(l, uartExists(m.integer(l, 1))) }),
+		fn("exist", func(l *glua.LState) int { return pushBool(l, m.uartExists(m.integer(l, 1))) }),
 		fn("wait485", func(l *glua.LState) int { m.integer(l, 1); return pushInt(l, 0) }),
-		fn("createSoft", m.refuse("uart.createSoft")),
+		fn("createSoft", m.uartCreateSoft),
 		fn("patch", m.refuse("uart.patch")),
 	)
 	constants(t, "None", 0, "NONE", 0, "Odd", 1, "ODD", 1, "Even", 2, "EVEN", 2, "LSB", 0, "MSB", 1,
@@ -71,8 +78,27 @@ func (m *Machine) openUart() {
 }
 
 // uartExists: which ports a module has is an assumption.
-func uartExists(id int64) bool {
-	return id >= 0 && id < 5 || id >= vuartFirst && id < vuartFirst+3
+func (m *Machine) uartExists(id int64) bool {
+	return id >= 0 && id < uartCount || id >= vuartFirst && id < vuartFirst+3 || id == uartSoft && m.softUART.made
+}
+
+// uartCreateSoft is createSoft(pin to send, its hardware timer, pin to receive,
+// its timer, two adjustments): the one software port, under the first number
+// that no port has. The scene finds it there like the others: single bits on
+// the pins are not modelled, and the adjustments change nothing.
+func (m *Machine) uartCreateSoft(l *glua.LState) int {
+	const none = 0xFF
+	args := [6]int64{none, none, none, none, 0, 0}
+	for i := range args {
+		args[i] = m.optInt(l, i+1, args[i])
+	}
+	m.hardware(l, "uart", "createSoft")
+	if m.softUART.open || args[1] < 0 || args[1] > hwTimerMost || args[3] < 0 || args[3] > hwTimerMost {
+		l.Push(glua.LNil)
+		return 1
+	}
+	m.softUART.made, m.softUART.open = true, true
+	return pushInt(l, uartSoft)
 }
 
 // port is the port in the first argument; one that is not set up is a new one
@@ -96,13 +122,14 @@ func (m *Machine) uartKnown(id int64) *uartPort {
 
 func (m *Machine) uartSetup(l *glua.LState) int {
 	id := m.integer(l, 1)
-	if !uartExists(id) {
+	if !m.uartExists(id) {
 		return pushInt(l, -1)
 	}
 	p := m.uartKnown(id)
 	p.baud = max(1, m.optInt(l, 2, 115200))
 	p.buffer = int(max(uartBufferLeast, min(m.optInt(l, 7, uartBufferLeast), uartBufferMost)))
 	p.open = true
+	m.softUART.open = m.softUART.open || id == uartSoft
 	m.hardware(l, "uart", "setup")
 	if id == vuartFirst && m.scene().USB() {
 		m.publishLater("VUART_STATE", glua.LNumber(id), glua.LTrue)
@@ -183,7 +210,7 @@ func (m *Machine) uartWaiting(l *glua.LState) int { return pushInt(l, int64(len(
 
 func (m *Machine) uartOn(l *glua.LState) int {
 	id, event := m.integer(l, 1), m.str(l, 2)
-	if !uartExists(id) {
+	if !m.uartExists(id) {
 		return pushStr(l, "no such uart id")
 	}
 	f := l.Get(3)
