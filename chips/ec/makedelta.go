@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 
 	"airlift/chips/bzip2"
 	"airlift/chips/delta"
@@ -88,7 +89,7 @@ func makePayload(s Series, old, new []byte) (*Payload, error) {
 	// Of an image that has grown, most lies behind its old place: from the last
 	// segment on, the old bytes are still there when they are needed.
 	first := &plan{Payload: newPayload(s, old, new, len(new) >= len(old)), old: old, new: new}
-	first.sketch(x, 1<<62)
+	first.sketch(x, math.MaxInt64)
 	second := &plan{Payload: newPayload(s, old, new, !first.Backwards), old: old, new: new}
 	second.sketch(x, first.cost*21/20)
 	if second.cost < first.cost {
