@@ -105,6 +105,7 @@ func (m *Machine) openLibs() {
 	m.openPWM()
 	m.openPins()
 	m.openIoqueue()
+	m.openUsb()
 	m.openCrypto()
 	m.openZbuff()
 	m.openPack()

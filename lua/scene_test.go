@@ -153,6 +153,21 @@ sys.timerStart(function() uart.close(5) print(uart.exist(5), uart.write(5, "AT")
 sys.run()`), "false\t-1\tnil\tnil\t5\tnil", "true\t0", "0\t0\t2", "5\t2\tOK", "true\t0\t5\tnil")
 }
 
+func TestUSB(t *testing.T) {
+	b := luatest.New(`
+print(usb.mode(0, usb.HOST), usb.mode(1, usb.HOST), usb.mode(0, 3), usb.add_class(0, usb.CDC_ACM, 1), usb.add_class(0, 8), usb.clear_all_class())
+usb.on(0, print) print(usb.tx(0, "x", 1), usb.rx(0, zbuff.create(1), 1), usb.reset_device(0, 2), usb.vid(0, 0x12345))
+print(usb.vid(), usb.vid(1, 7)) print(pcall(usb.pid)) print(pcall(usb.tx, 0, "x"))
+rtos.reboot()`)
+	run(t, b)
+	same(t, printed(b), "true\tfalse\tfalse\ttrue\tfalse\ttrue", "false\t0\tfalse\ttrue\t9029", "true\tfalse\t9029",
+		"false\tusb.pid before it is set is not emulated: define your own _G.usb = {...} before the script uses it",
+		"false\tbad argument #3 to 'usb.tx' (number expected, got no value)")
+	if !slices.Contains(b.Events, lua.HardwareEvent{Unit: "usb", Action: "mode 0 1"}) {
+		t.Errorf("events %v", b.Events)
+	}
+}
+
 func TestUARTOverrun(t *testing.T) {
 	s := scene.Default()
 	s.Events = []scene.Event{{At: time.Second, What: scene.Bytes{Port: 1, Data: make([]byte, 5000)}}}
@@ -252,14 +267,14 @@ sys.run()`)[:5],
 
 func TestDevices(t *testing.T) {
 	script := `
-print(pcall(lcd.init, "st7789")) print(pcall(lcd.init)) print(pcall(fatfs.mount, 1)) print(pcall(iperf.client))
+print(pcall(lcd.init, "st7789")) print(pcall(lcd.init)) print(pcall(fatfs.mount, 1)) print(pcall(vtool.mp4create))
 local w, h = lcd.getSize() local tp = tp.init("cst816") local o = airui.button({}) o:set_text("x"):show() print(w, h, type(tp), lcd.isReady(), lcd.getWidth(), tp:get())
 rtos.reboot()`
 	board := func() *luatest.Board {
 		b := luatest.New(script)
 		b.FW.Mobile = true
 		if err := b.AddLibraries(luatest.Functions("lcd", "init", "getSize", "isReady", "getWidth"), luatest.Functions("fatfs", "mount"),
-			luatest.Functions("tp", "init"), luatest.Functions("airui", "button"), luatest.Functions("iperf", "client")); err != nil {
+			luatest.Functions("tp", "init"), luatest.Functions("airui", "button"), luatest.Functions("vtool", "mp4create")); err != nil {
 			t.Fatal(err)
 		}
 		return b
@@ -267,7 +282,7 @@ rtos.reboot()`
 	b := board()
 	run(t, b, lua.Options{Devices: lua.DevicesNoop})
 	same(t, printed(b), "true\ttrue", "true\ttrue", "true\ttrue",
-		"false\tiperf.client is not emulated: define your own _G.iperf = {...} before the script uses it", "320\t480\tuserdata\tfalse\t0\tnil")
+		"false\tvtool.mp4create is not emulated: define your own _G.vtool = {...} before the script uses it", "320\t480\tuserdata\tfalse\t0\tnil")
 	var noops []string
 	for _, e := range b.Events {
 		if e.Unit == lua.UnitNoop {
