@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"exitcode":  cmdExitCode,
 			"lines":     cmdLines,
 			"flip":      cmdFlip,
+			"unhex":     cmdUnhex,
 			"samefield": cmdSameField,
 			"serve":     cmdServe,
 			"served":    cmdServed,
@@ -101,6 +103,16 @@ func cmdSameField(ts *testscript.TestScript, neg bool, args []string) {
 	if a, b := value(args[1]), value(args[2]); (a == b) == neg {
 		ts.Fatalf("%s: %v and %v", args[0], a, b)
 	}
+}
+
+// cmdUnhex makes a binary file of a text file of hexadecimal digits.
+func cmdUnhex(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: unhex text file")
+	}
+	data, err := hex.DecodeString(strings.Join(strings.Fields(ts.ReadFile(args[0])), ""))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
 }
 
 // cmdFlip inverts one byte of a file.
