@@ -139,7 +139,6 @@ func script(t testing.TB, n int) (data, common []byte) {
 func sweepScript(t testing.TB) (data, common []byte) { return script(t, 176*256) }
 
 // newAPs are the AP images that the vectors lead to.
-func fwdAP() []byte { ap := oldAP(); return cat(ap[:1000], ap[1200:]) }
 func twoAP() []byte { ap := oldAP(); return cat(ap[:50000], lcg(2, 200), ap[50200:]) }
 func twoCP() []byte { cp := oldCP(); return cat(cp[:35000], lcg(2, 200)[:16], cp[35016:]) }
 
