@@ -44,7 +44,7 @@ type wifi struct {
 	ap       AccessPoint // that the module is on
 	want     AccessPoint // that a script asked for
 	wanted   bool        // there is one
-	next     func() // cancels the attempt to come
+	next     func()      // cancels the attempt to come
 	scanned  []AccessPoint
 	apOn     bool
 	smart    int
