@@ -368,8 +368,8 @@ func (sp *spec) pad(b []byte, prefix, body string) []byte {
 func (sp spec) integer(b []byte, prefix, mag string) []byte {
 	if sp.prec >= 0 {
 		sp.zero = false
-		if sp.prec == 0 && mag == "0" {
-			mag = ""
+		if octal := sp.conv == 'o' && sp.alt; sp.prec == 0 && mag == "0" && !octal {
+			mag = "" // an octal number with # begins with a zero
 		}
 		if n := sp.prec - len(mag); n > 0 {
 			mag = strings.Repeat("0", n) + mag

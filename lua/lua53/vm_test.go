@@ -30,6 +30,7 @@ func TestPrograms(t *testing.T) {
 			"1 10,2 20,a 2,100 3,b 4,", ""},
 		{"clearing while iterating", "local t = {} for i = 1, 50 do t[i] = i t['k' .. i] = i end local n = 0 for k in pairs(t) do t[k] = nil n = n + 1 end print(n, next(t))", "100\tnil\n", ""},
 		{"reverse fill", "local t = {} for i = 100, 1, -1 do t[i] = i end print(#t, t[1], t[100])", "100\t1\t100\n", ""},
+		{"octal zero", `print(string.format("[%#.o|%#.0o|%.0o|%#o|%#.3o|%.0d]", 0, 0, 0, 0, 8, 0))`, "[0|0||0|010|]\n", ""},
 		{"goto continue", "for i = 1, 3 do if i == 2 then goto continue end io(i) ::continue:: end", "1,3,", ""},
 		{"escapes", `print("\x41\65\u{48}\z
 			B", #"\0a")`, "AAHB\t2\n", ""},
