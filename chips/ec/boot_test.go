@@ -313,3 +313,86 @@ func TestCutSweeps(t *testing.T) {
 		}
 	}
 }
+
+// TestDamagedRecord cuts between the two erases that a record with a wrong CRC
+// leads to: then the delta is applied without the script (ec618.md 10.1, 10.4).
+func TestDamagedRecord(t *testing.T) {
+	data, common := sweepScript(t)
+	base := newModule(t)
+	base.wait(unhex(t, vTwo), common)
+	p := base.bytes(0, base.part(PartInfo).Off, InfoSize)
+	p[4]++
+	base.burn(0, base.part(PartInfo).Off, p)
+	got := map[string]int{}
+	for op := range uint64(2) {
+		for _, half := range []bool{false, true} {
+			m := base.fork()
+			m.power.SetTap(cut{op, half})
+			if _, err := m.once(); !errors.Is(err, flash.ErrPowerLost) {
+				t.Fatalf("cut at %d: %v", op, err)
+			}
+			m.power.SetTap(nil)
+			m.power.Restore()
+			if r := m.start(); r.Outcome != chips.BootCore || m.holds(0, fullScript, data) {
+				t.Errorf("cut at %d, half %v: %+v", op, half, r)
+			}
+			switch {
+			case m.holds(0, 0x24000, twoAP()) && m.holds(1, 0, twoCP()):
+				got["delta applied"]++
+			case m.holds(0, 0x24000, oldAP()):
+				got["delta killed"]++
+			}
+		}
+	}
+	if got["delta applied"] != 2 || got["delta killed"] != 2 {
+		t.Errorf("%v, the real boot code: 2 and 2 (ec618.md 10.4)", got)
+	}
+}
+
+// TestOverrunCuts: a script of one block that runs over its area takes 624
+// operations, and wherever it is cut the core starts (ec618.md 10.4).
+func TestOverrunCuts(t *testing.T) {
+	data := lcg(4, 586*256)
+	copy(data[70<<10:], data[:70<<10]) // so that it is short when compressed
+	s, err := NewSection(EC618, fullScript, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := newModule(t)
+	base.wait(nil, s.Encode())
+	clean := base.fork()
+	if clean.start(); clean.power.Ops() != 624 || !clean.holds(0, fullScript, data) {
+		t.Errorf("%d operations", clean.power.Ops())
+	}
+	step := uint64(61)
+	if flashtest.Full() {
+		step = 1
+	}
+	got := map[string]int{}
+	for op := uint64(0); op < 624; op += step {
+		for _, half := range []bool{false, true} {
+			m := base.fork()
+			m.power.SetTap(cut{op, half})
+			if _, err := m.once(); !errors.Is(err, flash.ErrPowerLost) {
+				t.Fatalf("cut at %d: %v", op, err)
+			}
+			m.power.SetTap(nil)
+			m.power.Restore()
+			if r := m.start(); r.Outcome != chips.BootCore {
+				t.Errorf("cut at %d, half %v: %+v", op, half, r)
+			}
+			switch {
+			case m.holds(0, fullScript, data):
+				got["whole script"]++
+			case m.printed("soc ota file md5 failed"):
+				got["damaged script, record dropped"]++
+			default:
+				got["damaged script"]++
+			}
+		}
+	}
+	t.Logf("%v", got)
+	if got["damaged script, record dropped"] == 0 || got["damaged script"] != 0 {
+		t.Errorf("%v", got)
+	}
+}
