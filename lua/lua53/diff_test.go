@@ -145,7 +145,7 @@ var decimal = regexp.MustCompile(`-?\d+\.\d+(e[-+]\d+)?`)
 // rounded is an output with the last digits of its floats left out: the C
 // library's functions may be off by one bit, and so may ours.
 func rounded(out string, bits int) string {
-	digits := 11
+	digits := 9
 	if bits == 32 {
 		digits = 4
 	}
