@@ -12,10 +12,10 @@ import (
 
 // setList stores n values above the table in register a behind index from.
 func (vm *VM) setList(th *Thread, a, n int, from int64) {
-	t := th.stack[a].table()
 	if !th.stack[a].isTable() {
-		vm.throwf("bad table constructor")
+		vm.throwf("bad table constructor") // bytecode may ask for that
 	}
+	t := th.stack[a].table()
 	for j := 1; j <= n; j++ {
 		v := &th.stack[a+j]
 		if v.isNil() && j < n { // keep the place for what follows
