@@ -147,7 +147,7 @@ func (s *commonRun) block(n int) error {
 	s.at += int64(1+props+4) + size
 	got, err := b.Unpack(n)
 	copy(s.out, got)
-	if err != nil {
+	if err != nil && n > 0 {
 		s.decide("the block is damaged (%v): the boot code does not look at that", err)
 	}
 	return nil
@@ -161,10 +161,10 @@ func (s *commonRun) write(chip int, start, off int64, p []byte) error {
 		s.decide("the driver refuses to write 0x%06X", off)
 		return nil
 	}
-	s.print("program %x,%x", off, len(p))
 	if len(p) == 0 {
-		return nil
+		return nil // a block behind the end of the data
 	}
+	s.print("program %x,%x", off, len(p))
 	s.wrote = true
 	s.strayed(s.env, "bootloader", "the common part", n, sectionArea(s.table(n), start), off, int64(len(p)))
 	if err := n.erase(off, int64(len(p))); err != nil {

@@ -10,7 +10,6 @@ import (
 	"airlift/chips/volume"
 	"airlift/flash"
 	"airlift/flash/littlefs"
-	"airlift/flash/luadb"
 	"airlift/flash/mount"
 )
 
@@ -179,15 +178,7 @@ func (a areas) files(env *chips.Env, mounts *mount.Table, coreDate string) error
 	if r, err = a.chips[0].Partition(a.l.Part(PartScript)); err != nil {
 		return err
 	}
-	scripts, err := volume.Scripts(r)
-	if err != nil {
-		if text := luadb.DeviceText(err); text != "" {
-			env.Log("W", "luadb", "%s", text)
-			return nil
-		}
-		return err
-	}
-	return mounts.Add(scripts)
+	return volume.AddScripts(env, mounts, r)
 }
 
 // openKV mounts the littlefs of fskv (ec618.md 1.7).
@@ -210,24 +201,7 @@ func (a areas) openKV(env *chips.Env) (*mount.Mount, error) {
 
 // MountFiles mounts the file systems of a flash without running anything.
 func (c *CoreStage) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []error) {
-	mounts := new(mount.Table)
-	var problems []error
-	try := func(name string, open func(*flash.Region) (mount.Mount, error)) {
-		p := c.Layout.Part(name)
-		r, err := flashes[0].Partition(p)
-		if err == nil {
-			var m mount.Mount
-			if m, err = open(r); err == nil {
-				err = mounts.Add(m)
-			}
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("partition %s at 0x%X: %w", p.Name, p.Off, err))
-		}
-	}
-	try(PartFS, func(r *flash.Region) (mount.Mount, error) { return volume.Look(r, rootConfig(r.Size()), mkfs) })
-	try(PartScript, volume.Scripts)
-	return mounts, problems
+	return volume.LookAll(flashes[0], c.Layout.Part(PartFS), c.Layout.Part(PartScript), rootConfig, mkfs)
 }
 
 // buildDate turns "2024-11-15" into the compiler's form, "Nov 15 2024".

@@ -260,3 +260,19 @@ func TestGuard(t *testing.T) {
 		t.Errorf("and then: %+v %q", r, m.lines)
 	}
 }
+
+// TestEmptyBlocks: a package of nothing but empty blocks, which costs five
+// bytes a block, fills neither the log nor the memory.
+func TestEmptyBlocks(t *testing.T) {
+	s := stored(fullScript, BlockLen, lcg(9, 100))
+	s.Stream = append(s.Stream, make([]byte, 50_000)...)
+	s.TotalLen = uint32(len(s.Stream))
+	m := newModule(t)
+	m.wait(nil, s.Encode())
+	if r := m.start(); r.Outcome != chips.BootCore || !m.holds(0, fullScript, lcg(9, 100)) {
+		t.Errorf("%+v", r)
+	}
+	if len(m.lines) > 40 {
+		t.Errorf("%d lines", len(m.lines))
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"airlift/chips/volume"
 	"airlift/flash"
 	"airlift/flash/littlefs"
-	"airlift/flash/luadb"
 	"airlift/flash/mount"
 )
 
@@ -81,36 +80,14 @@ func addScripts(env *chips.Env, mounts *mount.Table) error {
 	if err != nil {
 		return err
 	}
-	m, err := volume.Scripts(r)
-	if err != nil {
-		if text := luadb.DeviceText(err); text != "" {
-			env.Log("W", "luadb", "%s", text)
-			return nil
-		}
-		return err
-	}
-	return mounts.Add(m)
+	return volume.AddScripts(env, mounts, r)
 }
 
 // MountFiles mounts the file systems of a flash without running anything.
 func (c *core) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []error) {
-	mounts := new(mount.Table)
-	var problems []error
-	try := func(name string, open func(*flash.Region) (mount.Mount, error)) {
-		r, err := region(flashes[0], name)
-		if err == nil {
-			var m mount.Mount
-			if m, err = open(r); err == nil {
-				err = mounts.Add(m)
-			}
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("partition %s: %w", name, err))
-		}
-	}
-	try(partFS, func(r *flash.Region) (mount.Mount, error) { return volume.Look(r, littlefs.LuatOS(r.Size()), mkfs) })
-	try(partScript, volume.Scripts)
-	return mounts, problems
+	root, _ := plainFlash.Lookup(partFS)
+	script, _ := plainFlash.Lookup(partScript)
+	return volume.LookAll(flashes[0], root, script, littlefs.LuatOS, mkfs)
 }
 
 // buildDate turns "2026-07-07" into the compiler's form, "Jul  7 2026".

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"airlift/chips"
 	"airlift/flash"
 	"airlift/flash/explain"
 	"airlift/flash/littlefs"
@@ -94,4 +95,40 @@ func Scripts(r *flash.Region) (mount.Mount, error) {
 	return mount.Mount{
 		Path: "/luadb/", Type: "luadb", Fs: img.Fs(), Usage: func() (mount.Usage, error) { return usage, nil },
 	}, nil
+}
+
+// AddScripts mounts the script image of a region, if there is one; the device
+// logs why its reader rejects what is there.
+func AddScripts(env *chips.Env, mounts *mount.Table, r *flash.Region) error {
+	m, err := Scripts(r)
+	if err != nil {
+		if text := luadb.DeviceText(err); text != "" {
+			env.Log("W", "luadb", "%s", text)
+			return nil
+		}
+		return err
+	}
+	return mounts.Add(m)
+}
+
+// LookAll mounts root and script partition of a dump for a person, and says
+// what does not mount.
+func LookAll(d *flash.Device, root, script flash.Partition, cfg func(size int64) littlefs.Config, mkfs bool) (*mount.Table, []error) {
+	mounts := new(mount.Table)
+	var problems []error
+	try := func(p flash.Partition, open func(*flash.Region) (mount.Mount, error)) {
+		r, err := d.Partition(p)
+		if err == nil {
+			var m mount.Mount
+			if m, err = open(r); err == nil {
+				err = mounts.Add(m)
+			}
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("partition %s at 0x%X: %w", p.Name, p.Off, err))
+		}
+	}
+	try(root, func(r *flash.Region) (mount.Mount, error) { return Look(r, cfg(r.Size()), mkfs) })
+	try(script, Scripts)
+	return mounts, problems
 }
