@@ -75,6 +75,8 @@ type Profile struct {
 	FirmwareNumber int
 	// Bits is the width of Lua numbers, 32 or 64.
 	Bits int
+	// Scripts says which script machine runs the firmware's scripts.
+	Scripts ScriptSystem
 	// Features says which optional libraries the firmware has.
 	Features Features
 	// Memory totals in bytes as rtos.meminfo reports them.
@@ -82,6 +84,15 @@ type Profile struct {
 	Timing                            Timing
 	Assumptions                       []Assumption
 }
+
+// ScriptSystem is the kind of scripts that a firmware runs.
+type ScriptSystem string
+
+const (
+	ScriptsLuatOS  ScriptSystem = ""        // LuatOS: Lua 5.3
+	ScriptsLuaTask ScriptSystem = "luatask" // Luat script core of the 8910: Lua 5.1
+	ScriptsNone    ScriptSystem = "none"    // a C program instead of scripts
+)
 
 // Features are the optional parts of a firmware that scripts can see.
 type Features struct {
@@ -298,6 +309,16 @@ type Updater interface {
 	Done(env *Env) (int, error)
 	End(env *Env, ok bool) (int, error)
 	WaitReady(env *Env) (bool, error)
+}
+
+// FileUpdater is an Updater whose Write is told how long the whole package is:
+// the module counts what comes in and refuses more than that. Write alone
+// takes the length for unlimited.
+type FileUpdater interface {
+	Updater
+	// Process is rtos.fota_process: total is the length of the whole package in
+	// bytes, not that of p.
+	Process(env *Env, p []byte, total int64) (int, error)
 }
 
 // Maker makes the files that LuaTools makes for a chip.
