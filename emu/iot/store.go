@@ -7,55 +7,58 @@ import (
 
 // Account is a customer of the platform.
 type Account struct {
-	ID   int64
-	Name string // the login, a phone number on the platform
+	ID   int64  `json:"id"`
+	Name string `json:"name"` // the login, a phone number on the platform
 }
 
 // Project is a product of an account. Its key is what devices send.
 type Project struct {
-	ID, Account int64
-	Name        string
-	Key         string // 32 letters and digits, unique, never changes
-	Comparator  Comparator
-	Created     time.Time
+	ID          int64      `json:"id"`
+	Account     int64      `json:"-"`
+	Name        string     `json:"name"`
+	Description string     `json:"description"`
+	Key         string     `json:"key"` // 32 letters and digits, unique, never changes
+	Hidden      bool       `json:"hidden"`
+	Comparator  Comparator `json:"comparator"`
+	Created     time.Time  `json:"created"`
 }
 
 // Device is a module. It belongs to exactly one project.
 type Device struct {
-	ID, Project  int64
-	Identity     string // as first seen
-	Name         string
-	Version      string // as last reported
-	FirmwareName string // as last reported
-	Core         string // as last reported
-	Forbidden    bool   // upgrade state 禁止, set by hand
-	Banned       bool   // by the loop guard
-	LastOnline   time.Time
-	Created      time.Time
-	Deliveries   []Delivery  // recent ones, oldest first
-	Requests     []time.Time // recent ones, oldest first
-}
-
-// Delivery is one time that a firmware was sent to a device.
-type Delivery struct {
-	Firmware int64
-	From     string // version that the device reported
-	At       time.Time
+	ID           int64       `json:"id"`
+	Project      int64       `json:"project"`
+	Identity     string      `json:"identity"` // as first seen
+	Name         string      `json:"name"`
+	Version      string      `json:"version"`       // as last reported
+	FirmwareName string      `json:"firmware_name"` // as last reported
+	Core         string      `json:"core"`          // as last reported
+	Forbidden    bool        `json:"forbidden"`     // upgrade state 禁止, set by hand
+	Banned       bool        `json:"banned"`        // by the loop guard
+	LastOnline   time.Time   `json:"last_online,omitzero"`
+	Created      time.Time   `json:"created"`
+	Deliveries   []Delivery  `json:"-"` // recent ones and an open one, oldest first
+	Requests     []time.Time `json:"-"` // recent ones, oldest first
 }
 
 // Firmware is an uploaded file with its policy (iot-platform.md 3.3).
 type Firmware struct {
-	ID, Project int64
-	Name        string // what firmware_name must be equal to
-	Remark      string
-	Version     string
-	Core        string // core version on its own, or empty
-	FileName    string // of the upload
-	Size        int64  // bytes
-	Allow       bool   // 允许升级
-	All         bool   // 升级全部设备
-	Devices     []string
-	Created     time.Time
+	ID       int64     `json:"id"`
+	Project  int64     `json:"project"`
+	Name     string    `json:"name"` // what firmware_name must be equal to
+	Remark   string    `json:"remark"`
+	Version  string    `json:"version"`
+	Core     string    `json:"core"`      // core version on its own, or empty
+	FileName string    `json:"file_name"` // of the upload
+	Size     int64     `json:"size"`      // bytes
+	SHA256   string    `json:"sha256"`    // of the file, hex
+	Allow    bool      `json:"allow"`     // 允许升级
+	All      bool      `json:"all"`       // 升级全部设备
+	Devices  []string  `json:"-"`         // 指定设备; not filled in by Platform
+	Created  time.Time `json:"created"`
+	// CoreID and ScriptVersion are what the device will report after the
+	// upgrade, for the turnkey API, which compares them (iot-platform.md 1.5.1).
+	CoreID        int64  `json:"core_id"`
+	ScriptVersion string `json:"script_version"`
 }
 
 // Lists reports whether the firmware's device list names an identity.
@@ -72,23 +75,41 @@ func (f *Firmware) Lists(identity string) bool {
 // Job is the building of a difference package from a core to a firmware. One
 // job serves all devices with the same core.
 type Job struct {
-	Core     Version
-	Firmware int64
-	Started  time.Time
-	Ready    time.Time
+	ID       int64     `json:"id"`
+	Core     Version   `json:"core"`
+	Base     int64     `json:"base,omitempty"` // id of a [Base], 0 if there is none
+	Firmware int64     `json:"firmware"`
+	Started  time.Time `json:"started"`
+	Ready    time.Time `json:"ready"` // not answered with before this time
+	State    JobState  `json:"state"`
+	Error    string    `json:"error,omitempty"` // of a failed one
+	Size     int64     `json:"size,omitempty"`  // bytes of the package
 }
+
+// JobState is where a job is.
+type JobState string
+
+const (
+	JobBuilding JobState = "building"
+	JobReady    JobState = "ready"
+	JobFailed   JobState = "failed"
+)
 
 // LogEntry is one row of the upgrade log.
 type LogEntry struct {
-	Time          time.Time
-	Project       int64 // 0 if unknown
-	Identity      string
-	FirmwareName  string
-	DeviceVersion string
-	ServerVersion string // "unknown" if there is no such firmware
-	URL           string
-	Reason        Reason
-	Result        string // the answer set's log text
+	ID            int64     `json:"id"`
+	Time          time.Time `json:"time"`
+	Project       int64     `json:"project"` // 0 if unknown
+	Identity      string    `json:"identity"`
+	FirmwareName  string    `json:"firmware_name"`
+	DeviceVersion string    `json:"device_version"`
+	ServerVersion string    `json:"server_version"` // "unknown" if there is no such firmware
+	URL           string    `json:"url"`
+	Reason        Reason    `json:"reason"`
+	Status        int       `json:"status"` // HTTP
+	Result        string    `json:"result"` // the answer set's log text
+	Steps         []Step    `json:"steps,omitempty"`
+	Notes         []string  `json:"notes,omitempty"`
 }
 
 // View is what [Decide] may see of a store. What it returns must not be
