@@ -121,7 +121,7 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	if err != nil {
 		return err
 	}
-	cut := &fault.Cut{Ops: b.cut, Tear: b.tear}
+	cut := &fault.CutTap{Ops: b.cut, Tear: b.tear}
 	if b.cutSet {
 		dev.Tap(cut)
 	}
@@ -146,7 +146,7 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	return nil
 }
 
-func fillBootReport(report *bootReport, r emu.PowerOnReport, cut *fault.Cut, rec *trace.Recorder, flashes []*flash.Device, dev *emu.Device) {
+func fillBootReport(report *bootReport, r emu.PowerOnReport, cut *fault.CutTap, rec *trace.Recorder, flashes []*flash.Device, dev *emu.Device) {
 	report.Outcome, report.Status, report.Upgraded = string(r.Boot.Outcome), r.Boot.Status, r.Boot.Upgraded
 	if r.Boot.Outcome == chips.BootCore {
 		report.Image = fmt.Sprintf("0x%06X", r.Boot.Image)

@@ -1,4 +1,6 @@
-// Package fault breaks devices on purpose.
+// Package fault breaks devices on purpose: it has the list of what can go wrong
+// ([Fault]), each of which is one line of YAML, carries its own seed and composes
+// with others, and the taps that make it happen.
 package fault
 
 import (
@@ -7,20 +9,20 @@ import (
 	"airlift/flash"
 )
 
-// Cut is a flash tap that fails the power: it lets Ops whole operations
+// CutTap is a flash tap that fails the power: it lets Ops whole operations
 // happen and then stops. With Tear > 0 that fraction of the next operation
 // still takes effect, from its first byte on; with Tear 0 nothing of it does.
-type Cut struct {
+type CutTap struct {
 	Ops  uint64
 	Tear float64 // 0..1
 	// Hit describes the operation that was cut, once it was.
 	Hit string
 }
 
-var _ flash.Tap = (*Cut)(nil)
+var _ flash.Tap = (*CutTap)(nil)
 
 // Before implements flash.Tap.
-func (c *Cut) Before(op *flash.Op) flash.Fate {
+func (c *CutTap) Before(op *flash.Op) flash.Fate {
 	if op.Seq < c.Ops {
 		return flash.Fate{}
 	}
@@ -35,4 +37,4 @@ func (c *Cut) Before(op *flash.Op) flash.Fate {
 }
 
 // After implements flash.Tap.
-func (c *Cut) After(*flash.Op) {}
+func (c *CutTap) After(*flash.Op) {}

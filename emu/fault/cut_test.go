@@ -29,7 +29,7 @@ func TestCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cut := &Cut{Ops: c.ops, Tear: c.tear}
+		cut := &CutTap{Ops: c.ops, Tear: c.tear}
 		d.Power().SetTap(cut)
 		for i := int64(0); i < 4 && err == nil; i++ {
 			err = d.Program(i*256, page)

@@ -1,0 +1,187 @@
+package sweep
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"airlift/emu/fault"
+)
+
+// Scenario says what is broken, how, and what must hold all the same. It is
+// what a scenario file holds; what is left out has a sensible value. Together
+// with a case's number it decides everything: see [Scenario.Digest].
+type Scenario struct {
+	Name    string `json:"name" yaml:"name"`
+	Summary string `json:"summary,omitempty" yaml:"summary,omitempty"`
+
+	Chip    string `json:"chip" yaml:"chip"`                           // model: Air601
+	Profile string `json:"profile,omitempty" yaml:"profile,omitempty"` // "" for the model's own
+	Package string `json:"package,omitempty" yaml:"package,omitempty"` // kind of upgrade package: see airlift chips show
+
+	Mode Mode    `json:"mode,omitempty" yaml:"mode,omitempty"` // "" for boot
+	Old  Version `json:"old,omitzero" yaml:"old,omitempty"`
+	New  Version `json:"new,omitzero" yaml:"new,omitempty"`
+
+	Seed uint64 `json:"seed,omitempty" yaml:"seed,omitempty"` // 0 for 1
+
+	// Cuts is how many power cuts a case has, each in the recovery from the one
+	// before; 0 for 1.
+	Cuts int `json:"cuts,omitempty" yaml:"cuts,omitempty"`
+	// Hows are the ways in which the power fails at each operation; none for
+	// fault.DefaultHows.
+	Hows []fault.How `json:"hows,omitempty" yaml:"hows,omitempty"`
+	// BrownOuts adds, for each number, cuts before which so many operations
+	// were ignored.
+	BrownOuts []uint64 `json:"brown_outs,omitempty" yaml:"brown_outs,omitempty"`
+	// Times adds so many cuts at virtual times, spread evenly over the run.
+	Times uint64 `json:"times,omitempty" yaml:"times,omitempty"`
+	// Sample draws so many cases; 0 tries all.
+	Sample uint64 `json:"sample,omitempty" yaml:"sample,omitempty"`
+	// Faults hold in every case, before those that the sweep chooses.
+	Faults []fault.Fault `json:"faults,omitempty" yaml:"faults,omitempty"`
+
+	Invariants []Invariant `json:"invariants,omitempty" yaml:"invariants,omitempty"` // none for all that the mode can check
+	BootsMax   int         `json:"boots_max,omitempty" yaml:"boots_max,omitempty"`   // boots after a cut until the device must have settled; 0 for 8
+	WearMax    uint32      `json:"wear_max,omitempty" yaml:"wear_max,omitempty"`     // erases of one sector in a case; 0 for 64
+}
+
+// Version is what a module runs before or after the upgrade.
+type Version struct {
+	Core      string `json:"core,omitempty" yaml:"core,omitempty"`                 // "V2001"; "" for the profile's, and the next
+	CoreBytes int64  `json:"core_bytes,omitempty" yaml:"core_bytes,omitempty"`     // of code; 0 for the family's usual size
+	CoreSeed  uint64 `json:"core_seed,omitempty" yaml:"core_seed,omitempty"`       // decides the code; 0 for the scenario's, plus 1 for a new core that is no delta
+	ScriptPad int64  `json:"script_bytes,omitempty" yaml:"script_bytes,omitempty"` // of data next to main.lua that does not compress
+}
+
+// Mode is how much of the device takes part.
+type Mode string
+
+const (
+	// ModeBoot starts with the package in place, and cuts boot code and core.
+	ModeBoot Mode = "boot"
+	// ModeUpdate starts before the package is written, and cuts the updater too.
+	ModeUpdate Mode = "update"
+	// ModeSystem runs everything: scripts, link, server, updater, boot code.
+	ModeSystem Mode = "system"
+)
+
+// Modes lists the modes.
+var Modes = []Mode{ModeBoot, ModeUpdate, ModeSystem}
+
+// Invariant is what must hold after every case.
+type Invariant string
+
+const (
+	// Boots: the device starts a core, without a cable.
+	Boots Invariant = "boots"
+	// Exact: core and scripts are exactly the old ones or exactly the new ones.
+	Exact Invariant = "exact"
+	// Files: the user's files and key-value data are as they were.
+	Files Invariant = "files"
+	// Outside: nothing changed in a partition that the upgrade has no business in.
+	Outside Invariant = "outside"
+	// Converges: after boots_max boots nothing changes any more.
+	Converges Invariant = "converges"
+	// Wear: no sector was erased more than wear_max times.
+	Wear Invariant = "wear"
+	// Reachable: the device goes on to the new version by itself.
+	Reachable Invariant = "reachable"
+)
+
+// Invariants lists all invariants in the order in which they are reported.
+var Invariants = []Invariant{Boots, Exact, Files, Outside, Converges, Wear, Reachable}
+
+// ReadScenario reads a scenario file: YAML, or JSON, which is YAML.
+func ReadScenario(data []byte) (*Scenario, error) {
+	if len(data) > scenarioBytesMax {
+		return nil, fmt.Errorf("scenario: %d bytes, expected at most %d", len(data), scenarioBytesMax)
+	}
+	var s Scenario
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&s); err != nil {
+		return nil, fmt.Errorf("scenario: %w", err)
+	}
+	if err := s.Fill(); err != nil {
+		return nil, fmt.Errorf("scenario: %w", err)
+	}
+	return &s, nil
+}
+
+const scenarioBytesMax = 1 << 20
+
+// Fill replaces what was left out by its value and checks the rest.
+func (s *Scenario) Fill() error {
+	if s.Mode == "" {
+		s.Mode = ModeBoot
+	}
+	setDefault(&s.Seed, 1)
+	setDefault(&s.Cuts, 1)
+	setDefault(&s.BootsMax, 8)
+	setDefault(&s.WearMax, 64)
+	if s.Hows == nil {
+		s.Hows = fault.DefaultHows()
+	}
+	if s.Invariants == nil {
+		s.Invariants = slices.DeleteFunc(slices.Clone(Invariants), func(i Invariant) bool { return i == Reachable && s.Mode != ModeSystem })
+	}
+	return s.check()
+}
+
+func setDefault[T comparable](p *T, v T) {
+	if *p == *new(T) {
+		*p = v
+	}
+}
+
+func (s *Scenario) check() error {
+	switch {
+	case s.Name == "":
+		return errors.New("name is missing")
+	case s.Chip == "":
+		return errors.New("chip is missing: a model, see airlift chips")
+	case !slices.Contains(Modes, s.Mode):
+		return fmt.Errorf("mode %q: expected one of %v", s.Mode, Modes)
+	case s.Cuts < 0 || s.Cuts > cutsMax:
+		return fmt.Errorf("cuts %d: expected 1 to %d", s.Cuts, cutsMax)
+	case s.BootsMax < 1 || s.BootsMax > 1000:
+		return fmt.Errorf("boots_max %d: expected 1 to 1000", s.BootsMax)
+	case len(s.Hows)+len(s.BrownOuts) > 1000 || s.Times > 1e6:
+		return errors.New("more than 1000 ways to fail at an operation, or 1000000 times")
+	case s.Old.CoreBytes < 0 || s.New.CoreBytes < 0 || s.Old.ScriptPad < 0 || s.New.ScriptPad < 0 || s.Old.ScriptPad > 8<<20 || s.New.ScriptPad > 8<<20:
+		return errors.New("core_bytes and script_bytes: expected sizes in bytes")
+	}
+	for _, i := range s.Invariants {
+		if !slices.Contains(Invariants, i) {
+			return fmt.Errorf("invariant %q: expected one of %v", i, Invariants)
+		}
+	}
+	for i := range s.Faults {
+		if err := s.Faults[i].Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const cutsMax = 8
+
+// Digest is the name of everything that the scenario says but its summary: a
+// case of another scenario with the same digest is the same case. 8 hex digits.
+func (s *Scenario) Digest() string {
+	c := *s
+	c.Summary = ""
+	data, err := json.Marshal(&c)
+	if err != nil {
+		panic("sweep: scenario: " + err.Error()) // it has no field that can fail
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:4])
+}
