@@ -122,6 +122,9 @@ func (a Args) Int(i int) int64 {
 		return v.i()
 	}
 	n, ok := a.t.vm.toInteger(&v)
+	if !ok && a.t.vm.opts.Lua51 {
+		n, ok = a.t.vm.cutInteger(&v)
+	}
 	if !ok {
 		if _, num := a.t.vm.toNumber(&v); num {
 			a.ArgError(i, "number has no integer representation")
@@ -285,7 +288,11 @@ func (vm *VM) ToString(v glua.LValue) string { return vm.tostring(vm.cur, fromL(
 // ToInteger converts a number or numeric string with an exact integer.
 func (vm *VM) ToInteger(v glua.LValue) (int64, bool) {
 	x := fromL(v)
-	return vm.toInteger(&x)
+	i, ok := vm.toInteger(&x)
+	if !ok && vm.opts.Lua51 {
+		return vm.cutInteger(&x)
+	}
+	return i, ok
 }
 
 // ToNumber converts a number or numeric string.

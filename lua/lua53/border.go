@@ -101,6 +101,7 @@ func (vm *VM) legacyYield(th *Thread, f *frame, first, n int) bool {
 	if th.nny > 0 {
 		vm.throwf("attempt to yield across a C-call boundary")
 	}
+	vm.mayYield51(th)
 	f.kind = fYield
 	th.status = coSuspended
 	p, pf, first, n := vm.backTo(th, first, n, true)

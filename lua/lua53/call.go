@@ -335,6 +335,7 @@ func (vm *VM) special(th *Thread, c *Closure, fn, nargs, nres int, cont uint8, d
 		if th.nny > 0 {
 			vm.throwf("attempt to yield across a C-call boundary")
 		}
+		vm.mayYield51(th)
 		f.kind = fYield
 		th.status = coSuspended
 		p, pf, first, n := vm.backTo(th, fn+1, nargs, true)

@@ -5,6 +5,10 @@ import "fmt"
 // Compile compiles source text to a function prototype. name is the chunk
 // name with its '@', '=' or neither, as load takes it.
 func Compile(src, name string, bits int) (p *Proto, err error) {
+	return compile(name, lexer{src: src, narrow: bits == 32})
+}
+
+func compile(name string, from lexer) (p *Proto, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			e, ok := r.(*SyntaxError)
@@ -14,7 +18,8 @@ func Compile(src, name string, bits int) (p *Proto, err error) {
 			p, err = nil, e
 		}
 	}()
-	ps := &parser{lexer: lexer{src: src, chunk: ChunkID(name), narrow: bits == 32, scanLine: 1}}
+	from.chunk, from.scanLine = ChunkID(name), 1
+	ps := &parser{lexer: from}
 	body := ps.mainBody()
 	g := &gen{ps: ps, source: name}
 	return g.main(body), nil

@@ -77,8 +77,9 @@ type lexer struct {
 	pos      int
 	chunk    string
 	narrow   bool
-	line     int // of the token that t holds
-	lastLine int // of the token before it
+	floats   bool // every number is a float
+	line     int  // of the token that t holds
+	lastLine int  // of the token before it
 	t        token
 	s        string // text of a name or string
 	v        Value  // of a number
@@ -361,7 +362,10 @@ done:
 		x.fail("malformed number", "'"+x.raw+"'")
 	}
 	x.v = v
-	if v.isInt() {
+	if x.floats {
+		x.v = asFloat(v)
+	}
+	if x.v.isInt() {
 		x.t = tkInt
 	} else {
 		x.t = tkFloat

@@ -208,7 +208,12 @@ func formatFloat(f float64, narrow bool) string {
 	return string(append(b, '.', '0'))
 }
 
-func (vm *VM) formatFloat(f float64) string { return formatFloat(vm.plain(f), vm.narrow) }
+func (vm *VM) formatFloat(f float64) string {
+	if vm.opts.Lua51 {
+		return formatFloat51(vm.plain(f))
+	}
+	return formatFloat(vm.plain(f), vm.narrow)
+}
 
 // plain gives every NaN the same bits, if the options say so.
 func (vm *VM) plain(f float64) float64 {
@@ -243,7 +248,11 @@ func (vm *VM) toNumber(v *Value) (Value, bool) {
 		return *v, true
 	}
 	if v.isString() {
-		return parseNumber(v.str(), vm.narrow)
+		n, ok := parseNumber(v.str(), vm.narrow)
+		if vm.opts.Lua51 {
+			n = asFloat(n)
+		}
+		return n, ok
 	}
 	return Nil, false
 }

@@ -1,6 +1,7 @@
 package lua53
 
 import (
+	"math"
 	"strconv"
 	"unsafe"
 )
@@ -132,6 +133,9 @@ func (vm *VM) arithRaw(op int, b, c *Value) (Value, bool) {
 	default:
 		if b.isInt() && c.isInt() {
 			if c.n == 0 {
+				if op == arMod && vm.opts.Lua51 {
+					return mkFloat(math.NaN()), true
+				}
 				if op == arMod {
 					vm.throwf("attempt to perform 'n%%0'")
 				}
@@ -179,6 +183,9 @@ func (vm *VM) throwArith(op int, b, c *Value) {
 
 // throwType raises "attempt to (op) a (type) value (variable)".
 func (vm *VM) throwType(op string, v Value, info string) {
+	if vm.opts.Lua51 {
+		vm.throwType51(op, v, info)
+	}
 	vm.throwf("attempt to %s a %s value%s", op, vm.typeNameOf(&v), info)
 }
 

@@ -37,7 +37,7 @@ func (vm *VM) setList(th *Thread, a, n int, from int64) {
 // closure makes a function value, or takes the last one made if it has the
 // same upvalues.
 func (vm *VM) closure(th *Thread, ci *frame, p *Proto) Value {
-	if c := p.cache; c != nil && c.vm == vm && th.sameUpvals(ci, p, c) {
+	if c := p.cache; c != nil && c.vm == vm && !vm.opts.Lua51 && th.sameUpvals(ci, p, c) {
 		return mkClosure(c)
 	}
 	c := vm.newClosure(p)

@@ -35,6 +35,8 @@ type Options struct {
 	// PointerBytes is the size of C's long and size_t that string.pack has: 4
 	// on every module; 0 is that of a PC, 8.
 	PointerBytes int
+	// Lua51 makes the language that of Lua 5.1, as far as lua51.go says.
+	Lua51 bool
 	// ExactNumbers says that libraries know Float and Int, and get them.
 	ExactNumbers bool
 	// OneNaN gives every NaN that can be seen the same bits, which otherwise
@@ -356,6 +358,9 @@ func (vm *VM) LoadProto(chunk []byte, name, mode string) (*Proto, error) {
 	}
 	if !hasByte(mode, 't') {
 		return nil, fmt.Errorf("attempt to load a text chunk (mode is '%s')", mode)
+	}
+	if vm.opts.Lua51 {
+		return Compile51(string(chunk), name)
 	}
 	return Compile(string(chunk), name, vm.intBits())
 }
