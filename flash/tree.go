@@ -23,12 +23,14 @@ type chunk struct {
 	owner   *token
 	sectors [sectorsPerChunk]*sector
 	hash    atomic.Pointer[[sha256.Size]byte] // nil when a sector changed
+	fast    atomic.Pointer[Sum]               // likewise
 }
 
 type sector struct {
 	owner *token
 	wear  uint32 // erases
 	hash  atomic.Pointer[[sha256.Size]byte]
+	fast  atomic.Pointer[Sum]
 	data  []byte // nil while the sector is erased
 	// shared says that data belongs to a sector of another owner.
 	shared bool
@@ -91,6 +93,7 @@ func (t *tree) ownSector(off int64) *sector {
 		t.root[ci] = c
 	default:
 		c.hash.Store(nil)
+		c.fast.Store(nil)
 	}
 	s := c.sectors[si]
 	switch {
@@ -102,6 +105,7 @@ func (t *tree) ownSector(off int64) *sector {
 		c.sectors[si] = s
 	default:
 		s.hash.Store(nil)
+		s.fast.Store(nil)
 	}
 	return s
 }
