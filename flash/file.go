@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"airlift/flash/internal/handle"
+	"airlift/flash/handle"
 )
 
 // ErrFixedSize is returned for a write behind the end of a partition's file

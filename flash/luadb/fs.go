@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"airlift/flash/internal/handle"
+	"airlift/flash/handle"
 )
 
 // MaxOpen is how many files of one image can be open at a time

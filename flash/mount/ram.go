@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"airlift/flash/internal/handle"
+	"airlift/flash/handle"
 )
 
 // DefaultRAMBytes is how much a RAM disk of [RAM] holds. What a device's heap

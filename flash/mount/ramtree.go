@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"airlift/flash/internal/handle"
+	"airlift/flash/handle"
 )
 
 // RAMTree is a RAM disk with folders, as newer firmware has it

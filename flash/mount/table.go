@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"airlift/flash/internal/handle"
+	"airlift/flash/handle"
 )
 
 var _ afero.Fs = (*Table)(nil)
