@@ -96,6 +96,7 @@ func (m *Machine) openLibs() {
 	m.openAdc()
 	m.openRtc()
 	m.openWlan()
+	m.openBluetooth()
 	m.openMobile()
 	m.openSMS()
 	m.openCC()

@@ -125,7 +125,7 @@ func (m *Machine) markRoots(mark func(glua.LValue)) {
 	for _, p := range m.gpio {
 		mark(p.callback)
 	}
-	for _, v := range []glua.LValue{m.sms.received, m.sms.reported, m.recording.callback} {
+	for _, v := range []glua.LValue{m.sms.received, m.sms.reported, m.recording.callback, m.ble.callback, m.ble.object} {
 		if v != nil {
 			mark(v)
 		}

@@ -20,9 +20,9 @@ const (
 
 // deviceLibs are the libraries of devices that airlift will not emulate:
 // screens and what draws on them, cameras, sound, satellite receivers, storage
-// cards, short-range radios.
+// cards, radios of long range.
 var deviceLibs = map[string]bool{
-	"airui": true, "airtalk": true, "audio": true, "audio_v2": true, "ble": true, "bluetooth": true, "camera": true, "can": true, "codec": true,
+	"airui": true, "airtalk": true, "audio": true, "audio_v2": true, "camera": true, "can": true, "codec": true,
 	"dac": true, "disp": true, "eink": true, "fatfs": true, "gba": true, "gtfont": true, "ht1621": true, "hzfont": true, "i2s": true, "ir": true,
 	"keyboard": true, "lcd": true, "lcdseg": true, "lf": true, "libgnss": true, "lora": true, "lora2": true, "lvgl": true, "max30102": true,
 	"mlx90640": true, "nes": true, "otp": true, "rtmp": true, "sdio": true, "sensor": true, "sfud": true, "softkb": true, "speech": true,
@@ -42,8 +42,6 @@ var deviceAnswers = map[string]func(m *Machine, l *glua.LState) int{
 	"audio_v2.get_play_info":   answerFalse,
 	"audio_v2.is_all_done":     answerTrue,
 	"audio_v2.print_probe_id":  answerText(""),
-	"ble.create":               answerObject,
-	"bluetooth.init":           answerObject,
 	"camera.get_usb_config":    answerNil,
 	"camera.init":              answerNumbers(0),
 	"can.rx":                   answerFalse,

@@ -139,6 +139,7 @@ type libstate struct {
 	phone        phone
 	recording    recording
 	wifi         wifi
+	ble          bleRadio
 	power        power
 	alarmWatch   [AlarmCount]func()
 	defaultPull  int64 // of gpio.setup

@@ -9,6 +9,7 @@ import "time"
 type Scene interface {
 	Radio
 	Inputs
+	Bluetooth
 	// Listen names the one function that is told what happens. Nobody is told
 	// later of what happened while nobody listened: only its effect stays.
 	Listen(fn func(SceneEvent))
@@ -144,6 +145,7 @@ type SceneEvent struct {
 	Secret string        // of SceneProvision: the password
 	MAC    string        // of SceneStation: six bytes
 	On     bool          // of SceneStation and SceneUSB: came, not went
+	BLE    BLEEvent      // of SceneBLE
 }
 
 // SceneEventKind is the kind of a [SceneEvent].
@@ -160,6 +162,7 @@ const (
 	SceneProvision                           // a phone sends Wi-Fi credentials
 	SceneStation                             // a station joins or leaves the module's access point
 	SceneUSB                                 // a USB host came or went
+	SceneBLE                                 // a Bluetooth device does something
 )
 
 // Alarms are the module's deep-sleep timers. They belong to its always-on

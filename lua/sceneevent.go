@@ -46,6 +46,8 @@ func (m *Machine) sceneEvent(e SceneEvent) {
 		m.stationChanged(e.MAC, e.On)
 	case SceneUSB:
 		m.usbChanged(e.On)
+	case SceneBLE:
+		m.bleHappens(e.BLE)
 	}
 }
 
@@ -97,3 +99,10 @@ func (nowhere) UARTSent(int, []byte)                {}
 func (nowhere) USB() bool                           { return false }
 func (nowhere) Interfaces() []string                { return nil }
 func (nowhere) Listen(func(SceneEvent))             {}
+func (nowhere) BLEPeers() []*BLEPeer                { return nil }
+func (nowhere) BLEAdvertises(bool)                  {}
+func (nowhere) BLESent(string, BLEPlace, string)    {}
+
+func (nowhere) BLERead(string, BLEPlace) (string, bool)  { return "", false }
+func (nowhere) BLEWrite(string, BLEPlace, string) bool   { return false }
+func (nowhere) BLESubscribe(string, BLEPlace, bool) bool { return false }

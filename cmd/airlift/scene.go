@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,9 @@ func (f *sceneFlags) apply(cfg *emu.Config) error {
 	if err != nil {
 		return err
 	}
-	s, err := scene.Parse(text)
+	s, err := scene.ParseWith(text, func(name string) ([]byte, error) {
+		return readFile(filepath.Join(filepath.Dir(f.scene), filepath.FromSlash(name)))
+	})
 	if err != nil {
 		return withCode(exitBadInput, fmt.Errorf("%s: %w", f.scene, err))
 	}

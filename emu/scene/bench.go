@@ -40,6 +40,7 @@ type Bench struct {
 	i2c     map[[2]int]lua.I2CDevice
 	spi     map[int]*spiDevice
 	oneWire map[int]*thermometer
+	air     air
 }
 
 var _ lua.Scene = (*Bench)(nil)
@@ -49,7 +50,7 @@ func New(s *Scene, clock Clock) *Bench {
 	b := &Bench{
 		scene: s, clock: clock, sim: s.SIM, cells: s.Cells, points: s.AccessPoints, anyName: s.AnyName, usb: s.USB,
 		pins: maps.Clone(s.Pins), adc: maps.Clone(s.ADC), outputs: map[string]int{}, wires: map[string][]string{},
-		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{},
+		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{}, air: newAir(s),
 	}
 	if b.pins == nil {
 		b.pins = map[string]int{}
@@ -81,6 +82,7 @@ func New(s *Scene, clock Clock) *Bench {
 func (b *Bench) PowerOn() {
 	b.listen = nil
 	clear(b.outputs)
+	b.air.reset()
 	b.arm()
 }
 
@@ -142,6 +144,8 @@ func describe(e lua.SceneEvent) string {
 			return "a station joins"
 		}
 		return "a station leaves"
+	case lua.SceneBLE:
+		return describeBLE(e.BLE)
 	case lua.SceneUSB:
 		if e.On {
 			return "a USB host is connected"

@@ -20,6 +20,7 @@ const (
 	eventsMost = 10_000   // events, repetitions counted
 	listMost   = 1_000    // entries of any other list
 	dataMost   = 64 << 10 // bytes of one answer or event
+	filesMost  = 16 << 20 // bytes of all files that a scene names
 	timeMost   = 100 * 365 * 24 * time.Hour
 )
 
@@ -31,9 +32,13 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.What) }
 
-// Parse reads a scene file (docs/SCENE.md). What it does not mention is as in
-// [Default]. The error is an *Error, or what the YAML reader says.
-func Parse(text []byte) (s *Scene, err error) {
+// Parse reads a scene file (docs/SCENE.md) that names no other files. What it
+// does not mention is as in [Default]. The error is an *Error, or what the
+// YAML reader says.
+func Parse(text []byte) (*Scene, error) { return ParseWith(text, nil) }
+
+// ParseWith is Parse of a scene whose other files read opens.
+func ParseWith(text []byte, read func(name string) ([]byte, error)) (s *Scene, err error) {
 	if len(text) > fileMost {
 		return nil, fmt.Errorf("%d bytes, a scene file may have %d", len(text), fileMost)
 	}
@@ -57,8 +62,10 @@ func Parse(text []byte) (s *Scene, err error) {
 			s, err = nil, bad
 		}
 	}()
+	contents := &fileLoader{read: read}
+	contents.load(doc.Content[0])
 	s = readScene(doc.Content[0])
-	s.Source = text
+	s.Source = append(bytes.Clone(text), contents.all...)
 	return s, nil
 }
 

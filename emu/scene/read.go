@@ -39,6 +39,7 @@ func readScene(n *yaml.Node) *Scene {
 		},
 		"uart": func(n *yaml.Node) { s.UART = readLines(n) },
 		"usb":  func(n *yaml.Node) { s.USB = boolean(n, "usb") },
+		"ble":  func(n *yaml.Node) { s.Peers = readPeers(n) },
 		"interfaces": func(n *yaml.Node) {
 			s.Interfaces = nil
 			readList(n, "interfaces", func(n *yaml.Node) {
@@ -335,8 +336,16 @@ func readEvent(n *yaml.Node) []Event {
 		fail(n, "too far in the future")
 	}
 	var list []Event
+	pieces, inPieces := what.(Stream)
 	for range times {
-		list = append(list, Event{at, what})
+		if inPieces {
+			list = append(list, pieces.spread(at)...)
+		} else {
+			list = append(list, Event{at, what})
+		}
+		if len(list) > eventsMost {
+			fail(n, "events: more than %d", eventsMost)
+		}
 		if length > 0 {
 			list = append(list, Event{at + length, end})
 		}

@@ -56,12 +56,22 @@ var happenings = map[string]func(*yaml.Node) (start, end Happening){
 	},
 	"uart": func(n *yaml.Node) (Happening, Happening) {
 		var b Bytes
+		s := Stream{Chunk: 256, Gap: 25 * time.Millisecond}
+		isFile := false
 		readMapping(n, "uart", fields{
-			"port": func(n *yaml.Node) { b.Port = number(n, "port", 0, 34) },
-			"text": func(n *yaml.Node) { b.Data = []byte(text(n, "text")) },
-			"hex":  func(n *yaml.Node) { b.Data = hexBytes(n, "hex") },
+			"port":  func(n *yaml.Node) { b.Port = number(n, "port", 0, 34) },
+			"text":  func(n *yaml.Node) { b.Data = []byte(text(n, "text")) },
+			"hex":   func(n *yaml.Node) { b.Data = hexBytes(n, "hex") },
+			"file":  func(n *yaml.Node) { s.Data, isFile = readContents(n, "file"), true },
+			"chunk": func(n *yaml.Node) { s.Chunk = number(n, "chunk", 1, dataMost) },
+			"gap":   func(n *yaml.Node) { s.Gap = duration(n, "gap") },
 		})
-		return b, nil
+		if !isFile {
+			return b, nil
+		}
+		s.check(n)
+		s.Each = func(p []byte) Happening { return Bytes{b.Port, p} }
+		return s, nil
 	},
 	"sim":   func(n *yaml.Node) (Happening, Happening) { return Card{readSIM(n, Default().SIM)}, nil },
 	"cells": func(n *yaml.Node) (Happening, Happening) { return Coverage{readCells(n)}, nil },
@@ -89,6 +99,7 @@ var happenings = map[string]func(*yaml.Node) (start, end Happening){
 		})
 		return s, nil
 	},
+	"ble": func(n *yaml.Node) (Happening, Happening) { return readBLEEvent(n), nil },
 	"adc": func(n *yaml.Node) (Happening, Happening) { return Measure{readADC(n)}, nil },
 	"usb": func(n *yaml.Node) (Happening, Happening) { return USB{boolean(n, "usb")}, nil },
 }

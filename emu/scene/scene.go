@@ -34,6 +34,7 @@ type Scene struct {
 	UART         map[int]Line
 	USB          bool
 	Interfaces   []string
+	Peers        []Peer  // Bluetooth devices
 	Events       []Event // in the order of their time
 	Source       []byte  // the file that it was read from, nil if there is none
 }

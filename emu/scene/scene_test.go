@@ -58,7 +58,7 @@ events:
 
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"simm: none":                              `line 1: a scene has no "simm": it has adc, cells, events, i2c, interfaces, network, onewire, pins, sim, spi, uart, usb, wifi, wires`,
+		"simm: none":                              `line 1: a scene has no "simm": it has adc, ble, cells, events, i2c, interfaces, network, onewire, pins, sim, spi, uart, usb, wifi, wires`,
 		"usb: true\nusb: false":                   "line 2: a scene: usb is given twice",
 		"\n\nsim: {iccid: 12}":                    `line 3: iccid: "12", expected 18 to 20 digits`,
 		"sim: [1]":                                "line 1: sim: a list, expected keys and values",
@@ -82,25 +82,37 @@ func TestParseErrors(t *testing.T) {
 		"i2c: [{address: 1, registers: {0: xx}}]": "expected bytes in hex",
 		"i2c: [{address: 1, model: bme280}]":      "expected one of",
 		"i2c: [{address: 1, model: sht20, answers: [{say: a}]}]": "has no registers",
-		"onewire: [{temperature: 200}]":                          "expected -55 to 125",
-		"onewire: [{temperature: nan}]":                          "expected -55 to 125",
-		"onewire: [{serial: 00}]":                                "serial: 1 bytes, expected 6",
-		"uart: {1: {to: 99}}":                                    "expected 0 to 34",
-		"interfaces: [ne2000]":                                   "expected one of",
-		"events: [{at: 1s}]":                                     "needs something that happens",
-		"events: [{at: 1s, sms: {from: \"10086\"}}]":             "sms needs from and text",
-		"events: [{usb: true, key: 5}]":                          "one event is one thing",
-		"events: [{usb: true, for: 1s}]":                         "for is only for",
-		"events: [{usb: true, times: 2}]":                        "times needs every",
-		"events: [{usb: true, every: 1ns, times: 10001}]":        "expected 1 to 10000",
+		"ble: [{address: 1}]": "expected a MAC address",
+		"ble: [{address: \"020000000001\"}, {address: \"020000000001\"}]":                         "two ble devices with one address",
+		"ble: [{services: [{characteristics: []}]}]":                                              "a service needs a uuid",
+		"ble: [{services: [{uuid: FA00, characteristics: [{uuid: A}]}]}]":                         "expected 4, 8 or 32 hex digits",
+		"ble: [{services: [{uuid: FA00, characteristics: [{uuid: EA01, may: [eat]}]}]}]":          "expected read, write",
+		"ble: [{name: this name does not fit into an advertisement}]":                             "at most 29",
+		"events: [{ble: {to: F000/F001}}]":                                                        "ble: connect, disconnect, or one of",
+		"events: [{ble: {hex: 01}}]":                                                              "needs to",
+		"events: [{ble: {to: F000, hex: 01}}]":                                                    "expected SERVICE/CHARACTERISTIC",
+		"events: [{ble: {to: F000/F001, hex: 01, read: F000/F001}}]":                              "one event is one thing",
+		"events: [{ble: {to: F000/F001, file: x}}]":                                               "this scene was not read from a folder",
+		"events: [{uart: {port: 1, file: x}}]":                                                    "this scene was not read from a folder",
+		"onewire: [{temperature: 200}]":                                                           "expected -55 to 125",
+		"onewire: [{temperature: nan}]":                                                           "expected -55 to 125",
+		"onewire: [{serial: 00}]":                                                                 "serial: 1 bytes, expected 6",
+		"uart: {1: {to: 99}}":                                                                     "expected 0 to 34",
+		"interfaces: [ne2000]":                                                                    "expected one of",
+		"events: [{at: 1s}]":                                                                      "needs something that happens",
+		"events: [{at: 1s, sms: {from: \"10086\"}}]":                                              "sms needs from and text",
+		"events: [{usb: true, key: 5}]":                                                           "one event is one thing",
+		"events: [{usb: true, for: 1s}]":                                                          "for is only for",
+		"events: [{usb: true, times: 2}]":                                                         "times needs every",
+		"events: [{usb: true, every: 1ns, times: 10001}]":                                         "expected 1 to 10000",
 		"events:\n- {usb: true, every: 1ns, times: 9000}\n- {usb: true, every: 1ns, times: 9000}": "line 3: events: more than 10000",
 		"events: [{at: 870000h, usb: true, every: 3h, times: 9999}]":                              "too far in the future",
-		"a: &x {}\nsim: *x":         "a scene has no",
-		"sim: &x {}\nnetwork: *x":   "line 2: network: an alias",
-		"sim: none\n---\nsim: none": "more than one YAML document",
-		"[":                         "yaml: ",
-		"? [a]\n: b":                "a scene has no",
-		"null":                      "a scene: \"null\", expected keys and values",
+		"a: &x {}\nsim: *x":                                                                       "a scene has no",
+		"sim: &x {}\nnetwork: *x":                                                                 "line 2: network: an alias",
+		"sim: none\n---\nsim: none":                                                               "more than one YAML document",
+		"[":                                                                                       "yaml: ",
+		"? [a]\n: b":                                                                              "a scene has no",
+		"null":                                                                                    "a scene: \"null\", expected keys and values",
 	} {
 		s, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -123,11 +135,15 @@ func TestDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1)
-	if len(blocks) != 1 {
+	if len(blocks) != 2 {
 		t.Fatalf("%d examples", len(blocks))
 	}
 	s, err := Parse(blocks[0][1])
 	if err != nil || len(s.Events) != 9 {
+		t.Errorf("%d events, %v", len(s.Events), err)
+	}
+	s, err = ParseWith(blocks[1][1], func(string) ([]byte, error) { return make([]byte, 24576), nil })
+	if err != nil || len(s.Events) != 3+123 {
 		t.Errorf("%d events, %v", len(s.Events), err)
 	}
 	// Every event is described.
