@@ -1,0 +1,343 @@
+package bench
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"airlift/emu/iot"
+	"airlift/emu/link"
+)
+
+// platform is a server with one project.
+func platform(t *testing.T) (*iot.Server, *iot.Mem, iot.Project) {
+	t.Helper()
+	mem := iot.NewMem(1)
+	a, err := mem.AddAccount("13800000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := mem.AddProject(a.ID, "demo", "", time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, _ := iot.AnswersByName("")
+	s, err := iot.NewServer(mem, set, iot.DefaultSettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, mem, p
+}
+
+func newBench(t *testing.T, h link.Handler, l Limits) *Bench {
+	b := New(Options{Server: h, Host: iot.Host, Port: 80, Limits: l})
+	t.Cleanup(b.Close)
+	return b
+}
+
+func values(key, version string) Project {
+	return Project{Name: "fotademo", Version: version, Key: key, PollS: 3600}
+}
+
+func script(t *testing.T, p Project) string {
+	t.Helper()
+	main, err := p.Main()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return main
+}
+
+// follow watches a unit until ok says so.
+func follow(t *testing.T, u *Unit, ok func(Status) bool) (lines []Line) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	var c Cursor
+	for {
+		changed := u.Changed()
+		up := u.Since(c)
+		lines, c = append(lines, up.Lines...), up.Next
+		if ok(up.Status) {
+			return lines
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("the unit does not get there: %+v\n%s", up.Status, text(lines))
+		}
+	}
+}
+
+func text(lines []Line) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(l.Who + " " + l.Text + "\n")
+	}
+	return b.String()
+}
+
+// A module on the bench upgrades itself from a package that the bench made,
+// with every kind that its firmware takes.
+func TestUpgrade(t *testing.T) {
+	for _, model := range []string{"Air601", "Air6208", "Air780EPM"} {
+		kinds, err := Spec{Model: model}.Kinds()
+		if err != nil || len(kinds) == 0 {
+			t.Fatalf("%s: %v, %v", model, kinds, err)
+		}
+		for _, kind := range kinds {
+			t.Run(model+"/"+kind.Name, func(t *testing.T) {
+				if testing.Short() && kind.Core && model != "Air6208" {
+					t.Skip("one core is enough with -short")
+				}
+				server, mem, p := platform(t)
+				spec := Spec{Model: model, Speed: SpeedMax, Seed: 7, Main: script(t, values(p.Key, "1.0.0"))}
+				spec, _, err := spec.check()
+				if err != nil {
+					t.Fatal(err)
+				}
+				core := spec.Core
+				if kind.Core {
+					core = NextCore(core)
+				}
+				pack, err := spec.Package(kind.Name, script(t, values(p.Key, "1.0.1")), "fotademo", "1.0.1", core)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name, err := iot.RecogniseFileName(pack.FileName)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := mem.AddFirmware(iot.Firmware{Project: p.ID, Name: name.Name, Version: name.Version, FileName: pack.FileName, Allow: true, All: true}, pack.Data); err != nil {
+					t.Fatal(err)
+				}
+				u, err := newBench(t, server, Limits{}).Start(1, spec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := strings.TrimPrefix(core, "V") + ".1.1"
+				upgraded := false
+				lines := follow(t, u, func(s Status) bool {
+					upgraded = upgraded || s.Phase == PhaseUpgrade
+					return s.Version == want && s.Phase == PhaseRun
+				})
+				if s := u.Status(); s.Core != core || s.Total != int64(len(pack.Data)) || s.Got != s.Total || s.Writes == 0 {
+					t.Errorf("status %+v after a package of %d bytes with core %s", s, len(pack.Data), core)
+				}
+				if got := strings.ReplaceAll(text(lines), "\t", " "); !strings.Contains(got, "upgrade result 0") {
+					t.Errorf("log:\n%s", text(lines))
+				}
+			})
+		}
+	}
+}
+
+const idle = `sys = require("sys") sys.taskInit(function() while true do sys.wait(1000) log.info("tick") end end) sys.run()`
+
+func start(t *testing.T, b *Bench, owner int64, s Spec) *Unit {
+	t.Helper()
+	if s.Model == "" {
+		s.Model = "Air601"
+	}
+	if s.Main == "" {
+		s.Main = idle
+	}
+	u, err := b.Start(owner, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func running(s Status) bool { return s.Phase == PhaseRun }
+func off(s Status) bool     { return s.Phase == PhaseOff && s.End != "" }
+
+func TestBounds(t *testing.T) {
+	server, _, _ := platform(t)
+	b := newBench(t, server, Limits{Units: 3, OwnerUnits: 2})
+	u := start(t, b, 1, Spec{})
+	start(t, b, 1, Spec{})
+	if _, err := b.Start(1, Spec{Model: "Air601", Main: idle}); !errors.Is(err, ErrFull) {
+		t.Errorf("a third unit of an owner: %v", err)
+	}
+	start(t, b, 2, Spec{})
+	if _, err := b.Start(3, Spec{Model: "Air601", Main: idle}); !errors.Is(err, ErrFull) {
+		t.Errorf("a fourth unit: %v", err)
+	}
+	if _, err := b.Unit(2, u.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("somebody else's unit: %v", err)
+	}
+	if err := b.Remove(2, u.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("removing somebody else's unit: %v", err)
+	}
+	if err := b.Remove(1, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.Units(1)); n != 1 {
+		t.Errorf("%d units are left", n)
+	}
+	start(t, b, 3, Spec{})
+	b.Close()
+	if _, err := b.Start(4, Spec{Model: "Air601", Main: idle}); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// The power can be cut at any time, also while a script waits for an hour, and
+// comes back with what the flash holds.
+func TestPower(t *testing.T) {
+	server, _, _ := platform(t)
+	u := start(t, newBench(t, server, Limits{}), 1, Spec{Main: `sys = require("sys")
+		sys.taskInit(function()
+			fskv.init()
+			local n = (fskv.get("n") or 0) + 1
+			fskv.set("n", n)
+			log.info("life", n)
+			sys.wait(3600000)
+		end) sys.run()`, Speed: 100})
+	for n := 1; n <= 3; n++ {
+		want := "life\t" + string(rune('0'+n))
+		var seen []Line
+		follow(t, u, func(Status) bool {
+			seen = u.Since(Cursor{}).Lines
+			return strings.Contains(text(seen), want)
+		})
+		u.PowerOff()
+		follow(t, u, off)
+		if s := u.Status(); s.End != "power" {
+			t.Fatalf("life %d ended with %+v", n, s)
+		}
+		u.PowerOn()
+	}
+}
+
+// Scripts that never rest end by their budget, floods of events are held back,
+// and a unit that nobody watches is switched off.
+func TestBadScripts(t *testing.T) {
+	server, _, _ := platform(t)
+	for name, c := range map[string]struct {
+		main   string
+		limits Limits
+		end    string
+		detail string
+	}{
+		"endless loop":  {"while true do end", Limits{Steps: 1 << 20}, "budget", ""},
+		"endless boots": {"rtos.reboot()", Limits{Boots: 5}, "power", "after 5 boots"},
+		"syntax error":  {"this is no Lua", Limits{Boots: 3}, "", ""},
+		"unwatched":     {idle, Limits{Unwatched: time.Nanosecond}, "power", "nobody watched"},
+		"too long":      {idle, Limits{Run: time.Nanosecond}, "power", "it ran for"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := start(t, newBench(t, server, c.limits), 1, Spec{Main: c.main, Speed: SpeedMax})
+			late := time.After(30 * time.Second)
+			for s := u.Status(); !off(s); s = u.Status() { // does not count as watching
+				select {
+				case <-u.Changed():
+				case <-late:
+					t.Fatalf("it goes on: %+v", s)
+				}
+			}
+			if s := u.Status(); c.end != "" && s.End != c.end || !strings.Contains(s.Detail, c.detail) {
+				t.Errorf("ended with %+v, want %s %s", s, c.end, c.detail)
+			}
+		})
+	}
+}
+
+// A watcher that comes late is told how many lines it missed; together with
+// those that it got they are all.
+func TestMissedLines(t *testing.T) {
+	server, _, _ := platform(t)
+	u := start(t, newBench(t, server, Limits{EventsPerS: 1 << 20, Boots: 1}), 1, Spec{Speed: SpeedMax, Main: `for i = 1, 5000 do log.info("n", i) end rtos.reboot()`})
+	follow(t, u, off)
+	up := u.Since(Cursor{})
+	if len(up.Lines) > linesMax || up.Missed == 0 {
+		t.Fatalf("%d lines, %d missed", len(up.Lines), up.Missed)
+	}
+	if first := up.Lines[0].N; first != up.Missed+1 || up.Lines[len(up.Lines)-1].N != first+uint64(len(up.Lines))-1 {
+		t.Errorf("lines %d to %d after %d missed", first, up.Lines[len(up.Lines)-1].N, up.Missed)
+	}
+	if up := u.Since(up.Next); len(up.Lines) != 0 || up.Missed != 0 || len(up.Sectors) != 0 {
+		t.Errorf("nothing happened, but %+v is new", up)
+	}
+}
+
+func TestBadSpecs(t *testing.T) {
+	server, _, _ := platform(t)
+	b := newBench(t, server, Limits{})
+	for want, s := range map[string]Spec{
+		"no model is called":  {Model: "Air1"},
+		"has no profile":      {Model: "Air601", Profile: "x"},
+		"does not run LuatOS": {Model: "Air8101"},
+		"no link model":       {Model: "Air601", Link: "string"},
+		"core version":        {Model: "Air601", Core: "V1; drop"},
+		"speed of -1":         {Model: "Air601", Speed: -1},
+		"speed of 1001":       {Model: "Air601", Speed: SpeedMax + 1},
+		"main.lua is larger":  {Model: "Air601", Main: strings.Repeat(" ", MainMax+1)},
+		"is not 15 digits":    {Model: "Air780E", IMEI: "86000000000001x"},
+		"script partition":    {Model: "Air601", Main: strings.Repeat("-", MainMax)},
+	} {
+		if _, err := b.Start(1, s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	for want, p := range map[string]Project{
+		"PROJECT":     {Name: `a"b`, Version: "1.0.0", Key: "k", PollS: 1},
+		"PRODUCT_KEY": {Name: "a", Version: "1.0.0", Key: "k\n", PollS: 1},
+		"VERSION":     {Name: "a", Version: "1.0", Key: "k", PollS: 1},
+		"every 0 s":   {Name: "a", Version: "1.0.0", Key: "k"},
+	} {
+		if _, err := p.Main(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	for want, f := range map[string]func(Spec) (Package, error){
+		"takes no package": func(s Spec) (Package, error) { return s.Package("sota", idle, "p", "1.0.1", "V1") },
+		"core version":     func(s Spec) (Package, error) { s.Model = "Air6208"; return s.Package("fota", idle, "p", "1.0.1", "1") },
+		"PROJECT":          func(s Spec) (Package, error) { return s.Package("bin", idle, "../p", "1.0.1", "V1") },
+		"VERSION":          func(s Spec) (Package, error) { return s.Package("bin", idle, "p", "", "V1") },
+	} {
+		if _, err := f(Spec{Model: "Air601"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// Time on the bench is real time times the unit's speed.
+func TestPace(t *testing.T) {
+	now := time.Unix(1000, 0)
+	l := newLife(&Bench{opt: Options{Now: func() time.Time { return now }}, limits: Limits{EventsPerS: 100}}, 10, time.Minute)
+	waited := func(virtual time.Duration, event bool) (ended bool) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			l.wait(virtual, event, func(time.Time) string { l.end(); return "" })
+		}()
+		<-done
+		return l.over()
+	}
+	now = now.Add(time.Second)
+	if !waited(time.Minute+10*time.Second, false) {
+		t.Error("the limits were not asked for")
+	}
+	l.ended = make(chan struct{})
+	var asked int
+	l.once = sync.Once{}
+	l.wait(time.Minute+10*time.Second, false, func(time.Time) string { asked++; return "" })
+	l.wait(time.Minute+time.Second, true, func(time.Time) string { asked++; return "" })
+	if asked != 2 || l.over() {
+		t.Errorf("a moment that has come is waited for: asked %d times", asked)
+	}
+	asked = 0
+	l.wait(time.Minute+11*time.Second, false, func(n time.Time) string {
+		if asked++; asked > 3 {
+			return "enough"
+		}
+		now = now.Add(50 * time.Millisecond)
+		return ""
+	})
+	if asked != 3 || l.over() {
+		t.Errorf("100 ms are waited for with %d questions of 50 ms", asked)
+	}
+}
