@@ -36,13 +36,18 @@ type AnswerSet struct {
 	answers map[Reason]Answer
 	// comparator is what this kind of server compares versions with.
 	comparator Comparator
+	// close says that connections are closed after every answer: small servers
+	// have to, because devices wait for it (iot-platform.md 4.1).
+	close bool
+	// turnkey says that firmware_upgrade is not there.
+	turnkey bool
 }
 
 // For returns the answer to a reason.
 func (s *AnswerSet) For(r Reason) Answer { return s.answers[r] }
 
 // AnswerSetNames lists the names that [AnswersByName] knows, the default first.
-var AnswerSetNames = []string{"cloud", "wiki2024", "selfhost-minimal", "selfhost-304"}
+var AnswerSetNames = []string{"cloud", "wiki2024", "selfhost-minimal", "selfhost-304", "turnkey"}
 
 // AnswersByName returns an answer set (iot-platform.md 2.4). An empty name
 // means cloud.
@@ -54,11 +59,11 @@ func AnswersByName(name string) (*AnswerSet, error) {
 		return &AnswerSet{Name: name, Summary: "the numbering of the 2024 wiki article: 25 no permission, 26 invalid project, 27 invalid firmware",
 			answers: wikiAnswers(), comparator: Auto}, nil
 	case "selfhost-minimal":
-		return &AnswerSet{Name: name, Summary: "the file or an empty 404", answers: bareAnswers(404), comparator: Auto}, nil
+		return &AnswerSet{Name: name, Summary: "the file or an empty 404", answers: bareAnswers(404), comparator: Auto, close: true}, nil
 	case "selfhost-304":
-		return &AnswerSet{Name: name, Summary: "the file, 304 for an equal version, 404 for the rest", answers: bareAnswers(304), comparator: StringDiffers}, nil
+		return &AnswerSet{Name: name, Summary: "the file, 304 for an equal version, 404 for the rest", answers: bareAnswers(304), comparator: StringDiffers, close: true}, nil
 	case "turnkey":
-		return nil, fmt.Errorf("answer set turnkey (libfota3) is not emulated yet: known are %s", strings.Join(AnswerSetNames, ", "))
+		return &AnswerSet{Name: name, Summary: "only the API of libfota3: JSON with status 200", answers: turnkeyAnswers(), comparator: Auto, close: true, turnkey: true}, nil
 	}
 	return nil, fmt.Errorf("no answer set %q: known are %s", name, strings.Join(AnswerSetNames, ", "))
 }
@@ -73,6 +78,7 @@ const (
 	msgLoop            = "循环升级"
 	msgWait            = "请等待"
 	msgNoBase          = "基础版本缺失"
+	msgNoVersion       = "无新版本"
 
 	logSuccess    = "成功"
 	logNoProject  = "未找到项目"
@@ -99,6 +105,7 @@ func cloudAnswers() map[Reason]Answer {
 		UnknownFirmware:   e(26, msgInvalidFirmware, logNoFirmware),
 		FirmwareDisabled:  e(27, msgNewest, logNotListed),
 		NotListed:         e(27, msgNewest, logNotListed),
+		NotRolledOut:      e(27, msgNewest, logNotListed),
 		UpToDate:          e(27, msgNewest, msgNewest),
 		Downgrade:         e(27, msgNewest, msgNewest),
 		BaselineForbidden: e(21, "21", "21"),
@@ -134,6 +141,23 @@ func bareAnswers(equal int) map[Reason]Answer {
 		default:
 			m[r] = Answer{Status: 404, Log: a.Log}
 		}
+	}
+	return m
+}
+
+// turnkeyAnswers have status 200 whatever happens: libfota3 takes any other for
+// a broken server (iot-platform.md 1.5.1). The codes are those of the platform.
+func turnkeyAnswers() map[Reason]Answer {
+	m := cloudAnswers()
+	for r, a := range m {
+		if r == ServerError {
+			continue
+		}
+		a.Status, a.JSON = 200, true
+		if a.Code == 27 {
+			a.Code, a.Msg = 1, msgNoVersion
+		}
+		m[r] = a
 	}
 	return m
 }

@@ -15,6 +15,7 @@ type Decision struct {
 	Project  *Project
 	Device   *Device // as it was before the request; nil if unknown
 	Firmware *Firmware
+	Job      *Job // whose package is sent instead of the firmware's file
 	Redirect bool // answer with the file's address instead of the file
 	Effects  Effects
 	// Delivered are effects for the moment at which the file has arrived.
@@ -61,6 +62,9 @@ type run struct {
 	d     Decision
 	names []Firmware // with the name that the device sent
 	cand  []Firmware // of these, what the device may get
+	back  bool       // it is sent back by a roll-back
+	// groups are the roll-outs that allow candidates.
+	groups map[int64]Delivery
 }
 
 // pass notes a rule that let the query through.
@@ -111,13 +115,14 @@ func (r *run) ownership() bool {
 	}
 	r.d.Device = &d
 	owner, _ := r.v.Project(d.Project)
-	compared := fmt.Sprintf("device in project %s of account %s, key of project %s of account %s",
-		quote(owner.Name), r.account(owner.Account), quote(r.d.Project.Name), r.account(r.d.Project.Account))
-	switch {
-	case owner.Account != r.d.Project.Account:
-		return r.stop(ForeignAccount, rule, compared, "the device belongs to another account",
+	if owner.Account != r.d.Project.Account {
+		// The other account is not named: this one may read the explanation.
+		return r.stop(ForeignAccount, rule, fmt.Sprintf("key of project %s of account %s", quote(r.d.Project.Name), r.account(r.d.Project.Account)),
+			"the device belongs to another account",
 			"let its owner transfer or reset the device; new modules sit in their buyer's default project")
-	case owner.ID != r.d.Project.ID:
+	}
+	compared := fmt.Sprintf("device in project %s, key of project %s", quote(owner.Name), quote(r.d.Project.Name))
+	if owner.ID != r.d.Project.ID {
 		return r.stop(ForeignProject, rule, compared, "the device belongs to another project of the account",
 			"transfer the device to this project, or use the key of its project")
 	}
@@ -145,12 +150,27 @@ func (r *run) register(rule string) bool {
 
 // 4. Note what the device tells about itself.
 func (r *run) touch() bool {
-	t := Touch{clip(r.q.Version), clip(r.q.FirmwareName), clip(r.q.CoreVersion)}
+	device := r.release()
+	t := Touch{clip(device.Version), clip(r.q.FirmwareName), clip(device.Core)}
+	r.settle(device)
 	r.d.Effects.Touch, r.d.Delivered.Touch = &t, nil
 	if r.d.Delivered.Register != 0 {
 		r.d.Delivered.Touch = &t
 	}
 	return r.pass("device list: last online, version and firmware name", "version="+quote(r.q.Version), "noted as reported")
+}
+
+// settle concludes from the request what became of the last delivery. Going on
+// with a download tells nothing.
+func (r *run) settle(device Release) {
+	if r.d.Device == nil || r.q.RangeFrom > 0 {
+		return
+	}
+	for _, v := range r.d.Device.Deliveries {
+		if v.Outcome == OutcomeOpen {
+			r.d.Effects.Settle = &Settlement{v, v.Settle(device)}
+		}
+	}
 }
 
 // 5. May the device be upgraded at all?

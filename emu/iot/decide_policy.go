@@ -10,8 +10,12 @@ import (
 // over those for all devices, even if it is older (iot-platform.md 3.3).
 func (r *run) policy() bool {
 	const rule = "policy: firmware that lists the device, else firmware for all devices"
+	if back, ok := r.rollback(); ok {
+		r.back, r.cand = true, []Firmware{back}
+		return r.pass("roll-back: what the device runs was withdrawn", "device "+quote(r.q.Version), "it is sent back to "+back.Version)
+	}
 	for _, f := range r.names {
-		if f.Lists(r.q.Identity) {
+		if r.v.Lists(f.ID, r.q.Identity) {
 			r.cand = append(r.cand, f)
 		}
 	}
@@ -59,7 +63,60 @@ func (r *run) switched() bool {
 	if len(r.cand) == 0 {
 		return r.stop(FirmwareDisabled, rule, fmt.Sprintf("%s: off", versions(all)), "no firmware is switched on", "switch 允许升级 on")
 	}
-	return r.pass(rule, fmt.Sprintf("%s: on", versions(r.cand)), fmt.Sprintf("%d candidates", len(r.cand)))
+	r.pass(rule, fmt.Sprintf("%s: on", versions(r.cand)), fmt.Sprintf("%d candidates", len(r.cand)))
+	return r.staged()
+}
+
+// staged leaves what the roll-outs allow (not on the platform). It is part of
+// the switch, and says nothing where nothing is rolled out.
+func (r *run) staged() bool {
+	const rule = "roll-out: a firmware that is rolled out goes to the released groups"
+	all, said, last := r.cand, false, ""
+	r.cand = nil
+	for _, f := range all {
+		ro, ok := r.v.Rollout(f.ID)
+		if !ok || r.back {
+			r.cand = append(r.cand, f)
+			continue
+		}
+		group, allowed, why := ro.Allows(r.q.Identity)
+		said, last = true, f.Version+": "+why
+		if allowed {
+			if r.groups == nil {
+				r.groups = map[int64]Delivery{}
+			}
+			r.groups[f.ID] = Delivery{Rollout: ro.ID, Group: group}
+			r.cand = append(r.cand, f)
+		}
+	}
+	switch {
+	case len(r.cand) == 0:
+		return r.stop(NotRolledOut, rule, last, "no firmware has been rolled out to this device yet", "wait, release the next group, or delete the roll-out")
+	case said:
+		return r.pass(rule, last, fmt.Sprintf("%d candidates", len(r.cand)))
+	}
+	return true
+}
+
+// rollback finds what the device is sent back to: the version that it runs was
+// rolled back.
+func (r *run) rollback() (Firmware, bool) {
+	device := r.release()
+	for _, f := range r.names {
+		ro, ok := r.v.Rollout(f.ID)
+		if !ok || ro.State != RolloutRolledBack || ro.RollbackTo == 0 {
+			continue
+		}
+		if (&Delivery{To: f.Version, ToCore: f.Core, From: "\x00"}).Settle(device) != OutcomeNew || risen(f.Version, device.Version) {
+			continue
+		}
+		for _, to := range r.names {
+			if to.ID == ro.RollbackTo {
+				return to, true
+			}
+		}
+	}
+	return Firmware{}, false
 }
 
 // 9. Is the highest one newer than what the device runs?
@@ -68,9 +125,12 @@ func (r *run) newest() bool {
 	r.d.Firmware = &best
 	c := r.comparator(best)
 	rule := "version: the highest one must be newer (" + string(c) + ")"
-	device := Release{r.q.Version, r.q.CoreVersion}
-	compared := fmt.Sprintf("device %s, server %s", describe(device), describe(Release{best.Version, best.Core}))
-	order, why := c.compare(device, Release{best.Version, best.Core})
+	device := r.release()
+	if r.back {
+		return r.pass("version: a roll-back goes to an older one", fmt.Sprintf("device %s, server %s", describe(device), describe(r.released(best))), "sent although it is not newer")
+	}
+	compared := fmt.Sprintf("device %s, server %s", describe(device), describe(r.released(best)))
+	order, why := c.compare(device, r.released(best))
 	switch order {
 	case newer:
 		return r.pass(rule, compared, "newer: "+why)
@@ -82,6 +142,22 @@ func (r *run) newest() bool {
 			"there is no downgrade: publish the old content with a higher version")
 	}
 	return r.stop(UpToDate, rule, compared, why, "versions are three numbers, such as 1025.1.0")
+}
+
+// release is what the device runs.
+func (r *run) release() Release {
+	if r.q.Turnkey {
+		return Release{r.q.ScriptVersion, r.q.CoreVersion}
+	}
+	return Release{r.q.Version, r.q.CoreVersion}
+}
+
+// released is what the device will run with a firmware.
+func (r *run) released(f Firmware) Release {
+	if r.q.Turnkey {
+		return f.turnkey()
+	}
+	return Release{f.Version, f.Core}
 }
 
 func describe(r Release) string {
@@ -160,22 +236,38 @@ func isAT(name string) bool { return strings.HasPrefix(name, "AirM2M_") }
 func (r *run) difference() bool {
 	const rule = "difference package: built by the platform for RDA8910, AT and dfota=1"
 	f := r.d.Firmware
+	if r.q.Turnkey {
+		return r.pass(rule, "the turnkey API has none", "the uploaded file is sent")
+	}
 	if !r.q.Dfota && !isAT(f.Name) && !strings.Contains(f.Name, "RDA8910") {
 		return r.pass(rule, "dfota is not 1, "+quote(f.Name)+" is neither RDA8910 nor AT", "the uploaded file is sent")
 	}
 	core, err := ParseCore(r.q.CoreVersion)
 	compared := "core_version=" + quote(r.q.CoreVersion)
-	if err != nil || !r.v.KnowsCore(r.q.FirmwareName, core) {
+	base, known := int64(0), false
+	if err == nil {
+		base, known = r.v.KnowsCore(r.d.Project.ID, r.q.FirmwareName, core)
+	}
+	if !known {
 		return r.stop(BaseUnknown, rule, compared, "the platform does not know this core", "register the core; custom cores have to be sent to support")
 	}
 	job, ok := r.v.Job(core, f.ID)
 	if !ok {
-		job = Job{Core: core, Firmware: f.ID, Started: r.now, Ready: r.now.Add(r.s.DiffDelay)}
+		job = Job{Core: core, Base: base, Firmware: f.ID, Started: r.now, Ready: r.now.Add(r.s.DiffDelay), State: JobReady}
+		if base != 0 {
+			job.State = JobBuilding
+		}
 		r.d.Effects.Job = &job
 	}
-	if r.now.Before(job.Ready) {
+	switch {
+	case job.State == JobFailed:
+		return r.stop(BaseUnknown, rule, compared, "the package could not be built: "+job.Error, "upload what fits to each other as base and as firmware")
+	case r.now.Before(job.Ready):
 		return r.stop(BuildingDiff, rule, compared, fmt.Sprintf("being built, ready in %v", job.Ready.Sub(r.now)), "ask again after one to three minutes")
+	case job.State == JobBuilding:
+		return r.stop(BuildingDiff, rule, compared, "still being built", "ask again after one to three minutes")
 	}
+	r.d.Job = &job
 	return r.pass(rule, compared, "built")
 }
 
@@ -206,7 +298,7 @@ func (r *run) deliveries(list []Delivery, since time.Time) int {
 		if v.At.Before(since) {
 			continue
 		}
-		if r.s.Loop.Counts == CountSameTarget && (v.Firmware != r.d.Firmware.ID || risen(v.From, r.q.Version)) {
+		if r.s.Loop.Counts == CountSameTarget && (v.Firmware != r.d.Firmware.ID || risen(v.From, r.release().Version)) {
 			continue
 		}
 		n++
@@ -225,13 +317,22 @@ func (r *run) deliver() bool {
 	const rule = "delivery"
 	f := r.d.Firmware
 	if r.q.RangeFrom == 0 {
-		v := &Delivery{Firmware: f.ID, From: clip(r.q.Version), At: r.now}
+		device := r.release()
+		v := r.groups[f.ID]
+		v.Identity, v.Firmware, v.At, v.Outcome = r.q.Identity, f.ID, r.now, OutcomeOpen
+		v.From, v.FromCore = clip(device.Version), clip(device.Core)
+		to := r.released(*f)
+		v.To, v.ToCore = to.Version, to.Core
+		if r.q.Turnkey {
+			v.Serial = r.q.serial(f, r.now)
+		}
 		if r.d.Delivered.Register != 0 {
-			r.d.Delivered.Delivery = v
+			r.d.Delivered.Delivery = &v
 		} else {
-			r.d.Effects.Delivery = v
+			r.d.Effects.Delivery = &v
 		}
 	}
+	r.d.Delivered.Finish = f.ID
 	r.d.Reason, r.d.Step = Deliver, r.n
 	how := fmt.Sprintf("the file is sent, %d bytes", f.Size)
 	if r.q.NeedOSSURL && r.s.Redirect {
@@ -252,8 +353,8 @@ func (r *run) finish() {
 		return
 	}
 	log := &LogEntry{
-		Time: r.now, Identity: r.q.Identity, FirmwareName: clip(r.q.FirmwareName), DeviceVersion: clip(r.q.Version),
-		ServerVersion: "unknown", URL: r.q.URL, Reason: r.d.Reason,
+		Time: r.now, Identity: r.q.Identity, FirmwareName: clip(r.q.FirmwareName), DeviceVersion: clip(r.release().Version),
+		ServerVersion: "unknown", URL: r.q.URL, Reason: r.d.Reason, Steps: r.d.Steps, Notes: r.d.Notes,
 	}
 	if r.d.Project != nil {
 		log.Project = r.d.Project.ID

@@ -43,7 +43,9 @@ func TestAnswerSets(t *testing.T) {
 		}
 		for _, r := range Reasons {
 			a := set.For(r)
-			if a.Status == 0 || (a.Status < 300) != (r == Deliver) {
+			// libfota3 takes any other status for a broken server.
+			ok := r == Deliver || name == "turnkey" && r != ServerError
+			if a.Status == 0 || (a.Status < 300) != ok {
 				t.Errorf("%s: %s has status %d", name, r, a.Status)
 			}
 			if strings.HasPrefix(name, "selfhost") && a.Body() != nil {
@@ -55,7 +57,7 @@ func TestAnswerSets(t *testing.T) {
 	if set.For(UpToDate).Status != 304 || set.For(UnknownFirmware).Status != 404 {
 		t.Error("selfhost-304 answers wrongly")
 	}
-	for _, bad := range []string{"turnkey", "Cloud"} {
+	for _, bad := range []string{"turn-key", "Cloud"} {
 		if _, err := AnswersByName(bad); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: %v", bad, err)
 		}

@@ -3,6 +3,7 @@ package iot
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,7 +19,9 @@ const (
 	LogEntriesMax = 10_000 // older rows are dropped
 	recentMax     = 1_024  // deliveries and requests kept for a device
 	textBytesMax  = 255    // names, versions
-	FirmwareMax   = 64 << 20
+	// remarkBytesMax bounds what people write about things.
+	remarkBytesMax = 4096
+	FirmwareMax    = 64 << 20
 )
 
 // Mem is a store in memory. It is deterministic: ids count up from 1 and lists
@@ -35,6 +38,9 @@ type Mem struct {
 	byKey    map[string]int // project key to index
 	cores    []knownCore
 	jobs     []Job
+	rollouts []Rollout
+	sent     int64 // deliveries so far
+	logged   int64 // log entries so far
 	log      []LogEntry
 }
 
@@ -66,6 +72,7 @@ func (m *Mem) Fork() Store {
 	f.byKey = maps.Clone(m.byKey)
 	f.cores = slices.Clone(m.cores)
 	f.jobs = slices.Clone(m.jobs)
+	f.rollouts = slices.Clone(m.rollouts)
 	f.log = slices.Clone(m.log)
 	return &f
 }
@@ -156,31 +163,44 @@ func (m *Mem) AddFirmware(f Firmware, content []byte) (Firmware, error) {
 	if _, ok := m.Project(f.Project); !ok {
 		return f, fmt.Errorf("project %d: %w", f.Project, ErrNotFound)
 	}
-	if _, err := ParseVersion(f.Version); err != nil {
-		return f, fmt.Errorf("firmware: %w", err)
-	}
-	if f.Core != "" {
-		if _, err := ParseCore(f.Core); err != nil {
-			return f, fmt.Errorf("firmware: %w", err)
-		}
-	}
 	if f.FileName == "" {
 		f.FileName = "output.bin"
 	}
-	err := errors.Join(checkText("firmware name", f.Name), checkText("file name", f.FileName))
-	if err != nil {
+	if err := f.Check(); err != nil {
 		return f, err
-	}
-	if strings.ContainsAny(f.FileName, `/\"`) {
-		return f, fmt.Errorf("file name %s has a folder or a quotation mark", quote(f.FileName))
 	}
 	if len(content) == 0 || len(content) > FirmwareMax {
 		return f, fmt.Errorf("firmware file has %d bytes; 1 to %d are allowed", len(content), FirmwareMax)
 	}
-	f.ID, f.Size, f.Devices = int64(len(m.firmware)+1), int64(len(content)), slices.Clone(f.Devices)
+	sum := sha256.Sum256(content)
+	f.ID, f.Size, f.Devices, f.SHA256 = int64(len(m.firmware)+1), int64(len(content)), slices.Clone(f.Devices), hex.EncodeToString(sum[:])
 	m.firmware = append(m.firmware, f)
 	m.contents = append(m.contents, content)
 	return f, nil
+}
+
+// Check refuses what cannot be a firmware.
+func (f *Firmware) Check() error {
+	if _, err := ParseVersion(f.Version); err != nil {
+		return fmt.Errorf("firmware: %w", err)
+	}
+	if f.Core != "" {
+		if _, err := ParseCore(f.Core); err != nil {
+			return fmt.Errorf("firmware: %w", err)
+		}
+	}
+	if f.ScriptVersion != "" {
+		if _, err := ParseVersion(f.ScriptVersion); err != nil {
+			return fmt.Errorf("firmware: script %w", err)
+		}
+	}
+	if len(f.Remark) > remarkBytesMax || !utf8.ValidString(f.Remark) {
+		return fmt.Errorf("remark is no text of at most %d bytes", remarkBytesMax)
+	}
+	if strings.ContainsAny(f.FileName, `/\"`) {
+		return fmt.Errorf("file name %s has a folder or a quotation mark", quote(f.FileName))
+	}
+	return errors.Join(checkText("firmware name", f.Name), checkText("file name", f.FileName))
 }
 
 // SetPolicy replaces the switches and the device list of a firmware.
@@ -250,11 +270,59 @@ func (m *Mem) Devices() []Device   { return slices.Clone(m.devices) }
 // Log returns the upgrade log, oldest first.
 func (m *Mem) Log() []LogEntry { return slices.Clone(m.log) }
 
+// Lists reports whether a firmware's device list names an identity.
+func (m *Mem) Lists(firmware int64, identity string) bool {
+	f, ok := at(m.firmware, firmware)
+	return ok && f.Lists(identity)
+}
+
+// AddRollout starts to roll a firmware out.
+func (m *Mem) AddRollout(project int64, d RolloutDraft, now time.Time) (Rollout, error) {
+	r, err := d.New(int64(len(m.rollouts)+1), project, now)
+	if err != nil {
+		return r, err
+	}
+	if f, ok := at(m.firmware, d.Firmware); !ok || f.Project != project {
+		return r, fmt.Errorf("firmware %d: %w", d.Firmware, ErrNotFound)
+	}
+	m.rollouts = append(m.rollouts, r)
+	return r, nil
+}
+
+// ActRollout does what a person wants done.
+func (m *Mem) ActRollout(id int64, a RolloutAction, now time.Time) error {
+	r, ok := at(m.rollouts, id)
+	if !ok {
+		return fmt.Errorf("roll-out %d: %w", id, ErrNotFound)
+	}
+	r, err := r.Act(a, now)
+	if err == nil {
+		m.rollouts[id-1] = r
+	}
+	return err
+}
+
+// Rollout returns the latest roll-out of a firmware.
+func (m *Mem) Rollout(firmware int64) (Rollout, bool) {
+	for i := len(m.rollouts) - 1; i >= 0; i-- {
+		if m.rollouts[i].Firmware == firmware {
+			return m.rollouts[i], true
+		}
+	}
+	return Rollout{}, false
+}
+
 // KnowsCore reports whether a core was added with AddCore.
-func (m *Mem) KnowsCore(name string, core Version) bool {
-	return slices.ContainsFunc(m.cores, func(k knownCore) bool {
-		return k.core == core && (k.name == "" || name == k.name || strings.HasSuffix(name, "_"+k.name))
+func (m *Mem) KnowsCore(_ int64, name string, core Version) (int64, bool) {
+	return 0, slices.ContainsFunc(m.cores, func(k knownCore) bool {
+		return k.core == core && CoreGoesWith(k.name, name)
 	})
+}
+
+// CoreGoesWith reports whether a base core is for a firmware name: it is the
+// name's end, or empty.
+func CoreGoesWith(end, name string) bool {
+	return end == "" || name == end || strings.HasSuffix(name, "_"+end)
 }
 
 // Job returns a difference job.
@@ -267,13 +335,26 @@ func (m *Mem) Job(core Version, firmware int64) (Job, bool) {
 	return Job{}, false
 }
 
-// Content returns a firmware's file.
-func (m *Mem) Content(firmware int64) ([]byte, error) {
+// Content returns a firmware's file. This store builds no difference packages:
+// a job has the same one.
+func (m *Mem) Content(firmware int64, _ *Job) (Content, error) {
 	p, ok := at(m.contents, firmware)
 	if !ok {
-		return nil, fmt.Errorf("firmware %d: %w", firmware, ErrNotFound)
+		return Content{}, fmt.Errorf("firmware %d: %w", firmware, ErrNotFound)
 	}
-	return p, nil
+	return Content{Bytes: p, Size: int64(len(p))}, nil
+}
+
+// Delivery finds a delivery by its serial.
+func (m *Mem) Delivery(serial string) (Delivery, bool) {
+	for i := range m.devices {
+		for _, v := range m.devices[i].Deliveries {
+			if v.Serial == serial {
+				return v, true
+			}
+		}
+	}
+	return Delivery{}, false
 }
 
 // Apply changes the store.
@@ -284,18 +365,53 @@ func (m *Mem) Apply(e Effects) error {
 		}
 	}
 	if i, ok := m.byID[IdentityKey(e.Identity)]; ok {
+		if e.Delivery != nil {
+			m.sent++
+			v := *e.Delivery
+			v.ID, v.Device = m.sent, m.devices[i].ID
+			e.Delivery = &v
+		}
 		m.devices[i].apply(e)
+		m.step(e)
 	}
 	if e.Job != nil {
-		m.jobs = append(m.jobs, *e.Job)
+		j := *e.Job
+		j.ID = int64(len(m.jobs) + 1)
+		m.jobs = append(m.jobs, j)
 	}
 	if e.Log != nil {
 		if len(m.log) == LogEntriesMax {
 			m.log = slices.Clone(m.log[LogEntriesMax/10:]) // drop many at once: dropping costs a copy
 		}
-		m.log = append(m.log, *e.Log)
+		m.logged++
+		l := *e.Log
+		l.ID = m.logged
+		m.log = append(m.log, l)
 	}
 	return nil
+}
+
+// step lets the roll-out of a settled delivery go on.
+func (m *Mem) step(e Effects) {
+	if e.Settle == nil || e.Settle.Delivery.Rollout == 0 {
+		return
+	}
+	r, ok := at(m.rollouts, e.Settle.Delivery.Rollout)
+	if !ok {
+		return
+	}
+	r.Groups = slices.Clone(r.Groups)
+	for i := range r.Groups {
+		r.Groups[i].Counts = map[Outcome]int{}
+	}
+	for i := range m.devices {
+		for _, v := range m.devices[i].Deliveries {
+			if v.Rollout == r.ID && v.Group < len(r.Groups) && (v.Outcome == OutcomeOpen || !v.Settled.Before(r.CountFrom)) {
+				r.Groups[v.Group].Counts[v.Outcome]++
+			}
+		}
+	}
+	m.rollouts[r.ID-1], _ = r.Step(e.At)
 }
 
 // apply changes a device. Slices are replaced, because forks share them.
@@ -306,10 +422,26 @@ func (d *Device) apply(e Effects) {
 	if e.Request {
 		d.Requests = appendRecent(d.Requests, e.At, func(t time.Time) bool { return t.Before(e.Forget) })
 	}
+	if s := e.Settle; s != nil {
+		d.change(func(v *Delivery) bool { return v.ID == s.Delivery.ID }, func(v *Delivery) { v.Outcome, v.Settled = s.Outcome, e.At })
+	}
 	if e.Delivery != nil {
-		d.Deliveries = appendRecent(d.Deliveries, *e.Delivery, func(v Delivery) bool { return v.At.Before(e.Forget) })
+		d.Deliveries = appendRecent(d.Deliveries, *e.Delivery, func(v Delivery) bool { return v.Outcome != OutcomeOpen && v.At.Before(e.Forget) })
+	}
+	if e.Finish != 0 {
+		d.change(func(v *Delivery) bool { return v.Firmware == e.Finish && v.Outcome == OutcomeOpen }, func(v *Delivery) { v.Whole = true })
 	}
 	d.Banned = d.Banned || e.Ban
+}
+
+// change changes a delivery in a new list.
+func (d *Device) change(is func(*Delivery) bool, set func(*Delivery)) {
+	d.Deliveries = slices.Clone(d.Deliveries)
+	for i := range d.Deliveries {
+		if is(&d.Deliveries[i]) {
+			set(&d.Deliveries[i])
+		}
+	}
 }
 
 // appendRecent returns a new list without what is old, and with v.

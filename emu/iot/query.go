@@ -27,6 +27,12 @@ type Query struct {
 	Dfota        bool   // a difference package is wanted
 	NeedOSSURL   bool   // a redirect is wanted
 	RangeFrom    int64  // first byte wanted; above 0 a download is resumed
+	// Turnkey says that it is a check of the turnkey API; then FirmwareName is
+	// made of script name and model, RawName is the script name alone, and
+	// ScriptVersion stands for Version.
+	Turnkey       bool
+	ScriptVersion string // all three parts of VERSION
+	CoreID        string // build or variant of the core
 	// Notes say what is odd about the parameters, for people.
 	Notes []string
 }

@@ -16,6 +16,7 @@ const (
 	UnknownFirmware   Reason = "unknown_firmware"   // no firmware of the project has this name
 	FirmwareDisabled  Reason = "firmware_disabled"  // the upgrade switch is off
 	NotListed         Reason = "not_listed"         // the device is not in the firmware's list
+	NotRolledOut      Reason = "not_rolled_out"     // the device's turn in the roll-out has not come
 	UpToDate          Reason = "up_to_date"         // nothing newer
 	Downgrade         Reason = "downgrade"          // what there is, is older
 	BaselineForbidden Reason = "baseline_forbidden" // RDA8910 baselines cannot be crossed
@@ -27,6 +28,6 @@ const (
 // Reasons lists all reasons.
 var Reasons = []Reason{
 	Deliver, NoIdentity, UnknownProject, ForeignAccount, ForeignProject, Unregistered, DeviceForbidden, LoopBan,
-	UnknownFirmware, FirmwareDisabled, NotListed, UpToDate, Downgrade, BaselineForbidden, BaseUnknown, BuildingDiff,
+	UnknownFirmware, FirmwareDisabled, NotListed, NotRolledOut, UpToDate, Downgrade, BaselineForbidden, BaseUnknown, BuildingDiff,
 	ServerError,
 }

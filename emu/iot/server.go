@@ -35,21 +35,43 @@ type Server struct {
 	// must not call the server.
 	OnAccess func(Access)
 
+	// Wifi, if not nil, is the firmware of the Air8000's Wi-Fi co-processor.
+	Wifi *Wifi
+
+	db      Database
+	turnkey *AnswerSet
+	log     sync.Mutex // of OnAccess
+}
+
+// alone is a store that nobody else changes.
+type alone struct {
 	mu    sync.Mutex
 	store Store
 }
 
+func (a *alone) Update(fn func(Store) error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return fn(a.store)
+}
+
 var _ link.Handler = (*Server)(nil)
 
-// NewServer returns a server.
+// NewServer returns a server with a store of its own.
 func NewServer(store Store, answers *AnswerSet, s Settings) (*Server, error) {
+	return NewServerOn(&alone{store: store}, answers, s)
+}
+
+// NewServerOn returns a server on a database.
+func NewServerOn(db Database, answers *AnswerSet, s Settings) (*Server, error) {
 	if s.Comparator == Auto {
 		s.Comparator = answers.comparator
 	}
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	return &Server{answers: answers, settings: s, store: store}, nil
+	turnkey, err := AnswersByName("turnkey")
+	return &Server{answers: answers, settings: s, db: db, turnkey: turnkey}, err
 }
 
 // Mount puts a handler on the platform's host and port of a network.
@@ -57,39 +79,55 @@ func Mount(n *link.Network, h link.Handler) error {
 	return n.Handle(Host, 80, h, link.HostOptions{})
 }
 
-// Store calls fn with the store while no request is served.
-func (s *Server) Store(fn func(Store)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fn(s.store)
+// Store calls fn with the store while no request changes it.
+func (s *Server) Store(fn func(Store)) error {
+	return s.db.Update(func(st Store) error {
+		fn(st)
+		return nil
+	})
 }
 
 // Answers returns the server's answer set.
 func (s *Server) Answers() *AnswerSet { return s.answers }
 
+// Settings returns the server's settings.
+func (s *Server) Settings() Settings { return s.settings }
+
 // Fork returns a server with a copy of the store and without an access log.
 func (s *Server) Fork() (*Server, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, ok := s.store.(Forker)
+	a, ok := s.db.(*alone)
 	if !ok {
-		return nil, fmt.Errorf("a store of type %T cannot be forked", s.store)
+		return nil, fmt.Errorf("a database of type %T cannot be forked", s.db)
 	}
-	return &Server{answers: s.answers, settings: s.settings, Static: s.Static, store: f.Fork()}, nil
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f, ok := a.store.(Forker)
+	if !ok {
+		return nil, fmt.Errorf("a store of type %T cannot be forked", a.store)
+	}
+	return &Server{answers: s.answers, settings: s.settings, Static: s.Static, Wifi: s.Wifi, turnkey: s.turnkey, db: &alone{store: f.Fork()}}, nil
 }
 
 // Explain decides about a request target without any effect.
-func (s *Server) Explain(target string, now time.Time) (Query, Decision) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q := ParseQuery(target)
-	return q, Decide(q, s.store, s.settings, now)
+func (s *Server) Explain(target string, now time.Time) (q Query, d Decision, err error) {
+	q = parseTarget(target)
+	err = s.db.Update(func(st Store) error {
+		d = Decide(q, st, s.settings, now)
+		return nil
+	})
+	return q, d, err
+}
+
+// parseTarget reads a question of either API.
+func parseTarget(target string) Query {
+	if path, _, _ := strings.Cut(target, "?"); path == TurnkeyPath {
+		return ParseTurnkey(target)
+	}
+	return ParseQuery(target)
 }
 
 // Serve answers one request.
 func (s *Server) Serve(req *link.Request) *link.Response {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	a := Access{Time: req.Time, Remote: req.Remote, Method: req.Method, Target: req.Target}
 	resp := s.route(req, &a)
 	if s.OnAccess != nil {
@@ -97,6 +135,8 @@ func (s *Server) Serve(req *link.Request) *link.Response {
 		if a.Bytes = int64(len(resp.Body)); resp.File != nil {
 			a.Bytes = resp.Length
 		}
+		s.log.Lock()
+		defer s.log.Unlock()
 		s.OnAccess(a)
 	}
 	return resp
@@ -106,12 +146,21 @@ func (s *Server) route(req *link.Request, a *Access) *link.Response {
 	path := req.Path()
 	get := req.Method == "GET" || req.Method == "HEAD"
 	switch {
+	case path == Path && s.answers.turnkey:
 	case path == Path && get:
 		return s.firmware(req, a)
-	case path == Path:
+	case path == TurnkeyPath && get:
+		return s.turnkeyCheck(req, a)
+	case path == TurnkeyResultPath && (get || req.Method == "POST"):
+		return s.turnkeyResult(req)
+	case path == Path || path == TurnkeyPath || path == TurnkeyResultPath:
 		return plain(req, 405, link.Field{Name: "Allow", Value: "GET, HEAD"})
 	case strings.HasPrefix(path, downloadPath) && get:
 		if resp := s.download(req, strings.TrimPrefix(path, downloadPath)); resp != nil {
+			return resp
+		}
+	case s.Wifi != nil && get:
+		if resp := s.Wifi.serve(s, req); resp != nil {
 			return resp
 		}
 	}
@@ -128,70 +177,84 @@ func (s *Server) firmware(req *link.Request, a *Access) *link.Response {
 	if kind == link.RangePart && !s.settings.IgnoreRange {
 		q.RangeFrom = from
 	}
-	d := Decide(q, s.store, s.settings, req.Time)
-	resp, err := s.render(req, &d)
-	if err != nil {
-		d = Decision{Reason: ServerError, Steps: d.Steps, Notes: d.Notes, Effects: Effects{Identity: q.Identity, At: req.Time, Log: d.Effects.Log}}
-		resp = s.failure(req, ServerError)
-	}
-	answer := s.answers.For(d.Reason)
-	if d.Effects.Log != nil {
-		d.Effects.Log.Reason, d.Effects.Log.Result = d.Reason, answer.Log
-	}
-	if err := s.store.Apply(d.Effects); err != nil {
-		d.Reason, answer = ServerError, s.answers.For(ServerError)
-		resp = s.failure(req, ServerError)
-	}
-	a.Decision, a.Result = &d, answer.Log
-	return resp
-}
-
-func (s *Server) render(req *link.Request, d *Decision) (*link.Response, error) {
+	d, content := s.decide(req, q, a, s.answers)
 	if d.Reason != Deliver {
-		return s.failure(req, d.Reason), nil
+		return s.failure(req, d.Reason)
 	}
 	if d.Redirect {
 		// "Location" in exactly this spelling (iot-platform.md 1.7.1).
-		to := "http://" + Host + downloadPath + strconv.FormatInt(d.Firmware.ID, 10) + "/" + d.Firmware.FileName
-		return plain(req, 302, link.Field{Name: "Location", Value: to}), nil
-	}
-	content, err := s.store.Content(d.Firmware.ID)
-	if err != nil {
-		return nil, err
+		return plain(req, 302, link.Field{Name: "Location", Value: "http://" + Host + s.downloadTarget(d.Firmware)})
 	}
 	resp := s.file(req, d.Firmware, content)
-	if later := d.Delivered; later.Register != 0 {
-		resp.Done = func(o link.Outcome) { s.delivered(later, o) }
+	resp.Done = s.whenDone(content, req.Method == "HEAD" || resp.Status >= 300, d.Delivered)
+	return resp
+}
+
+// decide answers a question and keeps what follows from it. The answer may go
+// out when it returns: everything is safe. The content is that of Deliver,
+// without Redirect; the caller closes it.
+func (s *Server) decide(req *link.Request, q Query, a *Access, answers *AnswerSet) (Decision, Content) {
+	var d Decision
+	var content Content
+	err := s.db.Update(func(st Store) error {
+		d = Decide(q, st, s.settings, req.Time)
+		if d.Reason == Deliver && !d.Redirect {
+			var err error
+			if content, err = st.Content(d.Firmware.ID, d.Job); err != nil {
+				d = Decision{Reason: ServerError, Steps: d.Steps, Notes: d.Notes, Effects: Effects{Identity: q.Identity, At: req.Time, Log: d.Effects.Log}}
+			}
+		}
+		if l := d.Effects.Log; l != nil {
+			answer := answers.For(d.Reason)
+			l.Reason, l.Result, l.Status = d.Reason, answer.Log, answer.Status
+		}
+		return st.Apply(d.Effects)
+	})
+	if err != nil {
+		content.Close()
+		d.Reason, content = ServerError, Content{}
 	}
-	return resp, nil
+	a.Decision, a.Result = &d, answers.For(d.Reason).Log
+	return d, content
+}
+
+// whenDone closes the file when an answer has left, and keeps what follows from
+// its arrival, unless it is without the file.
+func (s *Server) whenDone(content Content, without bool, later Effects) func(link.Outcome) {
+	return func(o link.Outcome) {
+		content.Close()
+		if !without && o.Whole {
+			s.delivered(later, o)
+		}
+	}
 }
 
 // delivered applies what a complete download changes.
 func (s *Server) delivered(e Effects, o link.Outcome) {
-	if !o.Whole {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.store.Device(e.Identity); known {
-		e.Register = 0 // registered while the file was on its way
-	}
 	e.At = o.Time
 	// A store that is full refuses the device: then nobody owns it, as before.
-	_ = s.store.Apply(e)
+	_ = s.db.Update(func(st Store) error {
+		if _, known := st.Device(e.Identity); known {
+			e.Register = 0 // registered while the file was on its way
+		}
+		return st.Apply(e)
+	})
 }
 
 // failure is the answer to a reason that sends no file (iot-platform.md 2.2).
 func (s *Server) failure(req *link.Request, r Reason) *link.Response {
 	a := s.answers.For(r)
 	resp := plain(req, a.Status)
-	resp.Body = a.Body()
+	resp.Body, resp.Close = a.Body(), s.answers.close
 	return resp
 }
 
 // file is the answer with a firmware's file (iot-platform.md 2.1).
-func (s *Server) file(req *link.Request, f *Firmware, content []byte) *link.Response {
-	resp := &link.Response{Status: 200, Body: content}
+func (s *Server) file(req *link.Request, f *Firmware, content Content) *link.Response {
+	resp := &link.Response{Status: 200, Body: content.Bytes, Close: s.answers.close}
+	if content.File != nil {
+		resp.File, resp.Length = content.File, content.Size
+	}
 	var partial []link.Field
 	if !s.settings.IgnoreRange {
 		var ok bool
@@ -215,7 +278,7 @@ func (s *Server) file(req *link.Request, f *Firmware, content []byte) *link.Resp
 		link.Field{Name: "Content-Disposition", Value: "inline; filename=" + stored},
 		link.Field{Name: "Last-Modified", Value: httpDate(created)},
 		link.Field{Name: "Cache-Control", Value: "no-cache"},
-		link.Field{Name: "ETag", Value: fmt.Sprintf(`"%d.%06d-%d-%d"`, created.Unix(), created.Nanosecond()/1000, f.Size, adler32.Checksum([]byte(stored)))},
+		link.Field{Name: "ETag", Value: fmt.Sprintf(`"%d.%06d-%d-%d"`, created.Unix(), created.Nanosecond()/1000, content.Size, adler32.Checksum([]byte(stored)))},
 		link.Field{Name: "Air-UpgradeTime", Value: "0"},
 		link.Field{Name: "Set-Cookie", Value: "SERVERID=airlift;Path=/"},
 	)
@@ -226,6 +289,11 @@ func (s *Server) file(req *link.Request, f *Firmware, content []byte) *link.Resp
 // name follow.
 const downloadPath = "/download/"
 
+// downloadTarget is where a firmware's file is.
+func (s *Server) downloadTarget(f *Firmware) string {
+	return downloadPath + strconv.FormatInt(f.ID, 10) + "/" + f.FileName
+}
+
 // download serves a file by id, without any decision. nil means that there is
 // no such file.
 func (s *Server) download(req *link.Request, rest string) *link.Response {
@@ -234,12 +302,23 @@ func (s *Server) download(req *link.Request, rest string) *link.Response {
 	if !ok {
 		return nil
 	}
-	content, err := s.store.Content(int64(id))
+	var content Content
+	err := s.db.Update(func(st Store) (err error) {
+		content, err = st.Content(int64(id), nil)
+		return err
+	})
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return s.failure(req, ServerError)
 	}
-	return bareFile(req, content, false)
+	var resp *link.Response
+	if content.File == nil {
+		resp = bareFile(req, content.Bytes, false)
+	} else {
+		resp = bareReader(req, content.File, content.Size, nil, false)
+	}
+	resp.Done = func(link.Outcome) { content.Close() }
+	return resp
 }

@@ -2,6 +2,7 @@ package iot
 
 import (
 	"errors"
+	"io"
 	"time"
 )
 
@@ -120,25 +121,33 @@ type View interface {
 	ProjectByKey(key string) (Project, bool)
 	// Device finds a device by its identity, without regard to letter case.
 	Device(identity string) (Device, bool)
-	// Firmware returns a project's firmware in the order of creation.
+	// Firmware returns a project's firmware in the order of creation. Their
+	// device lists may be missing: Lists has them.
 	Firmware(project int64) []Firmware
-	// KnowsCore reports whether the platform can build from this core. name is
-	// the firmware name that the device sent.
-	KnowsCore(name string, core Version) bool
+	// Lists reports whether a firmware's device list names an identity.
+	Lists(firmware int64, identity string) bool
+	// Rollout returns the roll-out that a firmware is in.
+	Rollout(firmware int64) (Rollout, bool)
+	// KnowsCore finds the base from which a project's difference packages for
+	// this core are built. name is the firmware name that the device sent. The
+	// id is 0 if the core is only known, not there.
+	KnowsCore(project int64, name string, core Version) (base int64, ok bool)
 	Job(core Version, firmware int64) (Job, bool)
 }
 
 // Effects are what a request changes in a store. The zero value changes
 // nothing.
 type Effects struct {
-	Identity string    // whose request it was
-	At       time.Time // when
-	Register int64     // project that the device joins, or 0
-	Touch    *Touch    // what the device told about itself
-	Request  bool      // count the request
-	Delivery *Delivery // count a delivery
+	Identity string      // whose request it was
+	At       time.Time   // when
+	Register int64       // project that the device joins, or 0
+	Touch    *Touch      // what the device told about itself
+	Settle   *Settlement // what became of an earlier delivery
+	Request  bool        // count the request
+	Delivery *Delivery   // count a delivery; the store fills in what it knows
+	Finish   int64       // firmware whose last byte has been sent, or 0
 	Ban      bool
-	Forget   time.Time // requests and deliveries before this are forgotten
+	Forget   time.Time // requests and settled deliveries before this may be forgotten
 	Job      *Job      // start building
 	Log      *LogEntry
 }
@@ -146,13 +155,51 @@ type Effects struct {
 // Touch is what a device told about itself.
 type Touch struct{ Version, FirmwareName, Core string }
 
-// Store keeps the platform's data. Apply is called for one request at a time.
+// Settlement is what became of a delivery.
+type Settlement struct {
+	Delivery Delivery
+	Outcome  Outcome
+}
+
+// Store keeps the platform's data.
 type Store interface {
 	View
 	// Apply changes the store: first Register, then the rest.
 	Apply(Effects) error
-	// Content returns a firmware's file. It must not be changed.
-	Content(firmware int64) ([]byte, error)
+	// Content returns a firmware's file, or the difference package of a job.
+	// The caller closes it.
+	Content(firmware int64, job *Job) (Content, error)
+	// Delivery finds a delivery by its serial.
+	Delivery(serial string) (Delivery, bool)
+}
+
+// Content is a file: in memory, or open on disk.
+type Content struct {
+	Bytes []byte // must not be changed
+	File  File   // nil if it is in Bytes
+	Size  int64  // bytes
+}
+
+// File is an open file. An *os.File goes out without being copied.
+type File interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Close closes the file, if there is one.
+func (c Content) Close() error {
+	if c.File == nil {
+		return nil
+	}
+	return c.File.Close()
+}
+
+// Database runs functions on a store.
+type Database interface {
+	// Update calls fn, with nobody else changing the store meanwhile. What fn
+	// changed is kept, all of it or nothing, and safe when Update returns nil.
+	// fn must be quick and must not keep the store.
+	Update(fn func(Store) error) error
 }
 
 // Forker is a store that can be copied, for forked worlds. Neither copy sees
