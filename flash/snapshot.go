@@ -94,3 +94,19 @@ func (d *Device) LoadDump(r io.Reader) error {
 	}
 	return nil
 }
+
+// WearMap returns how often each sector was erased, in ascending order.
+func (d *Device) WearMap() []uint32 {
+	wear := make([]uint32, d.geo.Size/d.geo.SectorSize)
+	for ci, c := range d.root {
+		if c == nil {
+			continue
+		}
+		for si, s := range c.sectors {
+			if s != nil {
+				wear[ci*sectorsPerChunk+si] = s.wear
+			}
+		}
+	}
+	return wear
+}

@@ -92,3 +92,25 @@ func sumBytes(p []byte) Sum {
 	}
 	return s
 }
+
+// SameRange reports whether two chips of one size hold the same n bytes from
+// off on. Sectors that they share are not looked at, so it is cheap for forks.
+func (d *Device) SameRange(o *Device, off, n int64) bool {
+	if off < 0 || n < 0 || n > d.geo.Size-off || n > o.geo.Size-off || d.geo != o.geo {
+		return false
+	}
+	var p, q [DefaultSectorSize]byte
+	for n > 0 {
+		at := off & (d.geo.SectorSize - 1)
+		size := min(d.geo.SectorSize-at, n, int64(len(p)))
+		if a, b := d.sectorAt(off), o.sectorAt(off); a != b {
+			d.read(p[:size], off)
+			o.read(q[:size], off)
+			if p != q {
+				return false
+			}
+		}
+		off, n = off+size, n-size
+	}
+	return true
+}

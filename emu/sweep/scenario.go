@@ -29,6 +29,11 @@ type Scenario struct {
 	Old  Version `json:"old,omitzero" yaml:"old,omitempty"`
 	New  Version `json:"new,omitzero" yaml:"new,omitempty"`
 
+	// NoPad makes the package of whatever size it comes out, Force although the
+	// module will choke on it.
+	NoPad bool `json:"no_pad,omitempty" yaml:"no_pad,omitempty"`
+	Force bool `json:"force,omitempty" yaml:"force,omitempty"`
+
 	Seed uint64 `json:"seed,omitempty" yaml:"seed,omitempty"` // 0 for 1
 
 	// Cuts is how many power cuts a case has, each in the recovery from the one
@@ -54,10 +59,10 @@ type Scenario struct {
 
 // Version is what a module runs before or after the upgrade.
 type Version struct {
-	Core      string `json:"core,omitempty" yaml:"core,omitempty"`                 // "V2001"; "" for the profile's, and the next
-	CoreBytes int64  `json:"core_bytes,omitempty" yaml:"core_bytes,omitempty"`     // of code; 0 for the family's usual size
-	CoreSeed  uint64 `json:"core_seed,omitempty" yaml:"core_seed,omitempty"`       // decides the code; 0 for the scenario's, plus 1 for a new core that is no delta
-	ScriptPad int64  `json:"script_bytes,omitempty" yaml:"script_bytes,omitempty"` // of data next to main.lua that does not compress
+	Core        string `json:"core,omitempty" yaml:"core,omitempty"`                 // "V2001"; "" for the profile's, and the next
+	CoreBytes   int64  `json:"core_bytes,omitempty" yaml:"core_bytes,omitempty"`     // of code; 0 for the family's usual size
+	CoreSeed    uint64 `json:"core_seed,omitempty" yaml:"core_seed,omitempty"`       // decides the code; 0 for the scenario's, plus 1 for a new core that is no delta
+	ScriptBytes int64  `json:"script_bytes,omitempty" yaml:"script_bytes,omitempty"` // of data next to main.lua that does not compress
 }
 
 // Mode is how much of the device takes part.
@@ -95,8 +100,10 @@ const (
 	Reachable Invariant = "reachable"
 )
 
+const invariantCount = 7
+
 // Invariants lists all invariants in the order in which they are reported.
-var Invariants = []Invariant{Boots, Exact, Files, Outside, Converges, Wear, Reachable}
+var Invariants = [invariantCount]Invariant{Boots, Exact, Files, Outside, Converges, Wear, Reachable}
 
 // ReadScenario reads a scenario file: YAML, or JSON, which is YAML.
 func ReadScenario(data []byte) (*Scenario, error) {
@@ -130,7 +137,7 @@ func (s *Scenario) Fill() error {
 		s.Hows = fault.DefaultHows()
 	}
 	if s.Invariants == nil {
-		s.Invariants = slices.DeleteFunc(slices.Clone(Invariants), func(i Invariant) bool { return i == Reachable && s.Mode != ModeSystem })
+		s.Invariants = slices.DeleteFunc(slices.Clone(Invariants[:]), func(i Invariant) bool { return i == Reachable && s.Mode != ModeSystem })
 	}
 	return s.check()
 }
@@ -155,11 +162,11 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("boots_max %d: expected 1 to 1000", s.BootsMax)
 	case len(s.Hows)+len(s.BrownOuts) > 1000 || s.Times > 1e6:
 		return errors.New("more than 1000 ways to fail at an operation, or 1000000 times")
-	case s.Old.CoreBytes < 0 || s.New.CoreBytes < 0 || s.Old.ScriptPad < 0 || s.New.ScriptPad < 0 || s.Old.ScriptPad > 8<<20 || s.New.ScriptPad > 8<<20:
+	case s.Old.CoreBytes < 0 || s.New.CoreBytes < 0 || s.Old.ScriptBytes < 0 || s.New.ScriptBytes < 0 || s.Old.ScriptBytes > 8<<20 || s.New.ScriptBytes > 8<<20:
 		return errors.New("core_bytes and script_bytes: expected sizes in bytes")
 	}
 	for _, i := range s.Invariants {
-		if !slices.Contains(Invariants, i) {
+		if !slices.Contains(Invariants[:], i) {
 			return fmt.Errorf("invariant %q: expected one of %v", i, Invariants)
 		}
 	}

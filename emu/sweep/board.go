@@ -1,0 +1,220 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"airlift/chips"
+	"airlift/emu"
+	"airlift/emu/trace"
+	"airlift/flash"
+)
+
+// board is a module between two boots: all that boot code will see. Every boot
+// of a scenario gets the same seed, so that equal boards behave equally
+// whatever came before.
+type board struct {
+	flashes  []*flash.Device
+	power    *flash.Power
+	cause    chips.ResetCause
+	retained []uint32
+}
+
+// newBoard puts flash chips on one supply.
+func newBoard(flashes []*flash.Device) *board {
+	b := &board{flashes: flashes, power: new(flash.Power)}
+	for i, f := range flashes {
+		f.Attach(b.power, i)
+	}
+	return b
+}
+
+// fork copies the board; the copy has a supply of its own, without a tap.
+func (b *board) fork() *board {
+	flashes := make([]*flash.Device, len(b.flashes))
+	for i, f := range b.flashes {
+		flashes[i] = f.Fork()
+	}
+	n := newBoard(flashes)
+	n.cause = b.cause
+	n.retained = append([]uint32(nil), b.retained...)
+	return n
+}
+
+// switchedOff is a copy after a loss of power: only the flash is left.
+func (b *board) switchedOff() *board {
+	n := b.fork()
+	n.cause, n.retained = chips.ResetPower, make([]uint32, len(b.retained))
+	return n
+}
+
+// key is what two boards have in common exactly if they behave alike.
+type key struct {
+	flash    flash.Sum
+	cause    chips.ResetCause
+	retained uint64
+}
+
+func (b *board) key() key {
+	k := key{flash: flashSum(b.flashes), cause: b.cause}
+	for _, w := range b.retained {
+		k.retained = k.retained*0x9E3779B97F4A7C15 + uint64(w) + 1
+	}
+	return k
+}
+
+// flashSum is the sum of all flash chips of a board.
+func flashSum(flashes []*flash.Device) flash.Sum {
+	sum := flashes[0].Sum()
+	for _, f := range flashes[1:] {
+		s := f.Sum()
+		sum = flash.Sum{sum[0]*0x9E3779B97F4A7C15 + s[0], sum[1]*0xC2B2AE3D27D4EB4F + s[1]}
+	}
+	return sum
+}
+
+// end says how a boot ended.
+type end string
+
+const (
+	endRuns  end = "runs"  // the scripts would start
+	endReset end = "reset" // the chip resets: boot code or core wants it
+	endCut   end = "cut"   // the power failed
+	endDead  end = "dead"  // nothing goes on without a cable
+)
+
+// boot is what one boot came to.
+type boot struct {
+	end     end
+	why     string // for endDead, and the source of a reset
+	running *chips.Running
+	env     *chips.Env
+	stray   string // the first finding that boot code or core reported
+}
+
+// machine boots boards. It holds nothing of a board and may be shared.
+type machine struct {
+	chip *chips.Chip
+	seed uint64
+}
+
+// watcher sees what a boot does, for an account; nil sees nothing and costs
+// nothing.
+type watcher struct {
+	rec   *trace.Recorder
+	now   time.Duration
+	boot  int
+	stage string // "updater", "boot", "core": where the run is
+}
+
+func (w *watcher) add(kind trace.Kind, text string, s chips.Step) {
+	w.rec.Add(&trace.Event{Time: w.now, Boot: w.boot, Kind: kind, Text: text, Step: s})
+}
+
+// step records what chip code decided.
+func (w *watcher) step(s chips.Step) {
+	if s.Kind == chips.KindLog {
+		w.add(trace.Log, s.Level+"/"+s.Tag+" "+s.Text, s)
+		return
+	}
+	w.add(trace.Step, "", s)
+}
+
+// env is what chip code gets to see of b.
+func (m *machine) env(b *board, w *watcher, out *boot) *chips.Env {
+	e := &chips.Env{
+		Board: &chips.Board{Flash: b.flashes, Retained: b.retained, Reset: b.cause, Seed: emu.Stream(m.seed, "boot", 0).Uint64()},
+		Sleep: func(time.Duration) {},
+	}
+	e.Step = func(s chips.Step) {
+		if b.power.Lost() {
+			return
+		}
+		if out.stray == "" && s.IsFinding() {
+			out.stray = s.Text[len(chips.FindingMark):]
+		}
+		if w != nil {
+			w.step(s)
+		}
+	}
+	if w != nil {
+		e.Sleep = func(d time.Duration) {
+			if !b.power.Lost() {
+				w.now += max(0, d)
+			}
+		}
+	}
+	return e
+}
+
+// boot runs b from reset to the first script, or to where it ends before. The
+// board is then ready for the next reset. The error is a fault of the
+// emulation.
+func (m *machine) boot(b *board, w *watcher) (*boot, error) {
+	out := new(boot)
+	b.power.Restore()
+	env := m.env(b, w, out)
+	out.env = env
+	if w != nil {
+		w.stage = "boot"
+		w.add(trace.Power, "reset: "+b.cause.String(), chips.Step{})
+		env.Sleep(m.chip.Profile.Timing.Boot)
+	}
+	res, err := m.chip.Bootloader.Boot(env)
+	if lost(b, err) {
+		return m.cut(b, out), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("boot code: %w", err)
+	}
+	switch res.Outcome {
+	case chips.BootCore:
+	case chips.BootReset:
+		return m.reset(b, out, "boot code resets the chip"), nil
+	default:
+		out.end, out.why = endDead, "boot code: "+string(res.Outcome)
+		if res.Status != "" {
+			out.why += ", status " + res.Status
+		}
+		return out, nil
+	}
+	if w != nil {
+		w.stage = "core"
+		env.Sleep(m.chip.Profile.Timing.CoreStart)
+	}
+	running, err := m.chip.Core.Start(env, res)
+	var broken *chips.CoreError
+	switch {
+	case lost(b, err):
+		return m.cut(b, out), nil
+	case errors.As(err, &broken):
+		out.end, out.why = endDead, broken.Error()
+		return out, nil
+	case err != nil:
+		return nil, fmt.Errorf("core: %w", err)
+	}
+	out.running = running
+	if running.Reboot {
+		return m.reset(b, out, "the core resets the chip"), nil
+	}
+	out.end = endRuns
+	return out, nil
+}
+
+func lost(b *board, err error) bool {
+	return errors.Is(err, flash.ErrPowerLost) || err == nil && b.power.Lost()
+}
+
+func (m *machine) cut(b *board, out *boot) *boot {
+	out.end = endCut
+	b.cause = chips.ResetPower
+	clear(b.retained)
+	return out
+}
+
+func (m *machine) reset(b *board, out *boot, why string) *boot {
+	out.end, out.why = endReset, why
+	b.cause = chips.ResetSoftware
+	return out
+}

@@ -1,0 +1,284 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"airlift/chips"
+	"airlift/emu/fault"
+	"airlift/emu/trace"
+	"airlift/flash"
+)
+
+// play runs the scenario on b from its start: what the mode begins with, then
+// boots until nothing changes. A power cut ends it, with endCut.
+func (s *Sweep) play(b *board, w *watcher) (*boot, error) {
+	if len(s.Scenario.Faults) > 0 || s.Scenario.Mode == ModeBoot && s.armed {
+		return s.recover(b, w)
+	}
+	r, err := s.machine.boot(b, w)
+	if err != nil || r.end != endRuns {
+		return r, err
+	}
+	if r, err = s.deliverOn(b, r, w); err != nil || r.end == endCut {
+		return r, err
+	}
+	if w != nil {
+		w.boot++
+	}
+	return s.recover(b, w)
+}
+
+// deliverOn hands the package to the running module b, which then resets.
+func (s *Sweep) deliverOn(b *board, r *boot, w *watcher) (*boot, error) {
+	if w != nil {
+		w.stage = "updater"
+	}
+	err := s.deliver(r)
+	if errors.Is(err, flash.ErrPowerLost) || err == nil && b.power.Lost() {
+		return s.machine.cut(b, new(boot)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.machine.reset(b, new(boot), "the scripts restart the module"), nil
+}
+
+// recover boots b until nothing changes.
+func (s *Sweep) recover(b *board, w *watcher) (*boot, error) {
+	for range bootsBound {
+		before := b.key()
+		r, err := s.machine.boot(b, w)
+		if err != nil || r.end == endDead || r.end == endCut {
+			return r, err
+		}
+		if r.end == endReset {
+			if b.key() == before {
+				return r, nil
+			}
+		} else if flashSum(b.flashes) == before.flash {
+			return r, nil
+		} else {
+			b.cause = chips.ResetPower
+			clear(b.retained)
+		}
+		if w != nil {
+			w.boot++
+		}
+	}
+	return &boot{end: endReset, why: fmt.Sprintf("it still has not settled after %d boots", bootsBound)}, nil
+}
+
+// rehearse makes the start of every case and runs the scenario without a
+// fault.
+func (s *Sweep) rehearse() error {
+	if s.Scenario.Mode == ModeBoot {
+		b := s.start.fork()
+		r, err := s.machine.boot(b, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := s.deliverOn(b, r, nil); err != nil {
+			return err
+		}
+		s.start, s.armed = b, true
+	}
+	for _, f := range s.Scenario.Faults {
+		b := s.start.fork()
+		if err := s.strike(b, &f, nil); err != nil {
+			return err
+		}
+		s.start = b.switchedOff()
+	}
+	b := s.start.fork()
+	w := &watcher{rec: trace.New()}
+	t := &axisTap{sweep: s, w: w}
+	b.power.SetTap(t)
+	r, err := s.play(b, w)
+	if err != nil {
+		return err
+	}
+	b.power.SetTap(nil)
+	s.Clean.Ops, s.Clean.Virtual = t.ops, w.now
+	s.Clean.Trace = w.rec.Sum()
+	s.touched = t.touched
+	if r.end == endRuns {
+		s.fresh.flashes, s.fresh.version = b.fork().flashes, r.running.Identity.Version
+	}
+	v, err := s.settle(b)
+	if err != nil {
+		return err
+	}
+	res := s.result(Case{}, nil, v, 0)
+	s.Clean.Outcome, s.Clean.Broken, s.Clean.Detail, s.Clean.Boots = res.Outcome, res.Broken, res.Detail, res.Boots
+	return nil
+}
+
+// place says where op is.
+func (s *Sweep) place(op *flash.Op, number uint64, boot int, stage string) Place {
+	p := Place{Number: number, Boot: boot, Stage: stage, Kind: op.Kind.String(), Part: "?", Chip: op.Chip, Off: op.Off, Len: op.Len}
+	if part, ok := s.Chip.Partitions[op.Chip].At(op.Off); ok {
+		p.Part = part.Name
+	} else {
+		for _, part := range s.Chip.Partitions[op.Chip] {
+			if part.Contains(op.Off) {
+				p.Part = part.Name
+			}
+		}
+	}
+	return p
+}
+
+// cost is how long an operation takes.
+func (s *Sweep) cost(op *flash.Op) time.Duration {
+	if op.Kind == flash.OpErase {
+		return s.Chip.Profile.Timing.SectorErase
+	}
+	return s.Chip.Profile.Timing.PageProgram
+}
+
+// axisTap notes the operations of the clean run.
+type axisTap struct {
+	sweep   *Sweep
+	w       *watcher
+	ops     []Place
+	touched map[[2]int64]bool // chip and offset of partitions
+}
+
+func (t *axisTap) Before(op *flash.Op) flash.Fate {
+	t.ops = append(t.ops, t.sweep.place(op, uint64(len(t.ops)), t.w.boot, t.w.stage))
+	if t.touched == nil {
+		t.touched = map[[2]int64]bool{}
+	}
+	for _, p := range t.sweep.Chip.Partitions[op.Chip] {
+		if p.Contains(op.Off) {
+			t.touched[[2]int64{int64(op.Chip), p.Off}] = true
+		}
+	}
+	return flash.Fate{}
+}
+
+func (t *axisTap) After(op *flash.Op) {
+	t.w.now += t.sweep.cost(op)
+	t.w.rec.FlashOp(t.w.now, t.w.boot, op)
+}
+
+// strike plays the scenario on b until the fault fails the power. It is for
+// faults whose state cannot be read off the clean run; and for accounts, if w
+// is not nil.
+func (s *Sweep) strike(b *board, f *fault.Fault, w *watcher) error {
+	if w == nil {
+		w = &watcher{rec: trace.New()}
+	}
+	t := &faultTap{sweep: s, w: w, board: b, f: f}
+	t.inject.Faults = []fault.Fault{*f}
+	b.power.SetTap(t)
+	defer b.power.SetTap(nil)
+	r, err := s.play(b, w)
+	if err != nil {
+		return err
+	}
+	if r.end != endCut {
+		return fmt.Errorf("%s: the run is over before that", f)
+	}
+	return nil
+}
+
+// faultTap makes one fault happen, in time or by number.
+type faultTap struct {
+	sweep  *Sweep
+	board  *board
+	w      *watcher
+	f      *fault.Fault
+	inject fault.Injector
+	n      uint64
+	place  Place
+	struck bool
+}
+
+func (t *faultTap) Before(op *flash.Op) flash.Fate {
+	number := t.n
+	t.n++
+	fate := flash.Fate{}
+	if t.f.Kind == fault.CutAt {
+		fate = t.inTime(op, number)
+	} else {
+		fate = t.inject.Before(op)
+	}
+	if fate.Kind != flash.FateProceed && fate.Kind != flash.FateIgnore {
+		t.struck = true
+		t.place = t.sweep.place(op, number, t.w.boot, t.w.stage)
+	}
+	return fate
+}
+
+// inTime cuts the power when the time is up: before the operation if it was
+// up before, in its middle if the operation takes so long.
+func (t *faultTap) inTime(op *flash.Op, number uint64) flash.Fate {
+	left, cost := time.Duration(t.f.At)-t.w.now, t.sweep.cost(op)
+	switch {
+	case left <= 0:
+		return flash.Fate{Kind: flash.FateCutBefore}
+	case left < cost:
+		return fault.How{Kind: fault.Front, Num: uint32(left * 1000 / cost), Den: 1000}.Fate(op, number)
+	}
+	return flash.Fate{}
+}
+
+func (t *faultTap) After(op *flash.Op) {
+	t.w.now += t.sweep.cost(op)
+	t.w.rec.FlashOp(t.w.now, t.w.boot, op)
+}
+
+// result makes the result of a case from its verdict. Spent is the wear of one
+// sector before the last cut.
+func (s *Sweep) result(c Case, places []Place, v *verdict, spent uint32) *Result {
+	r := &Result{Case: c, Outcome: v.outcome, Boots: v.boots, Detail: v.detail, Places: places}
+	broken := v.broken
+	if v.boots > s.Scenario.BootsMax {
+		broken[indexOf(Converges)] = true
+		r.Detail = orText(r.Detail, "it took %d boots to settle", v.boots)
+	}
+	if wear := spent + v.wear; wear > s.Scenario.WearMax {
+		broken[indexOf(Wear)] = true
+		r.Detail = orText(r.Detail, "a sector was erased up to %d times", wear)
+	}
+	for i, name := range Invariants {
+		if broken[i] && s.wants(name) {
+			r.Broken = append(r.Broken, name)
+		}
+	}
+	if r.Fine() {
+		r.Faults, r.Places = nil, nil
+		if len(r.Path) == 1 && r.Path[0] == r.Number {
+			r.Path = nil
+		}
+	}
+	return r
+}
+
+func orText(have, format string, args ...any) string {
+	if have != "" {
+		return have
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+func indexOf(i Invariant) int {
+	for n, name := range Invariants {
+		if name == i {
+			return n
+		}
+	}
+	panic("sweep: unknown invariant " + string(i))
+}
+
+func (s *Sweep) wants(i Invariant) bool {
+	for _, name := range s.Scenario.Invariants {
+		if name == i {
+			return true
+		}
+	}
+	return false
+}

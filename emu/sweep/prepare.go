@@ -1,0 +1,377 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/afero"
+
+	"airlift/chips"
+	"airlift/emu"
+	"airlift/flash"
+	"airlift/flash/luadb"
+)
+
+// Sweep is a scenario ready to be run: the module with the old version, the
+// package, and what the clean run came to. It is safe for concurrent use.
+type Sweep struct {
+	Scenario *Scenario
+	Chip     *chips.Chip
+	Package  []byte
+	Kind     chips.PackageKind
+
+	// Clean is the run without a fault.
+	Clean Clean
+
+	machine machine
+	memo    memo
+	start   *board // where every case begins; never changed
+	begin   *chips.Running
+	old     reference
+	fresh   reference // the new version
+	regions []region
+	armed   bool              // start has the package in place
+	touched map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
+}
+
+// Clean is the run without a fault.
+type Clean struct {
+	Ops     []Place // the operation axis
+	Outcome emu.Outcome
+	Broken  []Invariant
+	Detail  string
+	Boots   int
+	Virtual time.Duration // it took
+	Trace   string        // hash of everything that happened
+}
+
+// reference is a version as it runs after an upgrade without a fault.
+type reference struct {
+	version string // of the core
+	flashes []*flash.Device
+	scripts map[string]string // contents by name
+}
+
+// region is a part of the flash that holds code.
+type region struct {
+	chip     int
+	name     string
+	off      int64
+	old, new int64 // bytes of the two versions' images
+}
+
+// New prepares a scenario for a chip: it makes the old version's flash and the
+// package, and runs the upgrade once without a fault.
+func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
+	if err := s.Fill(); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	if err := c.Model.NeedsMap(); err != nil {
+		return nil, err
+	}
+	w := &Sweep{Scenario: s, Chip: c, machine: machine{chip: c, seed: s.Seed}}
+	if err := w.makeVersions(); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	if err := w.rehearse(); err != nil {
+		return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
+	}
+	return w, nil
+}
+
+// input is what a version is made from.
+func (w *Sweep) input(v Version, fallback string, seed uint64, mark string) (chips.MakeInput, []luadb.File, error) {
+	files := scriptFiles(w.Scenario.Seed, mark, v.ScriptBytes)
+	image, err := luadb.Build(files, luadb.Options{})
+	in := chips.MakeInput{Script: image, CoreVersion: v.Core, CoreSize: v.CoreBytes, CoreSeed: v.CoreSeed}
+	if in.CoreVersion == "" {
+		in.CoreVersion = fallback
+	}
+	if in.CoreSeed == 0 {
+		in.CoreSeed = seed
+	}
+	return in, files, err
+}
+
+// scriptFiles are a version's scripts: main.lua and data that does not
+// compress.
+func scriptFiles(seed uint64, mark string, n int64) []luadb.File {
+	files := []luadb.File{{Name: "main.lua", Data: []byte("PROJECT = \"sweep\"\nVERSION = \"" + mark + "\"\n")}}
+	if n > 0 {
+		data := make([]byte, n)
+		r := emu.Stream(seed, "script "+mark, 0)
+		for i := range data {
+			data[i] = byte(r.Uint32())
+		}
+		files = append(files, luadb.File{Name: "data.bin", Data: data})
+	}
+	return files
+}
+
+// userFile is a file of the user's that every upgrade must leave alone.
+const (
+	userFile = "user.txt"
+	userText = "kept by the user\n"
+)
+
+// makeVersions makes the old version's module and the package.
+func (w *Sweep) makeVersions() error {
+	s, c := w.Scenario, w.Chip
+	kind, err := pickKind(c, s.Package)
+	if err != nil {
+		return err
+	}
+	w.Kind = kind
+	oldIn, oldFiles, err := w.input(s.Old, c.Profile.CoreVersion, s.Seed, "1.0.0")
+	if err != nil {
+		return err
+	}
+	next, seed := oldIn.CoreVersion, oldIn.CoreSeed
+	if kind.Core {
+		if next, err = nextCore(next); err != nil {
+			return err
+		}
+		if !kind.Delta {
+			seed++
+		}
+	}
+	newIn, newFiles, err := w.input(s.New, next, seed, "1.0.1")
+	if err != nil {
+		return err
+	}
+	if newIn.CoreSize == 0 {
+		newIn.CoreSize = oldIn.CoreSize
+	}
+	newIn.Pad = !s.NoPad
+	newIn.Force = s.Force
+	if kind.Delta {
+		base := oldIn
+		base.Script = nil
+		newIn.Base = &base
+	}
+	if w.Package, err = c.Maker.Make(kind.Name, newIn); err != nil {
+		return fmt.Errorf("make the package: %w", err)
+	}
+	w.old, w.fresh = reference{scripts: byName(oldFiles)}, reference{scripts: byName(newFiles)}
+	factory, err := emu.MakeFlash(c, oldIn)
+	if err != nil {
+		return fmt.Errorf("make the old version's flash: %w", err)
+	}
+	newIn.Base = nil
+	if !kind.Core {
+		newIn.CoreVersion, newIn.CoreSeed, newIn.CoreSize = oldIn.CoreVersion, oldIn.CoreSeed, oldIn.CoreSize
+	}
+	target, err := emu.MakeFlash(c, newIn)
+	if err != nil {
+		return fmt.Errorf("make the new version's flash: %w", err)
+	}
+	w.regions = codeRegions(c, factory, target)
+	return w.install(factory)
+}
+
+func byName(files []luadb.File) map[string]string {
+	m := make(map[string]string, len(files))
+	for _, f := range files {
+		m[f.Name] = string(f.Data)
+	}
+	return m
+}
+
+// nextCore counts a core version up: "V2001" to "V2002".
+func nextCore(v string) (string, error) {
+	digits := strings.TrimLeft(v, "Vv")
+	var n int
+	if _, err := fmt.Sscanf(digits, "%d", &n); err != nil {
+		return "", fmt.Errorf("core version %q: expected V and digits; name the new one", v)
+	}
+	return v[:len(v)-len(digits)] + fmt.Sprintf("%0*d", len(digits), n+1), nil
+}
+
+// pickKind finds the kind of package: the one called name, or the first with a
+// core that the firmware takes, or the first that it takes.
+func pickKind(c *chips.Chip, name string) (chips.PackageKind, error) {
+	var first *chips.PackageKind
+	var known []string
+	for _, k := range c.Maker.Kinds() {
+		if name != "" && k.Name == name {
+			return k, nil
+		}
+		if !k.Upgrade || !k.Fits {
+			continue
+		}
+		known = append(known, k.Name)
+		if first == nil || k.Core && !first.Core {
+			first = &k
+		}
+	}
+	if name != "" || first == nil {
+		return chips.PackageKind{}, fmt.Errorf("%s with profile %s takes no package of kind %q: expected one of %v", c.Model.Name, c.Profile.Name, name, known)
+	}
+	return *first, nil
+}
+
+// codeRegions finds the partitions that hold code: those in which the modules
+// of two versions differ as they leave production, but for the scripts, which
+// are compared file by file. An image ends at the last byte that is not
+// erased.
+func codeRegions(c *chips.Chip, a, b []*flash.Device) []region {
+	var out []region
+	for i, table := range c.Partitions {
+		for _, p := range table {
+			if p.Overlay || p.Name == scriptPartition {
+				continue
+			}
+			x, y := contents(a[i], p), contents(b[i], p)
+			if string(x) == string(y) {
+				continue
+			}
+			out = append(out, region{chip: i, name: p.Name, off: p.Off, old: used(x), new: used(y)})
+		}
+	}
+	return out
+}
+
+// scriptPartition is what every family calls the partition of the scripts.
+const scriptPartition = "script"
+
+func contents(d *flash.Device, p flash.Partition) []byte {
+	data := make([]byte, p.Size)
+	if _, err := d.ReadAt(data, p.Off); err != nil {
+		panic("sweep: partition " + p.Name + ": " + err.Error()) // a chip's table fits its flash
+	}
+	return data
+}
+
+func used(p []byte) int64 {
+	n := len(p)
+	for n > 0 && p[n-1] == 0xFF {
+		n--
+	}
+	return int64(n)
+}
+
+// install boots the factory's flash until it has settled, writes the user's
+// files, and makes the start of every case.
+func (w *Sweep) install(factory []*flash.Device) error {
+	b := newBoard(factory)
+	for range 8 {
+		before := b.key()
+		r, err := w.machine.boot(b, nil)
+		if err != nil {
+			return err
+		}
+		switch {
+		case r.end == endDead:
+			return fmt.Errorf("the old version does not start: %s", r.why)
+		case r.end == endReset:
+			continue
+		}
+		if w.begin == nil {
+			if err := writeUserFiles(r); err != nil {
+				return err
+			}
+		}
+		w.begin, b.cause = r.running, chips.ResetPower
+		if b.key().flash == before.flash {
+			w.start = b
+			w.old.version, w.old.flashes = r.running.Identity.Version, b.fork().flashes
+			return nil
+		}
+	}
+	return errors.New("the old version does not settle")
+}
+
+// writeUserFiles writes a file in the file system and, if the firmware has
+// one, a key in its store.
+func writeUserFiles(r *boot) error {
+	if err := afero.WriteFile(r.running.Mounts, "/"+userFile, []byte(userText), 0o644); err != nil {
+		return fmt.Errorf("write the user's file: %w", err)
+	}
+	if r.running.KV == nil {
+		return nil
+	}
+	kv, err := r.running.KV(r.env)
+	if err != nil {
+		return fmt.Errorf("mount the key-value store: %w", err)
+	}
+	return afero.WriteFile(kv.Fs, "/"+userFile, []byte(userText), 0o644)
+}
+
+// readUserFiles compares what writeUserFiles wrote.
+func readUserFiles(r *boot) error {
+	if err := userFileIs(r.running.Mounts, "/"+userFile); err != nil {
+		return err
+	}
+	if r.running.KV == nil {
+		return nil
+	}
+	kv, err := r.running.KV(r.env)
+	if err != nil {
+		return fmt.Errorf("key-value store: %w", err)
+	}
+	return userFileIs(kv.Fs, "/"+userFile)
+}
+
+func userFileIs(fs afero.Fs, name string) error {
+	data, err := afero.ReadFile(fs, name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%s is gone", name)
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case string(data) != userText:
+		return fmt.Errorf("%s has other contents", name)
+	}
+	return nil
+}
+
+// deliver does what the scripts do with a package: they hand it to the fota
+// library in pieces, or write it to the file that the firmware looks for. The
+// error is flash.ErrPowerLost or says why the firmware refuses the package.
+func (w *Sweep) deliver(r *boot) error {
+	const chunk = 1460
+	if r.running.Updater == nil {
+		f, err := r.running.Mounts.Create(updateFile)
+		if err != nil {
+			return err
+		}
+		for p := w.Package; len(p) > 0; p = p[min(chunk, len(p)):] {
+			if _, err := f.Write(p[:min(chunk, len(p))]); err != nil {
+				return err
+			}
+		}
+		return f.Close()
+	}
+	u, e := r.running.Updater, r.env
+	call := func(name string, n int, err error) error {
+		if err == nil && n < 0 {
+			err = fmt.Errorf("the updater refuses the package: %s returns %d", name, n)
+		}
+		return err
+	}
+	n, err := u.Init(e, 0, 0)
+	if err := call("init", n, err); err != nil {
+		return err
+	}
+	for p := w.Package; len(p) > 0; p = p[min(chunk, len(p)):] {
+		n, err := u.Write(e, p[:min(chunk, len(p))])
+		if err := call("write", n, err); err != nil {
+			return err
+		}
+	}
+	for range 1000 {
+		if n, err = u.Done(e); err != nil || n <= 0 {
+			break
+		}
+	}
+	if err := call("done", n, err); err != nil {
+		return err
+	}
+	n, err = u.End(e, true)
+	return call("end", n, err)
+}
+
+const updateFile = "/update.bin"
