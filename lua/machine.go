@@ -140,6 +140,7 @@ type libstate struct {
 	recording    recording
 	wifi         wifi
 	ble          bleRadio
+	airlink      airlinkState
 	power        power
 	alarmWatch   [AlarmCount]func()
 	defaultPull  int64 // of gpio.setup

@@ -184,14 +184,14 @@ tcp(2) tcp(eth) tcp(eth)`,
 		want: []string{"true", "true", "false", "true false", "true false", "false false", "end"}},
 	{name: "what is refused", body: `
 for _, f in ipairs{function() netdrv.setup(7, netdrv.OPENVPN, {}) end, function() netdrv.setup(7, netdrv.WG, {}) end,
-  function() netdrv.send_raw(4, netdrv.CH_HW, zbuff.create(4)) end, function() netdrv.on(2, netdrv.EVT_PKG, print) end, airlink.sfota} do
+  function() netdrv.send_raw(4, netdrv.CH_HW, zbuff.create(4)) end, function() netdrv.on(2, netdrv.EVT_PKG, print) end} do
   local ok, err = pcall(f) t(ok, (err:match("%a[%w_. ]+ is not emulated")))
 end
-t(netdrv.on(2, netdrv.EVT_PKG, nil), airlink.init(), airlink.start(airlink.MODE_UART), airlink.ready(), airlink.sdata("x"))`,
+t(netdrv.on(2, netdrv.EVT_PKG, nil), airlink.ready())`,
 		want: []string{
 			"false netdrv.setup with OpenVPN is not emulated", "false netdrv.setup with WireGuard is not emulated",
-			"false netdrv.send_raw is not emulated", "false netdrv.on with netdrv.EVT_PKG is not emulated", "false airlink.sfota is not emulated",
-			"true true true false false", "end",
+			"false netdrv.send_raw is not emulated", "false netdrv.on with netdrv.EVT_PKG is not emulated",
+			"true false", "end",
 		}},
 	{name: "ping", body: `
 sys.subscribe("PING_RESULT", function(...) t("result", ...) end)

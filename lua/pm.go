@@ -207,8 +207,8 @@ func (m *Machine) pmPower(l *glua.LState) int {
 	case chip != 0:
 	case id == powerUSB:
 		m.power.usbOff = !(isNumber && value != 0 || l.Get(2) == glua.LTrue)
-	case id == powerWifi && isNumber && value == 0:
-		m.bleOff() // both radios are in one chip
+	case id == powerWifi && isNumber && m.twoChips():
+		m.airlinkSwitch(value != 0)
 	case id == powerMode && isNumber:
 		if value < 0 || value > 3 {
 			return pushBool(l, false)

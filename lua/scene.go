@@ -10,6 +10,8 @@ type Scene interface {
 	Radio
 	Inputs
 	Bluetooth
+	// Coprocessor returns who is at the other end of airlink; nil: nobody.
+	Coprocessor() Coprocessor
 	// Listen names the one function that is told what happens. Nobody is told
 	// later of what happened while nobody listened: only its effect stays.
 	Listen(fn func(SceneEvent))
@@ -107,6 +109,16 @@ type AccessPoint struct {
 	RSSI     int // dBm
 }
 
+// Coprocessor is a chip or module at the other end of airlink.
+type Coprocessor interface {
+	// Ready reports whether it answers.
+	Ready() bool
+	// Version is that of its firmware.
+	Version() int
+	// Command is a command that it gets, by its number.
+	Command(id int, data []byte)
+}
+
 // I2CDevice is a device on an I2C bus.
 type I2CDevice interface {
 	// Write takes a transfer to the device; false: it did not acknowledge.
@@ -137,7 +149,7 @@ type SceneEvent struct {
 	Pin    string        // of ScenePin
 	Level  int           // of ScenePin; -1 if nothing drives it any more
 	Port   int           // of SceneUART
-	Data   []byte        // of SceneUART
+	Data   []byte        // of SceneUART and SceneAirlink
 	Number string        // of SceneCall: who calls
 	Ring   time.Duration // of SceneCall: how long
 	Talk   time.Duration // of SceneCall: when the caller hangs up; 0: never
@@ -163,6 +175,7 @@ const (
 	SceneStation                             // a station joins or leaves the module's access point
 	SceneUSB                                 // a USB host came or went
 	SceneBLE                                 // a Bluetooth device does something
+	SceneAirlink                             // the other end of airlink sends data
 )
 
 // Alarms are the module's deep-sleep timers. They belong to its always-on

@@ -46,6 +46,8 @@ func (m *Machine) sceneEvent(e SceneEvent) {
 		m.stationChanged(e.MAC, e.On)
 	case SceneUSB:
 		m.usbChanged(e.On)
+	case SceneAirlink:
+		m.airlinkReceived(e.Data)
 	case SceneBLE:
 		m.bleHappens(e.BLE)
 	}
@@ -99,6 +101,7 @@ func (nowhere) UARTSent(int, []byte)                {}
 func (nowhere) USB() bool                           { return false }
 func (nowhere) Interfaces() []string                { return nil }
 func (nowhere) Listen(func(SceneEvent))             {}
+func (nowhere) Coprocessor() Coprocessor            { return nil }
 func (nowhere) BLEPeers() []*BLEPeer                { return nil }
 func (nowhere) BLEAdvertises(bool)                  {}
 func (nowhere) BLESent(string, BLEPlace, string)    {}

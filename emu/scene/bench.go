@@ -41,6 +41,7 @@ type Bench struct {
 	spi     map[int]*spiDevice
 	oneWire map[int]*thermometer
 	air     air
+	second  *second
 }
 
 var _ lua.Scene = (*Bench)(nil)
@@ -52,6 +53,7 @@ func New(s *Scene, clock Clock) *Bench {
 		pins: maps.Clone(s.Pins), adc: maps.Clone(s.ADC), outputs: map[string]int{}, wires: map[string][]string{},
 		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{}, air: newAir(s),
 	}
+	b.second = newSecond(b)
 	if b.pins == nil {
 		b.pins = map[string]int{}
 	}
@@ -144,6 +146,8 @@ func describe(e lua.SceneEvent) string {
 			return "a station joins"
 		}
 		return "a station leaves"
+	case lua.SceneAirlink:
+		return fmt.Sprintf("the other end of airlink sends %d bytes", len(e.Data))
 	case lua.SceneBLE:
 		return describeBLE(e.BLE)
 	case lua.SceneUSB:

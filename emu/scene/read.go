@@ -37,9 +37,10 @@ func readScene(n *yaml.Node) *Scene {
 		"onewire": func(n *yaml.Node) {
 			readList(n, "onewire", func(n *yaml.Node) { s.OneWire = append(s.OneWire, readOneWire(n)) })
 		},
-		"uart": func(n *yaml.Node) { s.UART = readLines(n) },
-		"usb":  func(n *yaml.Node) { s.USB = boolean(n, "usb") },
-		"ble":  func(n *yaml.Node) { s.Peers = readPeers(n) },
+		"uart":    func(n *yaml.Node) { s.UART = readLines(n) },
+		"usb":     func(n *yaml.Node) { s.USB = boolean(n, "usb") },
+		"airlink": func(n *yaml.Node) { s.Coprocessor = readCoprocessor(n) },
+		"ble":     func(n *yaml.Node) { s.Peers = readPeers(n) },
 		"interfaces": func(n *yaml.Node) {
 			s.Interfaces = nil
 			readList(n, "interfaces", func(n *yaml.Node) {

@@ -99,6 +99,14 @@ var happenings = map[string]func(*yaml.Node) (start, end Happening){
 		})
 		return s, nil
 	},
+	"airlink": func(n *yaml.Node) (Happening, Happening) {
+		var s Sdata
+		readMapping(n, "airlink", fields{
+			"text": func(n *yaml.Node) { s.Data = []byte(text(n, "text")) },
+			"hex":  func(n *yaml.Node) { s.Data = hexBytes(n, "hex") },
+		})
+		return s, nil
+	},
 	"ble": func(n *yaml.Node) (Happening, Happening) { return readBLEEvent(n), nil },
 	"adc": func(n *yaml.Node) (Happening, Happening) { return Measure{readADC(n)}, nil },
 	"usb": func(n *yaml.Node) (Happening, Happening) { return USB{boolean(n, "usb")}, nil },

@@ -34,9 +34,10 @@ type Scene struct {
 	UART         map[int]Line
 	USB          bool
 	Interfaces   []string
-	Peers        []Peer  // Bluetooth devices
-	Events       []Event // in the order of their time
-	Source       []byte  // the file that it was read from, nil if there is none
+	Peers        []Peer       // Bluetooth devices
+	Coprocessor  *Coprocessor // at the other end of airlink; nil: nobody
+	Events       []Event      // in the order of their time
+	Source       []byte       // the file that it was read from, nil if there is none
 }
 
 // Line is what is at the other end of a serial port.
@@ -110,10 +111,11 @@ func Default() *Scene {
 			{SSID: "airlift", BSSID: "\x02\xA1\x4C\x00\x00\x01", Password: "12345678", Channel: 6, RSSI: -50},
 			{SSID: "airlift-open", BSSID: "\x02\xA1\x4C\x00\x00\x02", Channel: 11, RSSI: -67},
 		},
-		AnyName:    true,
-		Joined:     true,
-		ADC:        map[int]int{-1: 25000, -2: 3800, 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0},
-		Interfaces: append([]string(nil), Interfaces...),
+		AnyName:     true,
+		Joined:      true,
+		ADC:         map[int]int{-1: 25000, -2: 3800, 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0},
+		Interfaces:  append([]string(nil), Interfaces...),
+		Coprocessor: &Coprocessor{Version: 15},
 	}
 }
 
