@@ -14,7 +14,7 @@ import (
 // play runs the scenario on b from its start: what the mode begins with, then
 // boots until nothing changes. A power cut ends it, with endCut.
 func (s *Sweep) play(b *board, w *watcher) (*boot, error) {
-	if len(s.Scenario.Faults) > 0 || s.Scenario.Mode == ModeBoot && s.armed {
+	if s.struck || s.armed {
 		return s.recover(b, w)
 	}
 	r, err := s.machine.boot(b, w)
@@ -86,10 +86,10 @@ func (s *Sweep) rehearse() error {
 	}
 	for _, f := range s.Scenario.Faults {
 		b := s.start.fork()
-		if err := s.strike(b, &f, nil); err != nil {
+		if _, err := s.strike(b, &f, &watcher{rec: trace.New()}, s.play); err != nil {
 			return err
 		}
-		s.start = b.switchedOff()
+		s.start, s.struck = b.switchedOff(), true
 	}
 	b := s.start.fork()
 	w := &watcher{rec: trace.New()}
@@ -164,25 +164,26 @@ func (t *axisTap) After(op *flash.Op) {
 	t.w.rec.FlashOp(t.w.now, t.w.boot, op)
 }
 
-// strike plays the scenario on b until the fault fails the power. It is for
-// faults whose state cannot be read off the clean run; and for accounts, if w
-// is not nil.
-func (s *Sweep) strike(b *board, f *fault.Fault, w *watcher) error {
-	if w == nil {
-		w = &watcher{rec: trace.New()}
-	}
+// begin is a copy of the board with which every case begins.
+func (s *Sweep) begin() *board {
+	s.forking.Lock()
+	defer s.forking.Unlock()
+	return s.start.fork()
+}
+
+// strike plays the scenario on b until the fault fails the power, and returns
+// where that was. It is for faults whose board cannot be forked off the clean
+// run, and for accounts.
+func (s *Sweep) strike(b *board, f *fault.Fault, w *watcher, play func(*board, *watcher) (*boot, error)) (Place, error) {
 	t := &faultTap{sweep: s, w: w, board: b, f: f}
 	t.inject.Faults = []fault.Fault{*f}
 	b.power.SetTap(t)
 	defer b.power.SetTap(nil)
-	r, err := s.play(b, w)
-	if err != nil {
-		return err
+	r, err := play(b, w)
+	if err == nil && r.end != endCut {
+		err = fmt.Errorf("%s: the run is over before that", f)
 	}
-	if r.end != endCut {
-		return fmt.Errorf("%s: the run is over before that", f)
-	}
-	return nil
+	return t.place, err
 }
 
 // faultTap makes one fault happen, in time or by number.
@@ -194,7 +195,6 @@ type faultTap struct {
 	inject fault.Injector
 	n      uint64
 	place  Place
-	struck bool
 }
 
 func (t *faultTap) Before(op *flash.Op) flash.Fate {
@@ -207,7 +207,6 @@ func (t *faultTap) Before(op *flash.Op) flash.Fate {
 		fate = t.inject.Before(op)
 	}
 	if fate.Kind != flash.FateProceed && fate.Kind != flash.FateIgnore {
-		t.struck = true
 		t.place = t.sweep.place(op, number, t.w.boot, t.w.stage)
 	}
 	return fate

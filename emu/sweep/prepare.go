@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/afero"
@@ -28,11 +29,12 @@ type Sweep struct {
 
 	machine machine
 	memo    memo
-	start   *board // where every case begins; never changed
-	begin   *chips.Running
+	start   *board     // where every case begins; never changed
+	forking sync.Mutex // start
 	old     reference
 	fresh   reference // the new version
 	regions []region
+	struck  bool              // start is behind the scenario's own faults
 	armed   bool              // start has the package in place
 	touched map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
 }
@@ -256,7 +258,7 @@ func used(p []byte) int64 {
 // install boots the factory's flash until it has settled, writes the user's
 // files, and makes the start of every case.
 func (w *Sweep) install(factory []*flash.Device) error {
-	b := newBoard(factory)
+	b, wrote := newBoard(factory), false
 	for range 8 {
 		before := b.key()
 		r, err := w.machine.boot(b, nil)
@@ -269,12 +271,12 @@ func (w *Sweep) install(factory []*flash.Device) error {
 		case r.end == endReset:
 			continue
 		}
-		if w.begin == nil {
+		if !wrote {
 			if err := writeUserFiles(r); err != nil {
 				return err
 			}
 		}
-		w.begin, b.cause = r.running, chips.ResetPower
+		wrote, b.cause = true, chips.ResetPower
 		if b.key().flash == before.flash {
 			w.start = b
 			w.old.version, w.old.flashes = r.running.Identity.Version, b.fork().flashes

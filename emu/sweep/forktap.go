@@ -1,0 +1,71 @@
+package sweep
+
+import (
+	"airlift/emu/fault"
+	"airlift/flash"
+)
+
+// forkTap forks the board at operations of a run, once for each way in which
+// the power is to fail there.
+type forkTap struct {
+	sweep *Sweep
+	board *board
+	w     *watcher
+	hows  []fault.How
+	ways  uint64
+	// wanted is the next fault wanted, if there is one; strike takes the board
+	// that it leaves, or nil if that needs a run of its own, and moves wanted on.
+	wanted func() (choice uint64, more bool)
+	strike func(choice uint64, at *board, place Place)
+	n      uint64
+	err    error
+}
+
+func (t *forkTap) Before(op *flash.Op) flash.Fate {
+	t.upTo(op, false)
+	if _, more := t.wanted(); !more {
+		return flash.Fate{Kind: flash.FateCutBefore} // the rest of the run is of no use
+	}
+	return flash.Fate{}
+}
+
+func (t *forkTap) After(op *flash.Op) {
+	t.upTo(op, true)
+	t.n++
+	t.w.now += t.sweep.cost(op)
+}
+
+// upTo hands out the wanted faults of operation n: those that leave it whole
+// once it is done, the others before.
+func (t *forkTap) upTo(op *flash.Op, done bool) {
+	for {
+		choice, more := t.wanted()
+		if !more || choice/t.ways != t.n {
+			return
+		}
+		way := choice % t.ways
+		place := t.sweep.place(op, t.n, t.w.boot, t.w.stage)
+		if way >= uint64(len(t.hows)) {
+			t.strike(choice, nil, place)
+			continue
+		}
+		h := t.hows[way]
+		if (h.Kind == fault.After) != done {
+			if done {
+				// A list with "after" in front of others.
+				t.strike(choice, nil, place)
+				continue
+			}
+			return
+		}
+		at := t.board.switchedOff()
+		if h.Torn() {
+			fate := h.Fate(op, t.n)
+			if err := at.flashes[op.Chip].Burn(op.Off, fate.Torn); err != nil {
+				t.err = err
+				return
+			}
+		}
+		t.strike(choice, at, place)
+	}
+}
