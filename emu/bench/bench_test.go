@@ -41,15 +41,6 @@ func values(key, version string) Project {
 	return Project{Name: "fotademo", Version: version, Key: key, PollS: 3600}
 }
 
-func script(t *testing.T, p Project) string {
-	t.Helper()
-	main, err := p.Main()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return main
-}
-
 // follow watches a unit until ok says so.
 func follow(t *testing.T, u *Unit, ok func(Status) bool) (lines []Line) {
 	t.Helper()
@@ -92,7 +83,7 @@ func TestUpgrade(t *testing.T) {
 					t.Skip("one core is enough with -short")
 				}
 				server, mem, p := platform(t)
-				spec := Spec{Model: model, Speed: SpeedMax, Seed: 7, Main: script(t, values(p.Key, "1.0.0"))}
+				spec := Spec{Model: model, Speed: SpeedMax, Seed: 7, Project: values(p.Key, "1.0.0")}
 				spec, _, err := spec.check()
 				if err != nil {
 					t.Fatal(err)
@@ -101,7 +92,7 @@ func TestUpgrade(t *testing.T) {
 				if kind.Core {
 					core = NextCore(core)
 				}
-				pack, err := spec.Package(kind.Name, script(t, values(p.Key, "1.0.1")), "fotademo", "1.0.1", core)
+				pack, err := spec.Package(Draft{Kind: kind.Name, Version: "1.0.1", Core: core})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -140,7 +131,7 @@ func start(t *testing.T, b *Bench, owner int64, s Spec) *Unit {
 	if s.Model == "" {
 		s.Model = "Air601"
 	}
-	if s.Main == "" {
+	if s.Main == "" && s.Project.Key == "" {
 		s.Main = idle
 	}
 	u, err := b.Start(owner, s)
@@ -268,7 +259,7 @@ func TestBadSpecs(t *testing.T) {
 	b := newBench(t, server, Limits{})
 	for want, s := range map[string]Spec{
 		"no model is called":  {Model: "Air1"},
-		"has no profile":      {Model: "Air601", Profile: "x"},
+		"has no profile":      {Model: "Air601", Profile: "x", Main: idle},
 		"does not run LuatOS": {Model: "Air8101"},
 		"no link model":       {Model: "Air601", Link: "string"},
 		"core version":        {Model: "Air601", Core: "V1; drop"},
@@ -278,6 +269,9 @@ func TestBadSpecs(t *testing.T) {
 		"is not 15 digits":    {Model: "Air780E", IMEI: "86000000000001x"},
 		"script partition":    {Model: "Air601", Main: strings.Repeat("-", MainMax)},
 	} {
+		if s.Main == "" {
+			s.Main = idle
+		}
 		if _, err := b.Start(1, s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
@@ -292,15 +286,25 @@ func TestBadSpecs(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	for want, f := range map[string]func(Spec) (Package, error){
-		"takes no package": func(s Spec) (Package, error) { return s.Package("sota", idle, "p", "1.0.1", "V1") },
-		"core version":     func(s Spec) (Package, error) { s.Model = "Air6208"; return s.Package("fota", idle, "p", "1.0.1", "1") },
-		"PROJECT":          func(s Spec) (Package, error) { return s.Package("bin", idle, "../p", "1.0.1", "V1") },
-		"VERSION":          func(s Spec) (Package, error) { return s.Package("bin", idle, "p", "", "V1") },
+	good := Spec{Model: "Air601", Project: values("k", "1.0.0")}
+	for want, c := range map[string]struct {
+		main string
+		d    Draft
+	}{
+		"takes no package":    {"", Draft{Kind: "sota", Version: "1.0.1"}},
+		"VERSION \"\" is not": {"", Draft{Kind: "bin"}},
+		"has no lines":        {idle, Draft{Kind: "bin", Version: "1.0.1"}},
+		"no lines PROJECT":    {`PROJECT = "../x"` + "\n" + `VERSION = "1.0.0"`, Draft{Kind: "bin", Version: "1.0.1"}},
 	} {
-		if _, err := f(Spec{Model: "Air601"}); err == nil || !strings.Contains(err.Error(), want) {
+		s := good
+		s.Main = c.main
+		if _, err := s.Package(c.d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+	fota := Spec{Model: "Air6208", Project: values("k", "1.0.0")}
+	if _, err := fota.Package(Draft{Kind: "fota", Version: "1.0.1", Core: "1"}); err == nil || !strings.Contains(err.Error(), "core version") {
+		t.Errorf("core 1: %v", err)
 	}
 }
 
@@ -340,4 +344,32 @@ func TestPace(t *testing.T) {
 	if asked != 3 || l.over() {
 		t.Errorf("100 ms are waited for with %d questions of 50 ms", asked)
 	}
+}
+
+// A damaged package is refused by the module, which goes on with what it has.
+func TestDamagedPackage(t *testing.T) {
+	server, mem, p := platform(t)
+	proj := values(p.Key, "1.0.0")
+	proj.PollS = 60
+	spec := Spec{Model: "Air601", Speed: SpeedMax, Project: proj}
+	pack, err := spec.Package(Draft{Kind: "bin", Version: "1.0.1", Damaged: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, _ := iot.RecogniseFileName(pack.FileName)
+	if _, err := mem.AddFirmware(iot.Firmware{Project: p.ID, Name: name.Name, Version: name.Version, FileName: pack.FileName, Allow: true, All: true}, pack.Data); err != nil {
+		t.Fatal(err)
+	}
+	u := start(t, newBench(t, server, Limits{}), 1, spec)
+	asked := 0
+	var c Cursor
+	follow(t, u, func(s Status) bool {
+		up := u.Since(c)
+		c = up.Next
+		asked += strings.Count(text(up.Lines), "net request")
+		if !strings.HasSuffix(s.Version, ".1.0") && s.Version != "" {
+			t.Fatalf("it runs %s", s.Version)
+		}
+		return asked >= 2
+	})
 }

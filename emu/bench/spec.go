@@ -22,7 +22,8 @@ type Spec struct {
 	Model   string // "Air780EPM"
 	Profile string // of the firmware, default the model's own
 	Core    string // version of the core, "V2046", default the profile's
-	Main    string // text of main.lua
+	Main    string // text of main.lua, default that of Project
+	Project Project
 	Link    string // link model, default cat1
 	Speed   int    // virtual seconds in a real one, 1 to [SpeedMax], default 1
 	Seed    uint64 // decides the module's identity
@@ -96,16 +97,30 @@ func Models() []*chips.Model {
 	return list
 }
 
+// chip is the chip that a spec names.
+func (s Spec) chip() (*chips.Chip, error) {
+	chip, err := all.Chip(s.Model, s.Profile)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(Models(), chip.Model) || chip.Profile.Scripts != chips.ScriptsLuatOS {
+		return nil, fmt.Errorf("%s with profile %s does not run LuatOS scripts from a flash that is emulated", chip.Model.Name, chip.Profile.Name)
+	}
+	return chip, nil
+}
+
 // check completes a spec.
 func (s Spec) check() (Spec, *chips.Chip, error) {
-	chip, err := all.Chip(s.Model, s.Profile)
+	chip, err := s.chip()
 	if err != nil {
 		return s, nil, err
 	}
-	if !slices.Contains(Models(), chip.Model) || chip.Profile.Scripts != chips.ScriptsLuatOS {
-		return s, nil, fmt.Errorf("%s with profile %s does not run LuatOS scripts from a flash that is emulated", chip.Model.Name, chip.Profile.Name)
-	}
 	s.Model, s.Profile = chip.Model.Name, chip.Profile.Name
+	if s.Main == "" {
+		if s.Main, err = s.Project.Main(); err != nil {
+			return s, nil, err
+		}
+	}
 	if s.Core == "" {
 		s.Core = chip.Profile.CoreVersion
 	}
@@ -164,7 +179,7 @@ type Package struct {
 // Kinds returns the kinds of upgrades that the firmware of a spec takes: the
 // first of scripts alone, and the first with a core.
 func (s Spec) Kinds() ([]chips.PackageKind, error) {
-	_, chip, err := s.check()
+	chip, err := s.chip()
 	if err != nil {
 		return nil, err
 	}
@@ -180,10 +195,24 @@ func (s Spec) Kinds() ([]chips.PackageKind, error) {
 	return list, nil
 }
 
-// Package makes the package that brings modules of s to the scripts of main,
-// which say that they are project name and version, and to core, if the kind
-// has one.
-func (s Spec) Package(kind, main, name, version, core string) (Package, error) {
+// Draft says which package is wanted.
+type Draft struct {
+	Kind    string // name of one of [Spec.Kinds]
+	Version string // VERSION of the scripts in it
+	Core    string // version of the core in it, if the kind has one
+	// Damaged changes one byte, so that modules refuse the package.
+	Damaged bool
+}
+
+// Lines of scripts that say what a project is.
+var (
+	projectLine = regexp.MustCompile(`(?m)^\s*PROJECT\s*=\s*["']([^"'\n]*)["']`)
+	versionLine = regexp.MustCompile(`(?m)^(\s*VERSION\s*=\s*["'])([^"'\n]*)(["'])`)
+)
+
+// Package makes an upgrade of a module of s: the same scripts with another
+// VERSION, and another core if the kind has one.
+func (s Spec) Package(d Draft) (Package, error) {
 	s, chip, err := s.check()
 	if err != nil {
 		return Package{}, err
@@ -192,39 +221,56 @@ func (s Spec) Package(kind, main, name, version, core string) (Package, error) {
 	if err != nil {
 		return Package{}, err
 	}
-	i := slices.IndexFunc(kinds, func(k chips.PackageKind) bool { return k.Name == kind })
+	i := slices.IndexFunc(kinds, func(k chips.PackageKind) bool { return k.Name == d.Kind })
 	if i < 0 {
-		return Package{}, fmt.Errorf("%s with profile %s takes no package of kind %q", s.Model, s.Profile, kind)
+		return Package{}, fmt.Errorf("%s with profile %s takes no package of kind %q", s.Model, s.Profile, d.Kind)
 	}
 	p := Package{Kind: kinds[i]}
 	if !p.Kind.Core {
-		core = s.Core
+		d.Core = s.Core
 	}
-	switch {
-	case !coreVersion.MatchString(core):
-		return p, fmt.Errorf("core version %q is not V and up to five digits", core)
-	case !projectName.MatchString(name):
-		return p, fmt.Errorf("PROJECT %q is not 1 to 64 letters, digits, _ and -", name)
-	case len(main) > MainMax:
-		return p, fmt.Errorf("main.lua is larger than %d bytes", MainMax)
+	if !coreVersion.MatchString(d.Core) {
+		return p, fmt.Errorf("core version %q is not V and up to five digits", d.Core)
 	}
-	if err := CheckVersion(version); err != nil {
+	main, name, err := s.release(d.Version)
+	if err != nil {
 		return p, err
 	}
-	in := chips.MakeInput{CoreVersion: core, CoreSeed: coreSeed, Pad: true}
-	if in.Script, err = image(main); err != nil {
-		return p, err
-	}
-	if p.Kind.Delta {
-		in.Base = &chips.MakeInput{CoreVersion: s.Core, CoreSeed: coreSeed}
-	}
-	if p.Data, err = chip.Maker.Make(kind, in); err != nil {
+	if p.Data, err = s.make(chip, p.Kind, main, d.Core); err != nil {
 		return p, fmt.Errorf("make the package: %w", err)
+	}
+	if d.Damaged {
+		p.Data = slices.Clone(p.Data)
+		p.Data[len(p.Data)/2] ^= 0xFF
 	}
 	namer, ok := chip.Maker.(chips.PackageNamer)
 	if !ok {
 		return p, fmt.Errorf("%s: packages have no names", chip.Model.Family)
 	}
-	p.FileName, err = namer.PackageName(name, core, version)
+	p.FileName, err = namer.PackageName(name, d.Core, d.Version)
 	return p, err
+}
+
+// release returns main.lua with another VERSION, and its PROJECT.
+func (s Spec) release(version string) (main, name string, err error) {
+	if err := CheckVersion(version); err != nil {
+		return "", "", err
+	}
+	p := projectLine.FindStringSubmatch(s.Main)
+	if p == nil || !projectName.MatchString(p[1]) || !versionLine.MatchString(s.Main) {
+		return "", "", fmt.Errorf("main.lua has no lines PROJECT = \"name\" and VERSION = \"1.0.0\" that a package could be made from")
+	}
+	return versionLine.ReplaceAllString(s.Main, "${1}"+version+"${3}"), p[1], nil
+}
+
+func (s Spec) make(chip *chips.Chip, k chips.PackageKind, main, core string) ([]byte, error) {
+	in := chips.MakeInput{CoreVersion: core, CoreSeed: coreSeed, Pad: true}
+	var err error
+	if in.Script, err = image(main); err != nil {
+		return nil, err
+	}
+	if k.Delta {
+		in.Base = &chips.MakeInput{CoreVersion: s.Core, CoreSeed: coreSeed}
+	}
+	return chip.Maker.Make(k.Name, in)
 }

@@ -93,6 +93,9 @@ func (u *Unit) PowerOn() {
 // PowerOff cuts the power, at once and in the middle of whatever it does.
 func (u *Unit) PowerOff() { u.life.Load().end() }
 
+// Gone returns a channel that is closed when the unit is taken from its bench.
+func (u *Unit) Gone() <-chan struct{} { return u.closed }
+
 func (u *Unit) close() {
 	close(u.closed)
 	u.life.Load().end()
