@@ -91,7 +91,10 @@ type Firmware struct {
 	Fota, FileOTA     bool
 	// FotaRefusal says why upgrades are refused although the firmware has
 	// fota: the error that scripts get.
-	FotaRefusal  string
+	FotaRefusal string
+	// LuaTask says that scripts are those of the Luat script core, in Lua 5.1,
+	// with its libraries. Version is then the core's whole name.
+	LuaTask      bool
 	Mobile, Wlan bool
 	ScanOnly     bool // wlan has no adapter
 	// Libraries are the global libraries; nil means all that there are.

@@ -40,13 +40,21 @@ func (m *Machine) openState() {
 		ExactNumbers:  true,
 		OneNaN:        true,
 	}
+	if m.fw.LuaTask {
+		// Numbers are doubles. Libraries work with 32 bits nevertheless.
+		opts.Lua51, opts.Bits, opts.Separator, opts.Print, opts.ExactNumbers = true, 64, "\t", m.taskLine, false
+	}
 	if m.opts.Calls != nil {
 		opts.CallHook = m.called
 	}
 	m.vm = lua53.New(opts)
 	m.l = m.vm.L()
 	m.vm.SeedRandom(int64(m.board.Rand("lua").Uint64()))
-	m.openLibs()
+	if m.fw.LuaTask {
+		m.openTaskLibs()
+	} else {
+		m.openLibs()
+	}
 	m.vm.StartMemory(luaMemoryUsed, m.fw.LuaMemory)
 	m.luaMemoryMost = luaMemoryUsed
 }

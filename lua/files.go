@@ -131,6 +131,48 @@ func newTree(board *mount.Table, libs libFs) (*tree, error) {
 	return t, nil
 }
 
+// newTaskTree is the tree of LuaTask: the script image is part of /lua/.
+func newTaskTree(board *mount.Table, overlay afero.Fs) (*tree, error) {
+	t := &tree{Table: new(mount.Table)}
+	var image afero.Fs
+	var rest []mount.Mount
+	if board != nil {
+		for _, mt := range board.Mounts() {
+			if mt.Path == libDir || mt.Path == "/luadb/" {
+				image = mt.Fs
+				continue
+			}
+			rest = append(rest, mt)
+		}
+	}
+	t.libs = taskFiles(image, overlay)
+	for _, mt := range append(rest, mount.Mount{Path: libDir, Type: "luadb", Fs: t.libs}) {
+		if err := t.Add(mt); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// embedded is a folder of embedded files as a file system.
+func embedded(from embed.FS, dir string) (afero.Fs, error) {
+	list, err := from.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	mem := afero.NewMemMapFs()
+	for _, e := range list {
+		b, err := from.ReadFile(dir + "/" + e.Name())
+		if err == nil {
+			err = afero.WriteFile(mem, "/"+e.Name(), b, 0o444)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return mem, nil
+}
+
 // exists is what fopen "r" says.
 func (t *tree) exists(name string) bool {
 	info, err := t.Stat(name)

@@ -119,7 +119,7 @@ func (e *jsonEncoder) value(v glua.LValue, depth int) {
 
 // number writes an integer with %d, a float with the format asked for.
 func (e *jsonEncoder) number(v glua.LValue) {
-	if !e.m.vm.IsFloat(v) {
+	if !e.m.vm.IsFloat(v) || e.m.fw.LuaTask && wholeNumber(e.m, v) {
 		n, _ := e.m.vm.ToInteger(v)
 		e.b.WriteString(strconv.FormatInt(n, 10))
 		return
@@ -461,4 +461,10 @@ func (d *jsonDecoder) hex4(at int) (rune, bool) {
 		r = r<<4 | rune(v)
 	}
 	return r, true
+}
+
+// wholeNumber reports whether a number is an integer by value.
+func wholeNumber(m *Machine, v glua.LValue) bool {
+	f, ok := m.vm.ToNumber(v)
+	return ok && f == math.Trunc(f) && math.Abs(f) < 1<<53
 }

@@ -137,7 +137,7 @@ func (m *Machine) loadFile(file string) (f *glua.LFunction, extra []glua.LValue,
 
 // compile makes a function of a file's contents.
 func (m *Machine) compile(name, src string) (*glua.LFunction, error) {
-	p, err := protos.get(protoKey{name, src, m.fw.Bits})
+	p, err := protos.get(protoKey{name, src, m.fw.Bits, m.fw.LuaTask})
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +160,7 @@ var protos = protoCache{byKey: map[protoKey]*lua53.Proto{}}
 type protoKey struct {
 	name, src string
 	bits      int
+	lua51     bool
 }
 
 type protoCache struct {
@@ -198,6 +199,9 @@ func compileChunk(k protoKey) (*lua53.Proto, error) {
 	chunk := lua53.SkipPrefix([]byte(k.src))
 	if bytes.HasPrefix(chunk, []byte("\x1bLua")) {
 		return lua53.Undump(chunk, k.name, k.bits)
+	}
+	if k.lua51 {
+		return lua53.Compile51(string(chunk), k.name)
 	}
 	return lua53.Compile(string(chunk), k.name, k.bits)
 }

@@ -153,6 +153,8 @@ type libstate struct {
 	callees   map[*glua.LFunction]string
 	refusals  map[string]bool // names of refused functions, for Options.Surface
 
+	task taskState // of LuaTask
+
 	net        networkState
 	sockets    []*netSocket // not released, oldest first
 	socketMeta *glua.LTable
@@ -183,6 +185,11 @@ func New(board Board, opts Options) (*Machine, error) {
 	m.logLevel = levelDebug
 	m.timezone = 32
 	m.rested()
+	if m.fw.LuaTask {
+		var err error
+		m.files, err = newTaskTree(board.Files(), opts.Libs)
+		return m, err
+	}
 	libs, err := libraryFiles(opts.Libs)
 	if err != nil {
 		return nil, err
@@ -211,6 +218,9 @@ func (m *Machine) Run() Exit {
 				trace = trace[:runtime.Stack(trace, false)]
 			}
 		}()
+		if m.fw.LuaTask {
+			m.taskBoot()
+		}
 		m.boot()
 	}()
 	<-done

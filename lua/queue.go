@@ -33,7 +33,7 @@ func (m *Machine) receive(l *glua.LState, timeoutMS int64) int {
 		}
 		for len(m.queue) == 0 {
 			if expired {
-				l.Push(glua.LNumber(-1))
+				l.Push(glua.LNumber(m.timeoutMessage()))
 				return 1
 			}
 			m.step()
@@ -43,6 +43,22 @@ func (m *Machine) receive(l *glua.LState, timeoutMS int64) int {
 	m.queue[0] = nil
 	m.queue = m.queue[1:]
 	return msg(l)
+}
+
+// timerMessage is rtos.MSG_TIMER, timeoutMessage what rtos.receive returns when
+// its time is over.
+func (m *Machine) timerMessage() int {
+	if m.fw.LuaTask {
+		return taskTimer
+	}
+	return msgTimer
+}
+
+func (m *Machine) timeoutMessage() int {
+	if m.fw.LuaTask {
+		return taskTimeout
+	}
+	return -1
 }
 
 // timer is one rtos timer (luatos-runtime.md 2.2).
@@ -88,7 +104,7 @@ func (m *Machine) timerFired(l *glua.LState, t *timer) int {
 	} else if t.repeat > 0 {
 		t.repeat--
 	}
-	l.Push(glua.LNumber(msgTimer))
+	l.Push(glua.LNumber(m.timerMessage()))
 	l.Push(glua.LNumber(t.id))
 	l.Push(glua.LNumber(t.repeat))
 	return 3

@@ -93,7 +93,11 @@ func positions(text string) (found []position) {
 
 // locate looks for the file of a place. The order is that of require.
 func (m *Machine) locate(e *ScriptError, p position) bool {
-	for _, dir := range []string{"/", "/luadb/", libDir} {
+	dirs := []string{"/", "/luadb/", libDir}
+	if strings.HasPrefix(p.name, "/") {
+		dirs = []string{""}
+	}
+	for _, dir := range dirs {
 		file := dir + p.name
 		if m.files.exists(file) {
 			text, _, err := m.files.readAll(file, sourceMax)
