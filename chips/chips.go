@@ -33,15 +33,17 @@ type Family interface {
 
 // Model is a module that people buy.
 type Model struct {
-	Name     string // "Air601", as printed on the module
-	Family   string
-	BSP      string // what rtos.bsp() says, "AIR601"
-	Summary  string // one line for the list of models
-	SoC      SoC
-	Flash    []flash.Geometry
-	RAM      int64 // bytes
-	Profiles []*Profile
-	Default  string // name of the profile used unless another is asked for
+	Name    string // "Air601", as printed on the module
+	Family  string
+	BSP     string // what rtos.bsp() says, "AIR601"
+	Summary string // one line for the list of models
+	SoC     SoC
+	Flash   []flash.Geometry
+	RAM     int64 // bytes
+	// RetainedWords is how many words of 32 bits survive a reset.
+	RetainedWords int
+	Profiles      []*Profile
+	Default       string // name of the profile used unless another is asked for
 	// ScriptOnly says that only the scripts of the model run: its flash map,
 	// boot code, packages and upgrades are not emulated. See [Model.NeedsMap].
 	ScriptOnly bool
@@ -79,6 +81,8 @@ type Profile struct {
 	Scripts ScriptSystem
 	// Features says which optional libraries the firmware has.
 	Features Features
+	// FotaRefusal is why the fota library refuses to work; empty if it works.
+	FotaRefusal string
 	// Memory totals in bytes as rtos.meminfo reports them.
 	LuaMemory, SysMemory, PSRAMMemory int64
 	Timing                            Timing
@@ -230,6 +234,17 @@ type BootResult struct {
 	Upgraded bool     // this boot applied an update
 	Image    int64    // where the started core's image header or first byte is on flash chip 0
 	Params   []uint32 // words handed to the core or to ROM code
+	// Cause is why the chip starts again, with BootReset. Power-on, the zero
+	// value, means an ordinary reset by software.
+	Cause ResetCause
+}
+
+// ResetCause is why the chip starts after a BootReset.
+func (r *BootResult) ResetCause() ResetCause {
+	if r.Cause == ResetPower {
+		return ResetSoftware
+	}
+	return r.Cause
 }
 
 // Core is the firmware below the scripts: modelled, not executed.

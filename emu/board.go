@@ -108,7 +108,7 @@ func result(n int, err error) int {
 // firmware translates what the core says of itself.
 func (d *Device) firmware(r *chips.Running) (lua.Firmware, error) {
 	id, p, soc := r.Identity, r.Identity.Profile, d.cfg.Chip.Model.SoC
-	refusal := ""
+	refusal := p.FotaRefusal
 	if err := d.cfg.Chip.Model.NeedsMap(); err != nil {
 		refusal = err.Error()
 	}
