@@ -82,6 +82,9 @@ type Power struct {
 // SetTap installs t; nil removes it. There is one tap: use [Taps] for more.
 func (p *Power) SetTap(t Tap) { p.tap = t }
 
+// Tap returns the tap, or nil.
+func (p *Power) Tap() Tap { return p.tap }
+
 // Ops returns how many operations were started since [Power.Reset].
 func (p *Power) Ops() uint64 { return p.ops }
 

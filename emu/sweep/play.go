@@ -73,15 +73,19 @@ func (s *Sweep) recover(b *board, w *watcher) (*boot, error) {
 // rehearse makes the start of every case and runs the scenario without a
 // fault.
 func (s *Sweep) rehearse() error {
+	s.touched = map[[2]int64]bool{}
 	if s.Scenario.Mode == ModeBoot {
 		b := s.start.fork()
 		r, err := s.machine.boot(b, nil)
 		if err != nil {
 			return err
 		}
+		t := &axisTap{sweep: s, w: &watcher{rec: trace.New(), stage: "updater"}, touched: s.touched}
+		b.power.SetTap(t)
 		if _, err := s.deliverOn(b, r, nil); err != nil {
 			return err
 		}
+		b.power.SetTap(nil)
 		s.start, s.armed = b, true
 	}
 	for _, f := range s.Scenario.Faults {
@@ -93,7 +97,7 @@ func (s *Sweep) rehearse() error {
 	}
 	b := s.start.fork()
 	w := &watcher{rec: trace.New()}
-	t := &axisTap{sweep: s, w: w}
+	t := &axisTap{sweep: s, w: w, touched: s.touched}
 	b.power.SetTap(t)
 	r, err := s.play(b, w)
 	if err != nil {
@@ -102,7 +106,6 @@ func (s *Sweep) rehearse() error {
 	b.power.SetTap(nil)
 	s.Clean.Ops, s.Clean.Virtual = t.ops, w.now
 	s.Clean.Trace = w.rec.Sum()
-	s.touched = t.touched
 	if r.end == endRuns {
 		s.fresh.flashes, s.fresh.version = b.fork().flashes, r.running.Identity.Version
 	}
@@ -148,9 +151,6 @@ type axisTap struct {
 
 func (t *axisTap) Before(op *flash.Op) flash.Fate {
 	t.ops = append(t.ops, t.sweep.place(op, uint64(len(t.ops)), t.w.boot, t.w.stage))
-	if t.touched == nil {
-		t.touched = map[[2]int64]bool{}
-	}
 	for _, p := range t.sweep.Chip.Partitions[op.Chip] {
 		if p.Contains(op.Off) {
 			t.touched[[2]int64{int64(op.Chip), p.Off}] = true
@@ -250,7 +250,7 @@ func (s *Sweep) result(c Case, places []Place, v *verdict, spent uint32) *Result
 	}
 	if r.Fine() {
 		r.Faults, r.Places = nil, nil
-		if len(r.Path) == 1 && r.Path[0] == r.Number {
+		if len(r.Path) == 1 && s.Scenario.Sample == 0 {
 			r.Path = nil
 		}
 	}

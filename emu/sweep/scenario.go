@@ -192,3 +192,16 @@ func (s *Scenario) Digest() string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:4])
 }
+
+// Words says what an invariant asks for.
+func (i Invariant) Words() string {
+	return map[Invariant]string{
+		Boots:     "boots: the device starts again without a cable",
+		Exact:     "exact: core and scripts are exactly those of one version",
+		Files:     "files: the user's files and key-value data survive",
+		Outside:   "outside: nothing changes that the upgrade has no business with",
+		Converges: "converges: after boots_max boots nothing changes any more",
+		Wear:      "wear: no sector is erased more than wear_max times",
+		Reachable: "reachable: the device goes on to the new version by itself",
+	}[i]
+}
