@@ -91,6 +91,7 @@ func NewDevice(cfg Config) (*Device, error) {
 	d := &Device{
 		cfg: cfg, clock: cfg.Clock, trace: cfg.Trace, power: new(flash.Power),
 		console: cfg.Console, identity: cfg.Identity, unixBase: cfg.UnixTime,
+		retained: make([]uint32, cfg.Chip.Model.RetainedWords),
 	}
 	if d.cfg.Scene == nil {
 		d.cfg.Scene = scene.Default()
@@ -255,7 +256,7 @@ func (d *Device) oneBoot(cause chips.ResetCause) (next chips.ResetCause, res Res
 	switch boot.Outcome {
 	case chips.BootCore:
 	case chips.BootReset:
-		return chips.ResetSoftware, res, nil
+		return boot.ResetCause(), res, nil
 	default:
 		res.End, res.Detail = EndBoot, "boot code: "+string(boot.Outcome)
 		if boot.Status != "" {
