@@ -140,6 +140,6 @@ func TestBLEOff(t *testing.T) {
 sys.timerStart(pm.power, 2000, pm.WIFI, 0)
 sys.timerStart(function() print(dev:adv_start(), dev:scan_start()) end, 4000)
 sys.timerStart(rtos.reboot, 6000)
-sys.run()`),
+sys.run()`, func(b *luatest.Board) { b.FW.Wlan = true }),
 		"D/drv.bt 执行luat_bluetooth_init", "true", "true", "true", "90\tADV_START\t", "1100\tCONN\taddr=02A14C000300 addr_type=1", "false\tfalse")
 }

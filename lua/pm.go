@@ -47,6 +47,8 @@ type power struct {
 	votes  int64  // of pm.keep: bits of who wants to stay awake
 	sleep  func() // cancels the sleep to come
 	wake   []WakePin
+	// charger is what pm.chginfo read last.
+	charger [chargerRegisters]byte
 }
 
 // openPm installs pm.*.
@@ -135,7 +137,7 @@ func (m *Machine) openPm() {
 			}
 			return pushInt(l, m.power.votes)
 		}),
-		fn("chgcmd", m.refuse("pm.chgcmd")), fn("chginfo", m.refuse("pm.chginfo")),
+		fn("chgcmd", m.pmChargerCommand), fn("chginfo", m.pmChargerInfo),
 	)
 	constants(t, "NONE", sleepNone, "IDLE", sleepIdle, "LIGHT", sleepLight, "DEEP", sleepDeep, "HIB", sleepHibernate,
 		"USB", powerUSB, "GPS", 1, "GPS_ANT", 2, "CAMERA", 3, "DAC_EN", 4, "PWK_MODE", 5, "WORK_MODE", powerMode, "LDO_CTL", 7,

@@ -59,6 +59,8 @@ type Inputs interface {
 	UARTSent(port int, p []byte)
 	// USB reports whether a host is connected.
 	USB() bool
+	// Charger returns the battery charger of a number, or nil.
+	Charger(chip byte) Charger
 	// Interfaces lists the network chips that are connected: "ch390".
 	Interfaces() []string
 }
@@ -117,6 +119,12 @@ type Coprocessor interface {
 	Version() int
 	// Command is a command that it gets, by its number.
 	Command(id int, data []byte)
+}
+
+// Charger is a battery charger with registers.
+type Charger interface {
+	Read(register byte) byte
+	Write(register, value byte)
 }
 
 // I2CDevice is a device on an I2C bus.

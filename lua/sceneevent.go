@@ -101,6 +101,7 @@ func (nowhere) UARTSent(int, []byte)                {}
 func (nowhere) USB() bool                           { return false }
 func (nowhere) Interfaces() []string                { return nil }
 func (nowhere) Listen(func(SceneEvent))             {}
+func (nowhere) Charger(byte) Charger                { return nil }
 func (nowhere) Coprocessor() Coprocessor            { return nil }
 func (nowhere) BLEPeers() []*BLEPeer                { return nil }
 func (nowhere) BLEAdvertises(bool)                  {}

@@ -42,6 +42,7 @@ type Bench struct {
 	oneWire map[int]*thermometer
 	air     air
 	second  *second
+	charger *chargerAtWork
 }
 
 var _ lua.Scene = (*Bench)(nil)
@@ -51,7 +52,7 @@ func New(s *Scene, clock Clock) *Bench {
 	b := &Bench{
 		scene: s, clock: clock, sim: s.SIM, cells: s.Cells, points: s.AccessPoints, anyName: s.AnyName, usb: s.USB,
 		pins: maps.Clone(s.Pins), adc: maps.Clone(s.ADC), outputs: map[string]int{}, wires: map[string][]string{},
-		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{}, air: newAir(s),
+		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{}, air: newAir(s), charger: newCharger(s.Charger),
 	}
 	b.second = newSecond(b)
 	if b.pins == nil {

@@ -39,6 +39,7 @@ func readScene(n *yaml.Node) *Scene {
 		},
 		"uart":    func(n *yaml.Node) { s.UART = readLines(n) },
 		"usb":     func(n *yaml.Node) { s.USB = boolean(n, "usb") },
+		"charger": func(n *yaml.Node) { s.Charger = readCharger(n) },
 		"airlink": func(n *yaml.Node) { s.Coprocessor = readCoprocessor(n) },
 		"ble":     func(n *yaml.Node) { s.Peers = readPeers(n) },
 		"interfaces": func(n *yaml.Node) {

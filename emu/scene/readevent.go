@@ -99,6 +99,7 @@ var happenings = map[string]func(*yaml.Node) (start, end Happening){
 		})
 		return s, nil
 	},
+	"charger": func(n *yaml.Node) (Happening, Happening) { return ChargerChange{readCharger(n)}, nil },
 	"airlink": func(n *yaml.Node) (Happening, Happening) {
 		var s Sdata
 		readMapping(n, "airlink", fields{

@@ -36,8 +36,9 @@ type Scene struct {
 	Interfaces   []string
 	Peers        []Peer       // Bluetooth devices
 	Coprocessor  *Coprocessor // at the other end of airlink; nil: nobody
-	Events       []Event      // in the order of their time
-	Source       []byte       // the file that it was read from, nil if there is none
+	Charger      *Charger
+	Events       []Event // in the order of their time
+	Source       []byte  // the file that it was read from, nil if there is none
 }
 
 // Line is what is at the other end of a serial port.
@@ -116,6 +117,7 @@ func Default() *Scene {
 		ADC:         map[int]int{-1: 25000, -2: 3800, 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0},
 		Interfaces:  append([]string(nil), Interfaces...),
 		Coprocessor: &Coprocessor{Version: 15},
+		Charger:     &Charger{Chip: 4, Battery: true},
 	}
 }
 
