@@ -13,7 +13,7 @@ events:
 sys.subscribe("YHM27XX_REG", function(d) print("regs", (d:toHex())) end)
 print(pm.chgcmd(nil, 4, 8), pm.chgcmd(152, 4, 0, 0x64), pm.chgcmd(nil, 4, 0), pm.chgcmd(nil, 4, 2, 0xA8), pm.chgcmd(nil, 4, 2))
 print(pm.chgcmd(nil, 5, 8), pm.chginfo(nil, 4))
-for _, at in ipairs{3000, 5000, 5010} do sys.timerStart(function() pm.chginfo(nil, 4) end, at) end
+for _, at in ipairs{3000, 5000, 5010} do sys.timerStart(function() pm.chginfo(at and nil, 4) end, at) end
 sys.timerStart(function() pm.chgcmd(nil, 4, 2, 0xF8) pm.chginfo(nil, 4) end, 3500)
 sys.timerStart(function() print(pm.chgcmd(nil, 4, 8)) pm.chginfo(nil, 4) end, 7000)
 sys.timerStart(rtos.reboot, 8000)
