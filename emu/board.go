@@ -56,7 +56,11 @@ func (b *board) Fota() lua.Fota {
 	if b.running.Updater == nil {
 		return nil
 	}
-	return fota{b.running.Updater, b.env}
+	f := fota{b.running.Updater, b.env}
+	if u, ok := b.running.Updater.(chips.FileUpdater); ok {
+		return fileFota{f, u}
+	}
+	return f
 }
 
 func (b *board) KV() func() (*mount.Mount, error) {
@@ -98,6 +102,19 @@ func (f fota) WaitReady() bool {
 	return ok && err == nil
 }
 
+// fileFota is fota for packages whose length is known at every write.
+type fileFota struct {
+	fota
+	u chips.FileUpdater
+}
+
+var _ lua.FileFota = fileFota{}
+
+func (f fileFota) Process(p []byte, total int64) int {
+	n, err := f.u.Process(f.env, p, total)
+	return result(n, err)
+}
+
 func result(n int, err error) int {
 	if err != nil {
 		return -1
@@ -120,6 +137,7 @@ func (d *Device) firmware(r *chips.Running) (lua.Firmware, error) {
 		Bits: p.Bits, Number: p.FirmwareNumber, CoreDate: p.CoreDate, LibDate: p.LibDate,
 		Fota: p.Features.Fota, FotaRefusal: refusal, FileOTA: p.Features.FileOTA,
 		Mobile: p.Features.Mobile, Wlan: p.Features.Wlan, ScanOnly: p.Features.ScanOnly,
+		LuaTask:   p.Scripts == chips.ScriptsLuaTask,
 		LuaMemory: p.LuaMemory, SysMemory: p.SysMemory, PSRAMMemory: p.PSRAMMemory,
 		Libraries: libs, FlashSize: d.cfg.Flash[0].Size(),
 	}, err
