@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/afero"
 	glua "github.com/yuin/gopher-lua"
+
+	"airlift/flash/mount"
 )
 
 // openIo installs io.* (luatos-runtime.md 7.2).
@@ -106,13 +108,22 @@ func (m *Machine) openIo() {
 }
 
 // ioMkfs formats what is mounted at exactly this path. RAM and the firmware's
-// own files cannot be formatted. That the root can is not emulated.
+// own files cannot be formatted. The firmware formats under open files too,
+// and what they write then ruins the new file system: that is not emulated.
 func (m *Machine) ioMkfs(l *glua.LState) int {
 	name := m.str(l, 1)
-	for _, mt := range m.files.Mounts() {
-		if mt.Path == name && mt.Type != "ram" && mt.Type != "luadb" {
-			m.raise("io.mkfs of %s (%s) is not emulated: remove its files instead", name, mt.Type)
-		}
+	err := m.files.Format(name)
+	m.checkPower()
+	var open *mount.StillOpenError
+	switch {
+	case err == nil:
+		l.Push(glua.LTrue)
+		l.Push(glua.LNumber(0))
+		return 2
+	case errors.As(err, &open):
+		m.raise("io.mkfs of %s with open files is not emulated: close them first", name)
+	case errors.Is(err, mount.ErrNoFormat) && !m.files.Mounted(name):
+		m.logf(levelError, "vfs", "no such mount point %s", name)
 	}
 	l.Push(glua.LFalse)
 	l.Push(glua.LNumber(-1))

@@ -20,7 +20,7 @@ import (
 func Open(r *flash.Region, cfg littlefs.Config) (m mount.Mount, failed, err error) {
 	fs, err := littlefs.Mount(r, cfg)
 	if err == nil {
-		return littleMount(fs), nil, nil
+		return Mounted(fs, r, cfg), nil, nil
 	}
 	if errors.Is(err, flash.ErrPowerLost) {
 		return m, nil, err
@@ -32,7 +32,7 @@ func Open(r *flash.Region, cfg littlefs.Config) (m mount.Mount, failed, err erro
 	if fs, err = littlefs.Mount(r, cfg); err != nil {
 		return m, failed, fmt.Errorf("mount after format: %w", err)
 	}
-	return littleMount(fs), failed, nil
+	return Mounted(fs, r, cfg), failed, nil
 }
 
 // Look mounts the littlefs of a region for a person who looks into a dump:
@@ -54,7 +54,7 @@ func Look(r *flash.Region, cfg littlefs.Config, mkfs bool) (mount.Mount, error) 
 	if err != nil {
 		return mount.Mount{}, err
 	}
-	return littleMount(fs), nil
+	return Mounted(fs, r, cfg), nil
 }
 
 // Explain explains the littlefs in a partition's contents p, which begin at off
@@ -77,10 +77,6 @@ func Explain(p []byte, off int64) (*explain.Field, error) {
 	}
 	tree.Shift(off)
 	return tree, nil
-}
-
-func littleMount(fs *littlefs.FS) mount.Mount {
-	return mount.Mount{Path: "/", Type: "lfs", Fs: fs, Usage: fs.Usage}
 }
 
 // Scripts mounts the script image of a region at /luadb/. It is read-only:

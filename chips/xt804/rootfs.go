@@ -3,11 +3,9 @@ package xt804
 import (
 	"errors"
 
-	"github.com/spf13/afero"
-
+	"airlift/chips/volume"
 	"airlift/flash"
 	"airlift/flash/littlefs"
-	"airlift/flash/mount"
 )
 
 // mountRoot mounts the file system at "/". What does not mount is formatted,
@@ -27,7 +25,7 @@ func (r *coreRun) mountRoot(p flash.Partition) error {
 			return err
 		}
 	}
-	return r.mounts.Add(mount.Mount{Path: "/", Type: "lfs", Fs: afero.Fs(fs), Usage: fs.Usage})
+	return r.mounts.Add(volume.Mounted(fs, region, cfg))
 }
 
 // rootConfig returns the geometry and disk version of "/" (xt804.md 1.7).

@@ -19,6 +19,7 @@ package mount
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/afero"
@@ -62,6 +63,9 @@ type Mount struct {
 	Type  string // what io.lsmount and io.fsstat call it: "lfs", "luadb", "ram"
 	Fs    afero.Fs
 	Usage func() (Usage, error) // nil if the file system cannot tell
+	// Format makes the file system anew, and goes on with the new one; nil if
+	// it cannot be formatted.
+	Format func() error
 }
 
 // folders is implemented by file systems that have no folders. One that does
@@ -161,6 +165,33 @@ func (t *Table) Usage(name string) (Usage, string, error) {
 	}
 	u, err := m.Usage()
 	return u, m.Type, err
+}
+
+// ErrNoFormat is returned for a file system that cannot be formatted, and where
+// none is mounted.
+var ErrNoFormat = errors.New("nothing that can be formatted is mounted there")
+
+// Format makes the file system that is mounted at exactly this path anew. The
+// error is ErrNoFormat, a *StillOpenError if any file is open, or the file
+// system's own.
+func (t *Table) Format(path string) error {
+	for _, m := range t.mounts {
+		if m.Path != path || m.Format == nil {
+			continue
+		}
+		for k := range t.open {
+			if k.m == m {
+				return &StillOpenError{Op: "format", Path: path}
+			}
+		}
+		return m.Format()
+	}
+	return ErrNoFormat
+}
+
+// Mounted reports whether anything is mounted at exactly this path.
+func (t *Table) Mounted(path string) bool {
+	return slices.ContainsFunc(t.mounts, func(m *Mount) bool { return m.Path == path })
 }
 
 // OpenFiles returns how many files are open.
