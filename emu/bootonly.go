@@ -25,13 +25,15 @@ type PowerOnReport struct {
 }
 
 // PowerOn switches the device on and runs its stages before the scripts,
-// once: if the core resets the chip, that is where it ends.
-func (d *Device) PowerOn(stage Stage) (PowerOnReport, error) {
+// once: if boot code or the core resets the chip, that is where it ends.
+func (d *Device) PowerOn(stage Stage) (PowerOnReport, error) { return d.powerOn(stage, chips.ResetPower) }
+
+func (d *Device) powerOn(stage Stage, cause chips.ResetCause) (PowerOnReport, error) {
 	var r PowerOnReport
 	d.power.Restore()
 	d.bootTime = d.clock.Now()
-	d.event(trace.Power, "reset: "+chips.ResetPower.String())
-	env := d.env(chips.ResetPower)
+	d.event(trace.Power, "reset: "+cause.String())
+	env := d.env(cause)
 	var err error
 	r.Boot, err = d.bootCode(env)
 	if errors.Is(err, flash.ErrPowerLost) {

@@ -7,6 +7,7 @@ package all
 import (
 	"airlift/chips"
 	"airlift/chips/ec"
+	"airlift/chips/guest"
 	"airlift/chips/rda8910"
 	"airlift/chips/scriptonly"
 	"airlift/chips/xt804"
@@ -15,7 +16,7 @@ import (
 // families is made once: its models are compared by address. Formats are tried
 // in this order too: files for AT firmware begin alike with 8910 and EC618, and
 // only rda8910 looks at what is in them.
-var families = []chips.Family{xt804.New(), rda8910.New(), ec.New(), scriptonly.New()}
+var families = []chips.Family{xt804.New(), rda8910.New(), ec.New(), scriptonly.New(), guest.New()}
 
 // Families returns the chip families in the order in which they are listed.
 func Families() []chips.Family { return append([]chips.Family(nil), families...) }

@@ -75,7 +75,7 @@ const placesMax = 8 // that are looked at for one match
 
 func indexOf(known []byte, from int) *oldIndex {
 	x := &oldIndex{known: known, from: from, at: map[[matchMin]byte][]int{}}
-	for i := 0; i+matchMin <= len(known); i += 4 {
+	for i := 0; i+matchMin <= len(known); i += 2 {
 		k := [matchMin]byte(known[i:])
 		if len(x.at[k]) < placesMax {
 			x.at[k] = append(x.at[k], i)

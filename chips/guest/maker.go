@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"strconv"
 	"strings"
@@ -26,6 +25,7 @@ const (
 const (
 	kindApp         = "app" // partitions that hold images; the first is what production fills
 	defaultCoreSize = 96 << 10
+	codeBase        = 0x08000000 // the address that synthetic code is made for
 )
 
 // maker makes files for a generic board.
@@ -145,7 +145,7 @@ func (m *maker) core(in chips.MakeInput, slot flash.Partition) ([]byte, error) {
 	if least := int64(synth.Offset + len(desc) + 4); size < least || size > coreMax {
 		return nil, fmt.Errorf("core of %d bytes: expected %d..%d", size, least, int64(coreMax))
 	}
-	code := pseudoCode(size, in.CoreSeed)
+	code := synth.Thumb(size, codeBase, in.CoreSeed, synth.Release(desc))
 	copy(code[synth.Offset:], desc)
 	return m.seal(code, in.Script), nil
 }
@@ -157,24 +157,6 @@ func (m *maker) seal(core, script []byte) []byte {
 	}
 	sealCore(core, at)
 	return core
-}
-
-// pseudoCode returns bytes that look and compress a little like code.
-func pseudoCode(n int64, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 0x617265))
-	var words [256]uint32
-	for i := range words {
-		words[i] = r.Uint32()
-	}
-	out := make([]byte, 0, n+4)
-	for int64(len(out)) < n {
-		w := words[r.IntN(len(words))]
-		if r.IntN(4) == 0 {
-			w = r.Uint32()
-		}
-		out = binary.LittleEndian.AppendUint32(out, w)
-	}
-	return out[:n]
 }
 
 // MakeFlash implements [chips.FlashMaker]: the image is in its slot, the rest

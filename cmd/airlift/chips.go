@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -10,12 +11,14 @@ import (
 
 	"airlift/chips"
 	"airlift/chips/all"
+	"airlift/chips/guest"
 	"airlift/flash"
 )
 
 // chipFlags choose a chip.
 type chipFlags struct {
 	model, profile, layout string
+	file                   string // board file
 }
 
 func (f *chipFlags) add(cmd *cobra.Command, model string) {
@@ -25,11 +28,15 @@ func (f *chipFlags) add(cmd *cobra.Command, model string) {
 
 func (f *chipFlags) addProfile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.profile, "profile", "", "firmware generation of the model (default: the model's own)")
+	cmd.Flags().StringVar(&f.file, "chip-file", "", "board `file`: a model of your own, instead of --chip (docs/GUESTS.md)")
 	cmd.Flags().StringVar(&f.layout, "layout", "", "partition `file` in the family's own form, instead of the profile's")
 }
 
 // chip resolves the flags.
 func (f *chipFlags) chip() (*chips.Chip, error) {
+	if f.file != "" {
+		return f.board()
+	}
 	if f.model == "" {
 		return nil, usagef("--chip is missing: name a model, see airlift chips")
 	}
@@ -53,6 +60,45 @@ func (f *chipFlags) chip() (*chips.Chip, error) {
 	return c, err
 }
 
+// boardFamily reads the board file. Files that it names are beside it.
+func (f *chipFlags) boardFamily() (chips.Family, error) {
+	text, err := readFile(f.file)
+	if err != nil {
+		return nil, err
+	}
+	open := func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(f.file), name)
+		}
+		return readFile(name)
+	}
+	family, err := guest.ReadBoard(text, f.file, open, all.Families())
+	if err != nil {
+		return nil, badInput(fmt.Errorf("%s: %w", f.file, err))
+	}
+	return family, nil
+}
+
+// board is the model of the board file.
+func (f *chipFlags) board() (*chips.Chip, error) {
+	if f.layout != "" {
+		return nil, usagef("--layout and --chip-file: the partitions are in the board file")
+	}
+	family, err := f.boardFamily()
+	if err != nil {
+		return nil, err
+	}
+	model := family.Models()[0]
+	if _, err := model.Profile(f.profile); err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	c, err := family.Chip(model, f.profile, nil)
+	if err != nil {
+		return nil, badInput(fmt.Errorf("%s: %w", f.file, err))
+	}
+	return c, nil
+}
+
 // wholeChip resolves the flags for what needs more of a module than its
 // scripts.
 func (f *chipFlags) wholeChip() (*chips.Chip, error) {
@@ -72,19 +118,36 @@ func checkCoreSize(n int64) error {
 }
 
 func (a *app) chipsCmd() *cobra.Command {
+	var listed chipFlags
 	cmd := &cobra.Command{
 		Use:   "chips",
 		Short: "List the models that are emulated",
 		Args:  operands(),
-		RunE:  func(*cobra.Command, []string) error { return a.listChips() },
+		RunE: func(*cobra.Command, []string) error {
+			families := all.Families()
+			if listed.file != "" {
+				own, err := listed.boardFamily()
+				if err != nil {
+					return err
+				}
+				families = append(families, own)
+			}
+			return a.listChips(families)
+		},
 	}
 	var f chipFlags
+	cmd.Flags().StringVar(&listed.file, "chip-file", "", "board `file`: list its model, too")
 	show := &cobra.Command{
-		Use:   "show MODEL",
+		Use:   "show [MODEL]",
 		Short: "Show a model's layout, profiles, packages and what is assumed about it",
-		Args:  operands("MODEL"),
+		Args:  operands("[MODEL]"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			f.model = args[0]
+			if (len(args) == 1) == (f.file != "") {
+				return usagef("expected MODEL or --chip-file")
+			}
+			if len(args) == 1 {
+				f.model = args[0]
+			}
 			c, err := f.chip()
 			if err != nil {
 				return err
@@ -97,7 +160,7 @@ func (a *app) chipsCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listChips() error {
+func (a *app) listChips(families []chips.Family) error {
 	defer a.flush()
 	type row struct {
 		Name   string `json:"name"`
@@ -112,7 +175,7 @@ func (a *app) listChips() error {
 		Summary    string   `json:"summary"`
 	}
 	rows := []row{}
-	for _, fam := range all.Families() {
+	for _, fam := range families {
 		for _, m := range fam.Models() {
 			r := row{Name: m.Name, Family: fam.Name(), BSP: m.BSP, ScriptOnly: m.ScriptOnly, Default: m.Default, Summary: m.Summary}
 			for _, g := range m.Flash {

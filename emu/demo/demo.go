@@ -323,10 +323,10 @@ func (s *Story) Outcome() (emu.Outcome, error) {
 		return "", err
 	}
 	switch {
+	case r.Resets():
+		return emu.OutcomeStuck, nil
 	case r.Running == nil:
 		return emu.OutcomeBrick, nil
-	case r.Running.Reboot:
-		return emu.OutcomeStuck, nil
 	}
 	core := r.Running.Identity.Version
 	newScript, err := runs(r.Running, s.To.files)
