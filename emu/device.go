@@ -312,6 +312,10 @@ func (d *Device) powerCut(res Result) Result {
 func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (chips.ResetCause, Result, error) {
 	d.poweron = d.poweronReason(env.Board.Reset)
 	d.bench.PowerOn()
+	if running.Identity.Profile.Scripts == chips.ScriptsNone {
+		res.End, res.Detail = EndIdle, "the core runs a C program, which is not emulated"
+		return 0, res, nil
+	}
 	fw, err := d.firmware(running)
 	if err != nil {
 		return 0, res, err
