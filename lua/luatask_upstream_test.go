@@ -83,6 +83,7 @@ func pieces(head, body string) []string {
 // TestLuaTaskUpgrade runs an upgrade with each set of libraries: code 43, a
 // redirect, a broken download that is resumed.
 func TestLuaTaskUpgrade(t *testing.T) {
+	t.Run("ours", func(t *testing.T) { testTaskUpgrade(t, lua.Options{}) })
 	t.Run("original", func(t *testing.T) {
 		testTaskUpgrade(t, lua.Options{Libs: libsOf(filepath.Join(luat8910(t), "lib"))})
 	})
