@@ -61,25 +61,36 @@ func (c *Counts) Add(steps []Step, p, old []byte, pos int) {
 	}
 }
 
+// Tuning says how far a learnt model trusts the frequencies. A compressor that
+// sorts by context does better than they tell, for new bytes where a part has
+// many of them, for differences where these come in tables.
+type Tuning struct {
+	Extra int // percent of the cost of new bytes
+	First int // percent of the cost of a difference behind equal bytes, and of their number
+	Step  int // bits for a step
+}
+
+// Tunings are worth trying for every part. Both come from a sweep over pairs
+// of docs/DELTA.md. A step is dearer than its 12 bytes suggest, since it also
+// tears apart what the compressor sees of its surroundings.
+var Tunings = []Tuning{{Extra: 100, First: 85, Step: 55}, {Extra: 80, First: 100, Step: 90}}
+
 // Learn returns the model for a part of an image, from a first description of
 // the part and of the whole. What repeats becomes cheap: in a table of
 // addresses the same difference at the same distance costs next to nothing,
 // and no other match is worth a step.
-func Learn(part, whole *Counts) *Model {
-	// A step is dearer than its 12 bytes suggest, since it also tears apart
-	// what the compressor sees of its surroundings; 55 bits were best in a
-	// sweep from 30 to 60 over the pairs of docs/DELTA.md.
-	m := &Model{begin: 3 * entropy.Bit, step: 55 * entropy.Bit}
-	learn(m.gap[:], part.gap[:], whole.gap[:], 32)
-	learn(m.first[:], part.first[:], whole.first[:], 32)
-	learn(m.more[:], part.more[:], whole.more[:], 32)
-	learn(m.extra[:], part.extra[:], whole.extra[:], 64)
+func Learn(part, whole *Counts, t Tuning) *Model {
+	m := &Model{begin: 3 * entropy.Bit, step: int32(t.Step) * entropy.Bit}
+	learn(m.gap[:], part.gap[:], whole.gap[:], 32, t.First)
+	learn(m.first[:], part.first[:], whole.first[:], 32, t.First)
+	learn(m.more[:], part.more[:], whole.more[:], 32, 100)
+	learn(m.extra[:], part.extra[:], whole.extra[:], 64, t.Extra)
 	return m
 }
 
 // learn computes costs from frequencies: those of the part, those of the whole
 // with the weight of 24 occurrences, and floor/1024 of an occurrence for each.
-func learn(cost []int32, part, whole []int, floor int64) {
+func learn(cost []int32, part, whole []int, floor int64, percent int) {
 	const weight = 24
 	var sum, all int64
 	for i := range part {
@@ -96,7 +107,7 @@ func learn(cost []int32, part, whole []int, floor int64) {
 		if all > 0 {
 			n += 1024 * weight * int64(whole[i]) / all
 		}
-		cost[i] = int32(most - entropy.Log2(clamp(n)))
+		cost[i] = int32((most - entropy.Log2(clamp(n))) * percent / 100)
 	}
 }
 

@@ -28,18 +28,10 @@ func BenchmarkMakeDelta(b *testing.B) {
 
 func BenchmarkApplyDelta(b *testing.B) {
 	from, to := benchPair()
-	p, err := makePayload(EC618, from, to)
-	if err != nil {
-		b.Fatal(err)
-	}
-	raw := p.Encode()
+	raw := makePayload(b, EC618, from, to)
 	b.ReportAllocs()
 	for b.Loop() {
-		q, err := ParsePayload(raw)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if out, err := q.Apply(from); err != nil || len(out) != len(to) {
+		if out, err := applyRaw(raw, from); err != nil || len(out) != len(to) {
 			b.Fatal(len(out), err)
 		}
 	}

@@ -196,6 +196,9 @@ func clearedBits(p []byte) int {
 func (x *inspector) parPackage(p *Par, k *ParPackage, b []byte, base int64) explain.Field {
 	t := newTree(base+k.Off, int64(k.Len), "package")
 	t.Value = fmt.Sprintf("%s, %d to %d bytes", attrName(k.Attr), k.BaseSize, k.NewSize)
+	if n, all := p.shares(k); all > 1 {
+		t.Meaning = fmt.Sprintf("part %d of %d of this image's delta: makes it up to 0x%06X", n, all, k.NewSize)
+	}
 	h := newTree(t.base, int64(k.HeadLen), "head")
 	h.Add(parWord(p, k, t.base, binary.LittleEndian.Uint32(b[k.Off:])))
 	h.at(4, 4, "pkgLen", fmt.Sprint(k.Len), "bytes with this head", explain.OK)
@@ -209,6 +212,19 @@ func (x *inspector) parPackage(p *Par, k *ParPackage, b []byte, base int64) expl
 	t.Add(h.Field)
 	t.Add(x.payload(k, t.base+int64(k.HeadLen)))
 	return t.Field
+}
+
+// shares counts the packages for a package's image, and which of them it is.
+func (p *Par) shares(k *ParPackage) (n, all int) {
+	for _, other := range p.Packages {
+		if other.Attr != k.Attr {
+			continue
+		}
+		if all++; other == k {
+			n = all
+		}
+	}
+	return n, all
 }
 
 // parWord explains the first word of a package's head, bit by bit.

@@ -3,11 +3,8 @@ package ec
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"math"
 
-	"airlift/chips/bzip2"
 	"airlift/chips/delta"
 )
 
@@ -37,32 +34,31 @@ func MakeDelta(l *Layout, from, to Images) (*Par, error) {
 		p.Version, p.Cap = parVersionEC7xx, parCapEC7xx
 	}
 	_, cp := l.cpPart()
-	segments := 0
-	for _, img := range []struct {
-		attr     int
-		load     int64
-		old, new []byte
-	}{{AttrAP, l.Part(PartAP).Off, from.AP, to.AP}, {AttrCP, cp.Off, from.CP, to.CP}} {
+	room := maxParSegments // for segments
+	var images []changed
+	for _, img := range []changed{{AttrAP, l.Part(PartAP).Off, from.AP, to.AP}, {AttrCP, cp.Off, from.CP, to.CP}} {
 		if bytes.Equal(img.old, img.new) {
 			continue
 		}
 		if len(img.old) == 0 || len(img.new) == 0 || len(img.old) > maxImage || len(img.new) > maxImage {
 			return nil, fmt.Errorf("%s images of %d and %d bytes: expected 1..%d", attrName(img.attr), len(img.old), len(img.new), int64(maxImage))
 		}
-		size := l.Series.SegmentSize()
-		if segments += (len(img.new) + size - 1) / size; segments > maxParSegments {
-			return nil, fmt.Errorf("the new images have %d segments, a delta holds at most %d", segments, maxParSegments)
-		}
-		pl, err := makePayload(l.Series, img.old, img.new)
+		room -= segmentCount(l.Series, img.new)
+		images = append(images, img)
+	}
+	if room < 0 {
+		return nil, fmt.Errorf("the new images have %d segments, a delta holds at most %d", maxParSegments-room, maxParSegments)
+	}
+	for _, img := range images {
+		payloads, err := makePayloads(l.Series, img.old, img.new, room)
 		if err != nil {
 			return nil, fmt.Errorf("%s image: %w", attrName(img.attr), err)
 		}
-		sum := sha256.Sum256(img.new)
-		p.Packages = append(p.Packages, &ParPackage{
-			ID: len(p.Packages), Backwards: pl.Backwards, Attr: img.attr, Segments: len(pl.Segments),
-			Load: uint32(img.load), NewSize: uint32(len(img.new)), BaseSize: uint32(len(img.old)),
-			BaseHash: sha256.Sum256(img.old), NewHash: &sum, Name: deltaName(l.Series, img.attr), Payload: pl.Encode(),
-		})
+		for _, pl := range payloads {
+			p.Packages = append(p.Packages, parPackage(l.Series, img, len(p.Packages), pl))
+			room -= len(pl.Segments)
+		}
+		room += segmentCount(l.Series, img.new)
 	}
 	if len(p.Packages) == 0 {
 		return nil, nil
@@ -73,6 +69,26 @@ func MakeDelta(l *Layout, from, to Images) (*Par, error) {
 	return p, nil
 }
 
+// changed is an image with its place and its two versions.
+type changed struct {
+	attr     int
+	load     int64
+	old, new []byte
+}
+
+// parPackage wraps a payload. Of several for one image, each makes the image up
+// to where its last segment ends, and all are made from the same old image:
+// the boot code checks that before the first one starts.
+func parPackage(s Series, img changed, id int, pl *Payload) *ParPackage {
+	made := img.new[:min(len(img.new), len(pl.Segments)*s.SegmentSize())]
+	sum := sha256.Sum256(made)
+	return &ParPackage{
+		ID: id, Backwards: pl.Backwards, Attr: img.attr, Segments: len(pl.Segments),
+		Load: uint32(img.load), NewSize: uint32(len(made)), BaseSize: uint32(len(img.old)),
+		BaseHash: sha256.Sum256(img.old), NewHash: &sum, Name: deltaName(s, img.attr), Payload: pl.Encode(),
+	}
+}
+
 // deltaName is what the tools call the delta of an image.
 func deltaName(s Series, attr int) string {
 	chip := "EC718"
@@ -80,104 +96,6 @@ func deltaName(s Series, attr int) string {
 		chip = "EC618"
 	}
 	return chip + "_" + attrName(attr) + ".par"
-}
-
-// makePayload plans both orders and carries out the cheaper plan, or both if
-// they are close.
-func makePayload(s Series, old, new []byte) (*Payload, error) {
-	x := delta.NewIndex(old)
-	// Of an image that has grown, most lies behind its old place: from the last
-	// segment on, the old bytes are still there when they are needed.
-	first := &plan{Payload: newPayload(s, old, new, len(new) >= len(old)), old: old, new: new}
-	first.sketch(x, math.MaxInt64)
-	second := &plan{Payload: newPayload(s, old, new, !first.Backwards), old: old, new: new}
-	second.sketch(x, first.cost*21/20)
-	if second.cost < first.cost {
-		first, second = second, first
-	}
-	best, err := first.carryOut(x)
-	if err != nil || second.cost > first.cost*21/20 {
-		return best, err
-	}
-	other, err := second.carryOut(x)
-	if err == nil && len(other.Encode()) < len(best.Encode()) {
-		best = other
-	}
-	return best, err
-}
-
-func newPayload(s Series, old, new []byte, backwards bool) *Payload {
-	p := &Payload{Own: s == EC7xx, OldSize: uint32(len(old)), Backwards: backwards}
-	p.Segments = make([]Segment, (len(new)+p.SegmentSize()-1)/p.SegmentSize())
-	return p
-}
-
-// plan is a payload in the making. It is described twice: what the first
-// description is made of tells what things cost in the second.
-type plan struct {
-	*Payload
-	old, new []byte
-	counts   []delta.Counts // by segment
-	whole    delta.Counts
-	cost     int64 // of the first description
-}
-
-// block returns where segment i of the new image lies.
-func (p *plan) block(i int) (at int, block []byte) {
-	at = i * p.SegmentSize()
-	return at, p.new[at:min(len(p.new), at+p.SegmentSize())]
-}
-
-// each calls f for all segments, in the order of processing.
-func (p *plan) each(f func(i int) error) error {
-	for n := range p.Segments {
-		i := n
-		if p.Backwards {
-			i = len(p.Segments) - 1 - n
-		}
-		if err := f(i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-var errDear = errors.New("the other order is cheaper")
-
-// sketch makes the first description, unless it costs more than limit.
-func (p *plan) sketch(x *delta.Index, limit int64) {
-	m := delta.NewModel()
-	p.counts = make([]delta.Counts, len(p.Segments))
-	shift := 0
-	_ = p.each(func(i int) error {
-		at, block := p.block(i)
-		from, to := p.Window(i)
-		steps, last, cost := x.Steps(block, at, int(from), shift, delta.Window{From: int(from), To: int(to)}, m)
-		shift = last
-		p.counts[i].Add(steps, block, p.old, int(from))
-		p.whole.Add(steps, block, p.old, int(from))
-		if p.cost += int64(cost); p.cost > limit {
-			return errDear
-		}
-		return nil
-	})
-}
-
-// carryOut makes the second description and the segments' streams.
-func (p *plan) carryOut(x *delta.Index) (*Payload, error) {
-	shift := 0
-	err := p.each(func(i int) error {
-		at, block := p.block(i)
-		from, to := p.Window(i)
-		m := delta.Learn(&p.counts[i], &p.whole)
-		steps, last, _ := x.Steps(block, at, int(from), shift, delta.Window{From: int(from), To: int(to)}, m)
-		shift = last
-		data, err := bzip2.Encode(control(steps, block, p.old, int(from)), p.unit())
-		p.Segments[i] = Segment{NewSize: uint32(len(block)), Data: data, Unchanged: len(block) == p.SegmentSize() &&
-			at+len(block) <= len(p.old) && bytes.Equal(block, p.old[at:at+len(block)])}
-		return err
-	})
-	return p.Payload, err
 }
 
 // control is what a segment's stream holds: for every step three numbers, the

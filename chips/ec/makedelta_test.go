@@ -102,17 +102,20 @@ func TestMakeDelta(t *testing.T) {
 		if par, err = ParsePar(b); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
+		var ap, cp [][]byte
 		for _, k := range par.Packages {
-			pl, err := ParsePayload(k.Payload)
-			if err != nil {
-				t.Fatalf("seed %d: %v", seed, err)
-			}
-			old, want := from.AP, to.AP
 			if k.Attr == AttrCP {
-				old, want = from.CP, to.CP
+				cp = append(cp, k.Payload)
+			} else {
+				ap = append(ap, k.Payload)
 			}
-			if out, err := pl.Apply(old); err != nil || !bytes.Equal(out, want) {
-				t.Fatalf("seed %d, %s: %d bytes, %v", seed, k.Name, len(out), err)
+		}
+		for _, img := range []struct {
+			raw      [][]byte
+			old, new []byte
+		}{{ap, from.AP, to.AP}, {cp, from.CP, to.CP}} {
+			if out, err := applyRaw(img.raw, img.old); len(img.raw) > 0 && (err != nil || !bytes.Equal(out, img.new)) {
+				t.Fatalf("seed %d: %d bytes, %v", seed, len(out), err)
 			}
 		}
 		m := newModule(t)
@@ -180,33 +183,70 @@ func TestMakeDeltaCuts(t *testing.T) {
 			continue
 		}
 		pairs--
-		base := newModule(t)
-		base.burn(0, 0x24000, from.AP)
-		base.burn(1, 0, from.CP)
-		base.wait(par.Encode(), nil)
-		probe := base.fork()
-		probe.start()
-		ops := probe.power.Ops()
-		for k := seed % (1 + ops/cuts); k < ops; k += 1 + ops/cuts {
-			for _, fate := range []func(*flash.Op) flash.Fate{
-				func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutBefore} },
-				func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutAfter} },
-				func(op *flash.Op) flash.Fate { return flash.TearFront(op, op.Len/2) },
-				func(op *flash.Op) flash.Fate { return flash.TearFront(op, 1) },
-			} {
-				m := base.fork()
-				m.power.SetTap(cutAt{k, fate})
-				if _, err := m.once(); !errors.Is(err, flash.ErrPowerLost) {
-					t.Fatalf("seed %d, cut at %d of %d: %v", seed, k, ops, err)
-				}
-				m.power.SetTap(nil)
-				m.power.Restore()
-				if r := m.start(); r.Outcome != chips.BootCore || !m.holds(0, 0x24000, to.AP) || !m.holds(1, 0, to.CP) {
-					t.Fatalf("seed %d, cut at %d of %d: %+v %q", seed, k, ops, r, m.lines)
-				}
+		cutEverywhere(t, par, from, to, seed, cuts)
+	}
+}
+
+// cutEverywhere cuts the power before, after and, at three places, within
+// so many of the operations of a boot that works off a delta. Every time the
+// boots that follow must end with the new images.
+func cutEverywhere(t *testing.T, par *Par, from, to Images, seed, cuts uint64) {
+	t.Helper()
+	base := newModule(t)
+	base.burn(0, 0x24000, from.AP)
+	base.burn(1, 0, from.CP)
+	base.wait(par.Encode(), nil)
+	probe := base.fork()
+	if r := probe.start(); r.Outcome != chips.BootCore || !probe.holds(0, 0x24000, to.AP) || !probe.holds(1, 0, to.CP) {
+		t.Fatalf("seed %d: %+v %q", seed, r, probe.lines)
+	}
+	ops := probe.power.Ops()
+	for k := seed % (1 + ops/cuts); k < ops; k += 1 + ops/cuts {
+		for _, fate := range []func(*flash.Op) flash.Fate{
+			func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutBefore} },
+			func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutAfter} },
+			func(op *flash.Op) flash.Fate { return flash.TearFront(op, 1) },
+			func(op *flash.Op) flash.Fate { return flash.TearFront(op, op.Len/2) },
+			func(op *flash.Op) flash.Fate { return flash.TearFront(op, max(1, op.Len-1)) },
+		} {
+			m := base.fork()
+			m.power.SetTap(cutAt{k, fate})
+			if _, err := m.once(); !errors.Is(err, flash.ErrPowerLost) {
+				t.Fatalf("seed %d, cut at %d of %d: %v", seed, k, ops, err)
+			}
+			m.power.SetTap(nil)
+			m.power.Restore()
+			if r := m.start(); r.Outcome != chips.BootCore || !m.holds(0, 0x24000, to.AP) || !m.holds(1, 0, to.CP) {
+				t.Fatalf("seed %d, cut at %d of %d: %+v %q", seed, k, ops, r, m.lines)
 			}
 		}
 	}
+}
+
+// TestMixedOrder makes the delta of an image that grows at its start and
+// shrinks in its middle. In one order alone half of it would be overwritten
+// before it is needed; the boot code takes one package for each half, also
+// through power cuts.
+func TestMixedOrder(t *testing.T) {
+	l := ec618Layout(t)
+	old := lcg(7, 9*32768)
+	from := Images{AP: old, CP: lcg(8, 40000)}
+	to := Images{AP: cat(lcg(9, 700), old[:4*32768], old[6*32768:]), CP: from.CP}
+	par, err := MakeDelta(l, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(par.Packages) != 2 {
+		t.Fatalf("%d packages, expected 2", len(par.Packages))
+	}
+	first, second := par.Packages[0], par.Packages[1]
+	if first.ID != 0 || second.ID != 1 || first.Attr != AttrAP || second.Attr != AttrAP || !first.Backwards || second.Backwards {
+		t.Errorf("packages %d and %d for images %d and %d, backwards %v and %v", first.ID, second.ID, first.Attr, second.Attr, first.Backwards, second.Backwards)
+	}
+	if n := len(par.Encode()); n > 7000 {
+		t.Errorf("a delta of %d bytes: old bytes are not used where they lie", n)
+	}
+	cutEverywhere(t, par, from, to, 3, 40)
 }
 
 // cutAt cuts the power at operation op.
@@ -275,14 +315,7 @@ func FuzzMakePayload(f *testing.F) {
 		if own {
 			series = EC7xx
 		}
-		p, err := makePayload(series, old, new)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p, err = ParsePayload(p.Encode()); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := p.Apply(old); err != nil || !bytes.Equal(out, new) {
+		if out, err := applyRaw(makePayload(t, series, old, new), old); err != nil || !bytes.Equal(out, new) {
 			t.Fatalf("%d bytes, %v; expected %d", len(out), err, len(new))
 		}
 	})

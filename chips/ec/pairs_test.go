@@ -36,19 +36,46 @@ func TestDeltaPairs(t *testing.T) {
 
 func makePair(t *testing.T, series Series, from, to []byte) {
 	start := time.Now()
-	p, err := makePayload(series, from, to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := p.Encode()
+	raw := makePayload(t, series, from, to)
 	made := time.Since(start)
 	start = time.Now()
-	if p, err = ParsePayload(raw); err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.Apply(from)
+	out, err := applyRaw(raw, from)
 	if err != nil || !bytes.Equal(out, to) {
 		t.Errorf("%d bytes, %v; expected %d", len(out), err, len(to))
 	}
-	t.Logf("%d bytes, backwards %t, made in %v, applied in %v", len(raw), p.Backwards, made, time.Since(start))
+	size := 0
+	for i, p := range raw {
+		size += len(p)
+		if i > 0 {
+			size += parPackageSize
+		}
+	}
+	t.Logf("%d bytes in %d packages, made in %v, applied in %v", size, len(raw), made, time.Since(start))
+}
+
+// makePayload makes the payloads that patch one image, as bytes.
+func makePayload(t testing.TB, s Series, from, to []byte) [][]byte {
+	t.Helper()
+	payloads, err := makePayloads(s, from, to, maxParSegments-segmentCount(s, to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw [][]byte
+	for _, p := range payloads {
+		raw = append(raw, p.Encode())
+	}
+	return raw
+}
+
+// applyRaw reads payloads and applies them.
+func applyRaw(raw [][]byte, old []byte) ([]byte, error) {
+	var payloads []*Payload
+	for _, b := range raw {
+		p, err := ParsePayload(b)
+		if err != nil {
+			return nil, err
+		}
+		payloads = append(payloads, p)
+	}
+	return ApplyPayloads(payloads, old)
 }

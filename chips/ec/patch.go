@@ -118,8 +118,10 @@ func (p *Payload) series() Series {
 func (p *Payload) SegmentSize() int { return p.series().SegmentSize() }
 
 // unit is what the level digit of the segments' streams counts in.
-func (p *Payload) unit() int {
-	if p.Own {
+func (p *Payload) unit() int { return p.series().unit() }
+
+func (s Series) unit() int {
+	if s == EC7xx {
 		return bzip2.UnitStandard
 	}
 	return bzip2.UnitEC618
@@ -248,23 +250,42 @@ func putMagnitude(p []byte, v int) []byte {
 
 // Apply rebuilds the new image from the old one, in memory. The in-place way
 // of boot code is in the boot code.
-func (p *Payload) Apply(old []byte) ([]byte, error) {
-	if len(old) != int(p.OldSize) {
-		return nil, fmt.Errorf("the old image has %d bytes, the delta is for %d", len(old), p.OldSize)
+func (p *Payload) Apply(old []byte) ([]byte, error) { return ApplyPayloads([]*Payload{p}, old) }
+
+// ApplyPayloads rebuilds an image that is patched by several payloads, one
+// after the other. Each makes the image up to the end of its last segment.
+func ApplyPayloads(payloads []*Payload, old []byte) ([]byte, error) {
+	flash := old // what lies where the image lies
+	var out []byte
+	for _, p := range payloads {
+		if len(old) != int(p.OldSize) {
+			return nil, fmt.Errorf("the old image has %d bytes, the delta is for %d", len(old), p.OldSize)
+		}
+		var err error
+		if out, err = p.applyTo(flash); err != nil {
+			return nil, err
+		}
+		flash = append(bytes.Clone(out), flash[min(len(out), len(flash)):]...)
 	}
+	return out, nil
+}
+
+// applyTo makes the payload's blocks from what lies in flash, where at least
+// the old image is.
+func (p *Payload) applyTo(flash []byte) ([]byte, error) {
 	var out []byte
 	for i := range p.Segments {
 		s := &p.Segments[i]
 		if s.Unchanged {
 			from := i * p.SegmentSize()
-			if from+int(s.NewSize) > len(old) {
+			if from+int(s.NewSize) > len(flash) {
 				return nil, &explain.FormatError{Off: s.Off, What: fmt.Sprintf("segment %d", i), Want: "an old block", Got: "unchanged behind the end of the old image"}
 			}
-			out = append(out, old[from:from+int(s.NewSize)]...)
+			out = append(out, flash[from:from+int(s.NewSize)]...)
 			continue
 		}
 		from, to := p.Window(i)
-		block, err := p.ApplySegment(i, bytes.NewReader(old[from:to]), to-from)
+		block, err := p.ApplySegment(i, bytes.NewReader(flash[from:to]), to-from)
 		if err != nil {
 			return nil, &explain.FormatError{Off: s.Off, What: fmt.Sprintf("segment %d", i), Want: fmt.Sprintf("%d bytes", s.NewSize), Got: err.Error()}
 		}
