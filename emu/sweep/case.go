@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -36,6 +37,9 @@ func pathText(path []uint64) string {
 	}
 	return b.String()
 }
+
+// ErrNoCase is the error for a case that a scenario does not have.
+var ErrNoCase = errors.New("the scenario has no such case")
 
 // ID names a case for a replay: NAME~DIGEST/PATH. The digest tells whether the
 // scenario is still the one that the case was found in.

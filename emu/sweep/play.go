@@ -181,7 +181,7 @@ func (s *Sweep) strike(b *board, f *fault.Fault, w *watcher, play func(*board, *
 	defer b.power.SetTap(nil)
 	r, err := play(b, w)
 	if err == nil && r.end != endCut {
-		err = fmt.Errorf("%s: the run is over before that", f)
+		err = fmt.Errorf("%w: %s: the run is over before that", ErrNoCase, f)
 	}
 	return t.place, err
 }

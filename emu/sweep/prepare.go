@@ -132,7 +132,8 @@ func (w *Sweep) makeVersions() error {
 		return err
 	}
 	next, seed := oldIn.CoreVersion, oldIn.CoreSeed
-	if kind.Core {
+	hasCore := kind.Core || s.New.Core != ""
+	if hasCore {
 		if next, err = nextCore(next); err != nil {
 			return err
 		}
@@ -143,6 +144,9 @@ func (w *Sweep) makeVersions() error {
 	newIn, newFiles, err := w.input(s.New, next, seed, "1.0.1")
 	if err != nil {
 		return err
+	}
+	if s.New.SameScripts {
+		newFiles, newIn.Script = oldFiles, oldIn.Script
 	}
 	if newIn.CoreSize == 0 {
 		newIn.CoreSize = oldIn.CoreSize
@@ -163,7 +167,7 @@ func (w *Sweep) makeVersions() error {
 		return fmt.Errorf("make the old version's flash: %w", err)
 	}
 	newIn.Base = nil
-	if !kind.Core {
+	if !hasCore {
 		newIn.CoreVersion, newIn.CoreSeed, newIn.CoreSize = oldIn.CoreVersion, oldIn.CoreSeed, oldIn.CoreSize
 	}
 	target, err := emu.MakeFlash(c, newIn)

@@ -41,7 +41,7 @@ func (p space) size() uint64 { return p.ops*p.ways() + p.times }
 // fault returns the fault of a number.
 func (p space) fault(choice uint64) (fault.Fault, error) {
 	if choice >= p.size() {
-		return fault.Fault{}, fmt.Errorf("fault number %d: there are %d operations with %d ways to fail, and %d times", choice, p.ops, p.ways(), p.times)
+		return fault.Fault{}, fmt.Errorf("%w: fault number %d: there are %d operations with %d ways to fail, and %d times", ErrNoCase, choice, p.ops, p.ways(), p.times)
 	}
 	if t := choice - p.ops*p.ways(); choice >= p.ops*p.ways() {
 		return fault.Fault{Kind: fault.CutAt, At: p.total / Time(p.times+1) * Time(t+1)}, nil

@@ -63,6 +63,8 @@ type Version struct {
 	CoreBytes   int64  `json:"core_bytes,omitempty" yaml:"core_bytes,omitempty"`     // of code; 0 for the family's usual size
 	CoreSeed    uint64 `json:"core_seed,omitempty" yaml:"core_seed,omitempty"`       // decides the code; 0 for the scenario's, plus 1 for a new core that is no delta
 	ScriptBytes int64  `json:"script_bytes,omitempty" yaml:"script_bytes,omitempty"` // of data next to main.lua that does not compress
+	// SameScripts says that the new version brings no scripts of its own.
+	SameScripts bool `json:"same_scripts,omitempty" yaml:"same_scripts,omitempty"`
 }
 
 // Mode is how much of the device takes part.

@@ -102,6 +102,15 @@ func worse(a, b byte) byte {
 	return a
 }
 
+// Worst returns the worst of some letters of a map.
+func Worst(letters string) byte {
+	worst := byte(LetterNone)
+	for i := range len(letters) {
+		worst = worse(worst, letters[i])
+	}
+	return worst
+}
+
 // find adds a result to its finding.
 func (m *Summary) find(r *Result) {
 	sign := signature(r)
