@@ -185,6 +185,9 @@ func parseBoard(text []byte, open func(string) ([]byte, error), families []chips
 	return b, b.generic(&t)
 }
 
+// bspPattern is what a BSP name cannot have: the platform cuts at a dash.
+var bspPattern = regexp.MustCompile(`[^A-Za-z0-9]`)
+
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$`)
 
 // guests reads what the board says of its guests, and their files.
@@ -254,13 +257,13 @@ func (b *board) generic(t *boardText) error {
 		return errors.New("boot: a guest is needed, or like: a built-in model")
 	}
 	b.model = &chips.Model{
-		Name: t.Model, Family: familyName, BSP: strings.ToUpper(t.Model), Summary: t.Summary, RAM: int64(t.RAM), RetainedWords: t.Retained, Default: "1",
+		Name: t.Model, Family: familyName, BSP: strings.ToUpper(bspPattern.ReplaceAllString(t.Model, "")), Summary: t.Summary, RAM: int64(t.RAM), RetainedWords: t.Retained, Default: "1",
 	}
 	if t.BSP != "" {
 		b.model.BSP = t.BSP
 	}
-	if t.Retained < 0 || t.Retained > retainedMax || t.RAM < 0 || t.RAM > 1<<30 || !namePattern.MatchString(b.model.BSP) {
-		return fmt.Errorf("retained_words, ram or bsp: expected up to %d words, up to 1024MiB and a plain name", retainedMax)
+	if t.Retained < 0 || t.Retained > retainedMax || t.RAM < 0 || t.RAM > 1<<30 || b.model.BSP == "" || bspPattern.MatchString(b.model.BSP) {
+		return fmt.Errorf("retained_words, ram or bsp: expected up to %d words, up to 1024MiB and letters and digits", retainedMax)
 	}
 	if err := b.flash(t); err != nil {
 		return err

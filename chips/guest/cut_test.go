@@ -19,7 +19,7 @@ func (w *world) life(pkg []byte) (string, error) {
 
 // TestUpgrade is the upgrade without a fault, on every shipped board.
 func TestUpgrade(t *testing.T) {
-	for _, model := range []string{"Generic-AB", "Generic-Swap", "Generic-Delta"} {
+	for _, model := range []string{"GenAB", "GenSwap", "GenDelta"} {
 		t.Run(model, func(t *testing.T) {
 			c := mustBoard(t, model)
 			w := newWorld(t, c, 0)
@@ -39,7 +39,7 @@ func TestUpgrade(t *testing.T) {
 // TestNoCutBricks cuts the power at every operation of the upgrade, in every
 // way.
 func TestNoCutBricks(t *testing.T) {
-	for _, model := range []string{"Generic-AB", "Generic-Swap", "Generic-Delta"} {
+	for _, model := range []string{"GenAB", "GenSwap", "GenDelta"} {
 		t.Run(model, func(t *testing.T) {
 			const coreSize = 12 << 10
 			c := mustBoard(t, model)

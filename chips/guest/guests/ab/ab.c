@@ -7,7 +7,7 @@
 #define DESCRIPTION "ab: two slots, a trial and a way back"
 #endif
 
-AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: Generic-AB\n"; }
+AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: GenAB\n"; }
 
 enum { CONFIRMED = 1, TRIAL };
 #define TRIES 3

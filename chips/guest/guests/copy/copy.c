@@ -7,7 +7,7 @@
 #define DESCRIPTION "copy: the download is copied over the old image"
 #endif
 
-AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: Generic-Swap\n"; }
+AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: GenSwap\n"; }
 
 enum { DONE = 1, PENDING };
 

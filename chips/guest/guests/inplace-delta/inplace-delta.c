@@ -8,7 +8,7 @@
 #define DESCRIPTION "inplace-delta: a delta is applied in place, through a scratch sector"
 #endif
 
-AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: Generic-Delta\n"; }
+AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: GenDelta\n"; }
 
 enum { DONE = 1, APPLY };
 

@@ -3,7 +3,7 @@
 #include "../parts.h"
 
 AIR_EXPORT("describe") const char *describe(void) {
-    return "naive: clears the flag, then copies over the old image\nboard: Generic-Swap\n"
+    return "naive: clears the flag, then copies over the old image\nboard: GenSwap\n"
            "mistake: a cut in the copy leaves half an image and no flag\nexpect: brick\n";
 }
 

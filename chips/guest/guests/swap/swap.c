@@ -6,7 +6,7 @@
 #define DESCRIPTION "swap: old and new image change places through a scratch sector"
 #endif
 
-AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: Generic-Swap\n"; }
+AIR_EXPORT("describe") const char *describe(void) { return DESCRIPTION "\nboard: GenSwap\n"; }
 
 enum { CONFIRMED = 1, SWAP, TRIAL, BACK };
 #define TRIES 3
