@@ -167,7 +167,7 @@ func (r *run) settle(device Release) {
 		return
 	}
 	for _, v := range r.d.Device.Deliveries {
-		if v.Outcome == OutcomeOpen {
+		if v.Outcome == OutcomeOpen || v.Outcome == OutcomeNever { // which may be wrong in the end
 			r.d.Effects.Settle = &Settlement{v, v.Settle(device)}
 		}
 	}

@@ -495,3 +495,12 @@ func CheckKey(key string) error {
 	}
 	return nil
 }
+
+// Cores lists what AddCore added.
+func (m *Mem) Cores() []CoreConfig {
+	var list []CoreConfig
+	for _, c := range m.cores {
+		list = append(list, CoreConfig{Name: c.name, Version: fmt.Sprintf("%d.%d.%d", c.core[0], c.core[1], c.core[2])})
+	}
+	return list
+}

@@ -110,20 +110,12 @@ func (s *Server) Fork() (*Server, error) {
 
 // Explain decides about a request target without any effect.
 func (s *Server) Explain(target string, now time.Time) (q Query, d Decision, err error) {
-	q = parseTarget(target)
+	q = ParseTarget(target)
 	err = s.db.Update(func(st Store) error {
 		d = Decide(q, st, s.settings, now)
 		return nil
 	})
 	return q, d, err
-}
-
-// parseTarget reads a question of either API.
-func parseTarget(target string) Query {
-	if path, _, _ := strings.Cut(target, "?"); path == TurnkeyPath {
-		return ParseTurnkey(target)
-	}
-	return ParseQuery(target)
 }
 
 // Serve answers one request.

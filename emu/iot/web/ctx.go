@@ -1,0 +1,245 @@
+package web
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"airlift/emu/bench"
+	"airlift/emu/iot"
+)
+
+// ctx is one request of a person.
+type ctx struct {
+	p       *Pages
+	w       http.ResponseWriter
+	r       *http.Request
+	session *iot.Session // nil without one
+	tenant  iot.Tenant   // nil without a session
+	lang    string       // "en" or "zh"
+}
+
+func (p *Pages) newCtx(w http.ResponseWriter, r *http.Request) *ctx {
+	c := &ctx{p: p, w: w, r: r, lang: pageLanguage(r)}
+	if p.opt.Demo != 0 {
+		c.session = &p.demo
+	} else if token := cookie(r, cookieSession); token != "" {
+		if s, err := p.opt.Platform.Session(token); err == nil {
+			c.session = &s
+		}
+	}
+	if c.session != nil {
+		c.tenant = p.opt.Platform.Tenant(c.session.Account.ID, "page")
+	}
+	return c
+}
+
+// failure is an error that a person is to read.
+type failure struct {
+	status int
+	text   string // translated
+	err    error  // more, in English; may be nil
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return f.text
+	}
+	return f.text + ": " + f.err.Error()
+}
+
+// Text is what a person reads, and Detail what may help besides.
+func (f *failure) Text() string { return f.text }
+func (f *failure) Detail() string {
+	if f.err == nil || f.status == http.StatusNotFound {
+		return ""
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// fail makes an error for people.
+func (c *ctx) fail(status int, text string) error { return &failure{status, c.t(text), nil} }
+
+// explainError turns any error into one for people.
+func (c *ctx) explainError(err error) *failure {
+	var f *failure
+	if errors.As(err, &f) {
+		return f
+	}
+	var tooBig *http.MaxBytesError
+	for _, k := range []struct {
+		is     error
+		status int
+		text   string
+	}{
+		{iot.ErrNotFound, http.StatusNotFound, "There is nothing here, or it is not yours."},
+		{bench.ErrNotFound, http.StatusNotFound, "There is nothing here, or it is not yours."},
+		{bench.ErrFull, http.StatusConflict, "The bench is full. Remove a virtual device first."},
+		{bench.ErrClosed, http.StatusConflict, "The server is shutting down."},
+		{iot.ErrCredentials, http.StatusUnprocessableEntity, "Name or password is wrong."},
+		{iot.ErrTooMany, http.StatusTooManyRequests, "Too many attempts. Wait a little and try again."},
+		{iot.ErrExists, http.StatusConflict, "That exists already."},
+		{iot.ErrFileName, http.StatusUnprocessableEntity, "Firmware name and version cannot be read from the file name. Please enter them."},
+		{iot.ErrTooLarge, http.StatusRequestEntityTooLarge, "That is too large."},
+		{iot.ErrBusy, http.StatusServiceUnavailable, "The database is busy. Try again in a moment."},
+		{iot.ErrFull, http.StatusInsufficientStorage, "The server's disk is full."},
+		{iot.ErrConflict, http.StatusConflict, "That is not possible now."},
+		{iot.ErrInvalid, http.StatusUnprocessableEntity, "Please check what you entered."},
+	} {
+		if errors.Is(err, k.is) {
+			return &failure{k.status, c.t(k.text), err}
+		}
+	}
+	if errors.As(err, &tooBig) {
+		return &failure{http.StatusRequestEntityTooLarge, c.t("That is too large."), nil}
+	}
+	c.p.report(fmt.Errorf("%s %s: %w", c.r.Method, c.r.URL.Path, err))
+	return &failure{http.StatusInternalServerError, c.t("Something went wrong on the server."), nil}
+}
+
+// finish ends a request that may have failed.
+func (c *ctx) finish(err error) {
+	if err == nil || c.r.Context().Err() != nil {
+		return
+	}
+	f := c.explainError(err)
+	if c.partial() {
+		// A message beside the form; app.js shows it.
+		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		c.w.WriteHeader(f.status)
+		c.p.views.fragment(c.w, c, "failure", f)
+		return
+	}
+	c.w.WriteHeader(f.status)
+	if err := c.render("error", view{Title: c.t("That did not work"), Data: f}); err != nil {
+		c.p.report(err)
+	}
+}
+
+// partial reports whether htmx asks.
+func (c *ctx) partial() bool { return c.r.Header.Get("HX-Request") == "true" }
+
+// done goes on to another page, after something was changed.
+func (c *ctx) done(to, message string) error {
+	if message != "" {
+		c.setCookie(cookieFlash, url.QueryEscape(message), time.Minute)
+	}
+	return c.to(to)
+}
+
+func (c *ctx) to(to string) error {
+	if c.partial() {
+		c.w.Header().Set("HX-Redirect", to)
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	http.Redirect(c.w, c.r, to, http.StatusSeeOther)
+	return nil
+}
+
+const (
+	cookieSession  = "airlift_session"
+	cookieLanguage = "airlift_language"
+	cookieTheme    = "airlift_theme"
+	cookieProject  = "airlift_project"
+	cookieFlash    = "airlift_message"
+)
+
+func cookie(r *http.Request, name string) string {
+	k, err := r.Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return k.Value
+}
+
+// setCookie sets a cookie for a while; 0 takes it away.
+func (c *ctx) setCookie(name, value string, age time.Duration) {
+	k := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: c.r.TLS != nil, SameSite: http.SameSiteLaxMode, MaxAge: -1}
+	if age > 0 {
+		k.MaxAge = int(age / time.Second)
+	}
+	http.SetCookie(c.w, k)
+}
+
+// checkToken refuses forms that this session's pages did not make.
+func (c *ctx) checkToken() error {
+	got := c.r.Header.Get("X-CSRF-Token")
+	if got == "" {
+		got = c.r.PostFormValue("csrf")
+	}
+	if c.session.CSRF == "" || subtle.ConstantTimeCompare([]byte(got), []byte(c.session.CSRF)) != 1 {
+		return c.fail(http.StatusForbidden, "This page is too old. Load it again and repeat.")
+	}
+	return nil
+}
+
+// memoryMax is how much of an upload is held in memory; the rest goes through a
+// temporary file.
+const memoryMax = 1 << 20
+
+// readForm reads the request's form, with its files.
+func (c *ctx) readForm() error {
+	err := c.r.ParseMultipartForm(memoryMax)
+	if errors.Is(err, http.ErrNotMultipart) {
+		err = c.r.ParseForm()
+	}
+	var tooBig *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooBig) {
+		return &failure{http.StatusBadRequest, c.t("The form did not arrive whole."), nil}
+	}
+	return err
+}
+
+// value is a field of the form or the query, without blanks around it.
+func (c *ctx) value(name string) string { return strings.TrimSpace(c.r.FormValue(name)) }
+
+// on reports whether a box is ticked or a switch on.
+func (c *ctx) on(name string) bool { return c.value(name) == "on" }
+
+// number is a field that is a number, or 0.
+func (c *ctx) number(name string) int64 {
+	n, _ := strconv.ParseInt(c.value(name), 10, 64)
+	return n
+}
+
+// id is the number in the path.
+func (c *ctx) id() int64 {
+	n, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return 0 // nobody has it
+	}
+	return n
+}
+
+// pageSize is how many rows a table shows.
+const pageSize = 25
+
+// pageOf is the part of a list that is asked for.
+func (c *ctx) pageOf() iot.Page {
+	n := max(1, min(c.number("page"), 1<<20))
+	return iot.Page{Offset: int(n-1) * pageSize, Limit: pageSize}
+}
+
+// lines are the non-empty lines of a field.
+func lines(s string) []string {
+	var out []string
+	for l := range strings.Lines(s) {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// notFound answers paths that are none.
+func (c *ctx) notFound() error {
+	return c.fail(http.StatusNotFound, "There is nothing here, or it is not yours.")
+}
