@@ -37,7 +37,7 @@ func (b *Bootloader) Boot(env *chips.Env) (chips.BootResult, error) {
 	if err != nil {
 		return chips.BootResult{}, err
 	}
-	return r.result0(int32(uint32(v))), nil
+	return r.returned(int32(uint32(v))), nil
 }
 
 // closeIf frees the instance if there is one.
@@ -47,8 +47,8 @@ func (r *run) closeIf() {
 	}
 }
 
-// result0 says how boot code ended that returned.
-func (r *run) result0(v int32) chips.BootResult {
+// returned says how boot code ended that returned.
+func (r *run) returned(v int32) chips.BootResult {
 	res := chips.BootResult{Outcome: chips.BootCore, Upgraded: r.upgraded, Image: int64(v)}
 	if r.status != 0 {
 		res.Status = string(rune(r.status))
@@ -85,10 +85,10 @@ func (r *run) ended(s *stop) chips.BootResult {
 		res.Cause = chips.ResetWatchdog
 	case stopBudget:
 		text := chips.FindingMark + "never ends: " + s.text
-		res.Cause = chips.ResetWatchdog
 		if r.m.Limits.Watchdog == 0 {
 			res.Outcome = chips.BootHang
 		} else {
+			res.Cause = chips.ResetWatchdog
 			text += "; the watchdog resets the chip"
 		}
 		r.step(chips.KindDecide, text)

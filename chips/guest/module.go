@@ -20,7 +20,6 @@ const (
 	DefaultSteps = 200_000_000 // of one boot, or one call of the update agent
 	callsMax     = 500         // calls within calls
 	ramMax       = 16 << 20    // bytes
-	initSteps    = 1_000_000   // for _initialize and describe
 )
 
 // Limits are what the chip gives a guest. The zero value means the defaults.
@@ -105,6 +104,9 @@ func Load(name string, wasm []byte, l Limits) (*Module, error) {
 	}
 	m, err := load(wasm, l)
 	if err != nil {
+		if m != nil {
+			err = errors.Join(err, m.Close())
+		}
 		return nil, fmt.Errorf("guest %s: %w", name, err)
 	}
 	m.Name = name
@@ -131,7 +133,19 @@ func load(wasm []byte, l Limits) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Module{Sum: sha256.Sum256(wasm), Limits: l, info: info, code: code}, nil
+	m := &Module{Sum: sha256.Sum256(wasm), Limits: l, info: info, code: code}
+	return m, m.try(rt)
+}
+
+// try makes an instance, so that data and elements outside of memory and table
+// are found before a board starts. No code of the guest runs.
+func (m *Module) try(rt wazero.Runtime) error {
+	ctx := context.Background()
+	inst, err := rt.InstantiateModule(ctx, m.code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err != nil {
+		return fmt.Errorf("it cannot start: %s", firstLine(err))
+	}
+	return inst.Close(ctx)
 }
 
 // compile turns a panic of the compiler into an error.
@@ -143,7 +157,7 @@ func compile(rt wazero.Runtime, code []byte) (c wazero.CompiledModule, err error
 	}()
 	c, err = rt.CompileModule(context.Background(), code)
 	if err != nil {
-		return nil, fmt.Errorf("not a valid module: %w", err)
+		return nil, fmt.Errorf("not a valid module: %s", firstLine(err))
 	}
 	return c, nil
 }

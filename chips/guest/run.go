@@ -152,7 +152,7 @@ func (r *run) overran() error {
 		return nil
 	}
 	beyond, _ := r.mem.Read(uint32(r.m.Limits.RAM), r.mem.Size()-uint32(r.m.Limits.RAM))
-	if zeros := len(beyond); bytes.Count(beyond, []byte{0}) != zeros {
+	if bytes.Count(beyond, []byte{0}) != len(beyond) {
 		r.stopped = &stop{why: stopFault, text: fmt.Sprintf("memory beyond the chip's %d bytes of RAM was written", r.m.Limits.RAM)}
 		return r.stopped
 	}

@@ -37,14 +37,15 @@ const (
 	opDataDrop   = 9
 	opMemoryCopy = 10
 	opMemoryFill = 11
-	bulkShift    = 3 // a bulk instruction costs a step for 8 bytes
+	bulkShift    = 3   // a bulk instruction costs a step for 8 bytes
+	growCost     = 256 // steps of a memory.grow
 )
 
 // mark is a place in a function where something is inserted.
 type mark struct {
 	pos  int // in the module
 	kind markKind
-	cost int64 // of a head
+	cost int64 // of a head, or of growing
 }
 
 type markKind uint8
@@ -55,6 +56,7 @@ const (
 	markCall                   // before a call
 	markReturn                 // behind a call
 	markBulk                   // before a bulk memory instruction
+	markGrow                   // before a memory.grow
 )
 
 func (p *parser) codeSection() {
@@ -173,7 +175,7 @@ func (f *function) insert(out []byte, m *mark) []byte {
 		out = appendU32(out, depth)
 	}
 	switch m.kind {
-	case markEntry, markLoop:
+	case markEntry, markLoop, markGrow:
 		if m.kind == markEntry {
 			out = appendU32(append(out, opGlobalGet), depth)
 			out = appendSigned(append(out, opI32Const), int64(f.limits.CallsMax))

@@ -37,6 +37,9 @@ func (f *function) instruction() {
 		f.u32("offset")
 	case op == 0x3F || op == 0x40:
 		f.byte("memory index")
+		if op == 0x40 {
+			f.marks = append(f.marks, mark{pos: at, kind: markGrow, cost: growCost})
+		}
 	case op == 0x41:
 		f.signed(32, "constant")
 	case op == 0x42:
