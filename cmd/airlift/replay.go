@@ -58,6 +58,9 @@ func (f *replayFlags) find(id sweep.ID) (*sweep.Scenario, error) {
 	case f.scenario != "":
 		return readScenario(f.scenario)
 	}
+	if s := f.plain(); s != nil && s.Name == id.Scenario {
+		return s, nil
+	}
 	return readScenario(id.Scenario)
 }
 

@@ -48,6 +48,8 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 				s.Profile, s.Package = "", ""
 			}
 			s.Chip = f.chip.model
+		case "chip-file":
+			s.Chip, s.Profile, s.Package = filepath.Base(f.chip.file), "", ""
 		case "profile":
 			s.Profile = f.chip.profile
 		case "package":
@@ -73,7 +75,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 // given are the flags as they were typed, for a command that does the same.
 func (f *scenarioFlags) given() string {
 	var b strings.Builder
-	names := map[string]bool{"chip": true, "profile": true, "layout": true, "package": true, "mode": true, "seed": true, "cuts": true, "sample": true, "old-core-size": true, "new-core-size": true}
+	names := map[string]bool{"chip": true, "profile": true, "layout": true, "chip-file": true, "package": true, "mode": true, "seed": true, "cuts": true, "sample": true, "old-core-size": true, "new-core-size": true}
 	f.flags.Visit(func(g *pflag.Flag) {
 		if names[g.Name] {
 			fmt.Fprintf(&b, " --%s %s", g.Name, g.Value)
@@ -91,6 +93,19 @@ func (f *scenarioFlags) prepare(s *sweep.Scenario) (*sweep.Sweep, error) {
 		return nil, err
 	}
 	return sweep.New(s, chip)
+}
+
+// plain is the scenario of a chip that flags name: an upgrade of core and
+// scripts, or of what the chip takes.
+func (f *scenarioFlags) plain() *sweep.Scenario {
+	name := f.chip.model
+	if f.chip.file != "" {
+		name = strings.TrimSuffix(filepath.Base(f.chip.file), filepath.Ext(f.chip.file))
+	}
+	if name == "" {
+		return nil
+	}
+	return &sweep.Scenario{Name: strings.ToLower(name), Summary: "Power cuts during an upgrade.", Chip: name, Old: sweep.Version{CoreBytes: 64 << 10}, New: sweep.Version{ScriptBytes: 2000}}
 }
 
 // readScenario reads a scenario file, or takes the built-in one of that name.
@@ -128,7 +143,7 @@ operation and every way in which the power can fail there, boot the device until
 it settles, and say what it is then: new, old, mixed, stuck or a brick.
 
 A SCENARIO is a built-in name (--list) or a YAML file; without one all built-in
-scenarios are run. Every case that goes wrong can be run again and told step by
+scenarios are run, or a plain upgrade of the model of --chip. Every case that goes wrong can be run again and told step by
 step with airlift replay.
 
 With --out FILE the results are written as JSON lines; a run that was stopped
@@ -157,7 +172,9 @@ func (a *app) sweep(names []string, f *sweepFlags) error {
 	var list []*sweep.Scenario
 	files := map[*sweep.Scenario]string{}
 	if len(names) == 0 {
-		list = sweep.Builtin()
+		if list = sweep.Builtin(); f.plain() != nil {
+			list = []*sweep.Scenario{f.plain()}
+		}
 	}
 	for _, name := range names {
 		s, err := readScenario(name)

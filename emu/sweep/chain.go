@@ -66,7 +66,7 @@ func (c *chain) branch(b *board, wanted func() (uint64, bool), strike func(chain
 	s := c.s
 	run := b.fork()
 	start := wearOf(run)
-	t := &forkTap{sweep: s, board: run, hows: s.Scenario.Hows, ways: uint64(len(s.Scenario.Hows)), w: &watcher{rec: trace.New()}}
+	t := &forkTap{sweep: s, board: run, hows: s.Scenario.Hows, ways: uint64(len(s.Scenario.Hows)), w: &watcher{rec: trace.New(), boot: c.places[len(c.places)-1].Boot + 1}}
 	t.wanted = func() (uint64, bool) {
 		choice, more := wanted()
 		return choice, more && t.err == nil
