@@ -62,6 +62,7 @@ func (m *Machine) openTaskLibs() {
 // taskBoot runs the scripts: main.lua, until it ends or something ends it.
 func (m *Machine) taskBoot() {
 	m.openState()
+	m.warnOfLibraries()
 	m.startModem()
 	if text, ok := m.protected(m.taskMain); !ok {
 		m.exit.Err = text

@@ -129,6 +129,9 @@ func (m *Machine) taskFindLoader(name string) glua.LValue {
 		}
 		return f
 	}
+	if m.opts.Libs == nil {
+		msg += "\n\t(the image has not the libraries of the Luat core, and no folder with them was given)"
+	}
 	m.raise("module '%s' not found:%s", name, msg)
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"airlift/emu/iot"
 	"airlift/emu/link"
 	"airlift/emu/trace"
-	"airlift/lua"
 )
 
 // defaultChip is the module of the seed story.
@@ -38,10 +37,8 @@ the new version running.`,
 			if err := checkDemo(&cfg); err != nil {
 				return withCode(exitUsage, err)
 			}
-			if libs != "" {
-				if cfg.Script.Libs, err = lua.LibsFromDir(libs); err != nil {
-					return withCode(exitEnv, err)
-				}
+			if cfg.Script.Libs, err = scriptLibs(cfg.Chip, libs); err != nil {
+				return err
 			}
 			return a.demo(cfg, ops, debug)
 		},
@@ -51,7 +48,7 @@ the new version running.`,
 	cmd.Flags().StringVar(&cfg.Answers, "answers", "cloud", "answer set of the platform: "+strings.Join(iot.AnswerSetNames, ", "))
 	cmd.Flags().StringVar(&cfg.Link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
 	cmd.Flags().StringVar(&cfg.Library, "library", "libfota2", "Lua library that asks for the upgrade: libfota or libfota2")
-	cmd.Flags().StringVar(&libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
+	cmd.Flags().StringVar(&libs, "libs", "", "script `folder` of LuatOS, or of the Luat core: its libraries replace ours")
 	cmd.Flags().Int64Var(&cfg.CoreSize, "core-size", 0, "code size of the synthetic cores in `bytes`")
 	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
 	cmd.Flags().BoolVar(&debug, "debug", false, "print every debug line of the firmware's log")

@@ -75,7 +75,7 @@ this computer's network (real); time is real then and the trace has no hash.`,
 	fl.DurationVar(&r.limit, "for", time.Minute, "how much virtual `time` to run, 0 for ever")
 	fl.IntVar(&r.boots, "boots", 100, "stop after so many boots, 0 for never")
 	fl.Uint64Var(&r.seed, "seed", 1, "seed of everything random")
-	fl.StringVar(&r.libs, "libs", "", "LuatOS script `folder`: its corelib and libs replace ours")
+	fl.StringVar(&r.libs, "libs", "", "script `folder` of LuatOS, or of the Luat core: its libraries replace ours")
 	fl.StringVar(&r.coreVersion, "core-version", "", "version of the synthetic core")
 	fl.Int64Var(&r.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
 	addCoreFlag(cmd, &r.cores)
@@ -150,10 +150,8 @@ func (a *app) run(name string, f chipFlags, r runFlags, stop func() bool) error 
 	if err := r.surroundings.apply(&cfg); err != nil {
 		return err
 	}
-	if r.libs != "" {
-		if cfg.Script.Libs, err = lua.LibsFromDir(r.libs); err != nil {
-			return withCode(exitEnv, err)
-		}
+	if cfg.Script.Libs, err = scriptLibs(chip, r.libs); err != nil {
+		return err
 	}
 	report := runReport{Chip: chip.Model.Name, Profile: chip.Profile.Name, Seed: r.seed}
 	printer := &eventPrinter{a: a, flashOps: r.ops, debug: r.debug, parts: chip.Partitions}
