@@ -69,7 +69,6 @@ func hostFunc(name string) api.GoModuleFunction {
 		r := ctx.(*run)
 		r.charge(stepsCall)
 		v := f(r, stack)
-		r.watch()
 		switch {
 		case wide:
 			stack[0] = uint64(v)
@@ -176,6 +175,7 @@ func (r *run) program(chip, off, ptr, n uint32) int32 {
 	r.charge(pages*stepsPage + int64(n)/8)
 	code := r.check(d.Program(int64(off), p))
 	r.pass(time.Duration(pages) * r.m.Limits.PageProgram)
+	r.watch()
 	return code
 }
 
@@ -261,6 +261,7 @@ func (r *run) sleep(t time.Duration) {
 	}
 	r.env.Sleep(t)
 	r.pass(t)
+	r.watch()
 }
 
 func (r *run) consoleRead(ptr, n uint32) int32 {

@@ -200,10 +200,11 @@ func (r *run) charge(n int64) {
 // check gives an error of the flash back to the guest as a number, and unwinds
 // the guest if it is none that a guest can see.
 func (r *run) check(err error) int32 {
+	if err == nil {
+		return 0
+	}
 	var outside *flash.RangeError
 	switch {
-	case err == nil:
-		return 0
 	case errors.As(err, &outside):
 		return errRange
 	case errors.Is(err, flash.ErrOpFailed):
@@ -213,7 +214,8 @@ func (r *run) check(err error) int32 {
 	return 0
 }
 
-// watch resets the chip if the watchdog is hungry.
+// watch resets the chip if the watchdog is hungry. It is asked where virtual
+// time passes.
 func (r *run) watch() {
 	if w := r.m.Limits.Watchdog; w > 0 && r.now()-r.fed > w {
 		r.halt(&stop{why: stopWatchdog, text: fmt.Sprintf("the watchdog was not fed for %v", w)})

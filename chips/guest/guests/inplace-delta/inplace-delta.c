@@ -30,17 +30,25 @@ static int delta_ok(void) {
            delta.from <= slot0.size && delta.from_len <= slot0.size - delta.from;
 }
 
+/* payload_word reads a word of the payload, through a window of it. */
 static u32 payload_word(u32 at) {
-    u32 v = 0;
-    air_read(slot1.chip, slot1.off + sizeof delta + at, &v, 4);
-    return v;
+    static u32 window[128], begin = 1, end;
+    if (at < begin || at + 4 > end) {
+        u32 n = delta.payload - at;
+        if (at > delta.payload || n < 4) return 0;
+        if (n > sizeof window) n = sizeof window;
+        air_read(slot1.chip, slot1.off + sizeof delta + at, window, n);
+        begin = at;
+        end = at + n;
+    }
+    return window[(at - begin) / 4];
 }
 
 /* make puts sector i of the new image together in RAM. */
 static void make(u32 i) {
     u32 want = delta.size - i * SECTOR, at = payload_word(4 * i);
     if (want > SECTOR) want = SECTOR;
-    memset(sector_buffer, 0xFF, SECTOR);
+    memset(sector_buffer + want, 0xFF, SECTOR - want);
     for (u32 done = 0; done < want;) {
         u32 op = payload_word(at), n = op & 0xFFFF;
         at += 4;
