@@ -126,7 +126,7 @@ func result(n int, err error) int {
 func (d *Device) firmware(r *chips.Running) (lua.Firmware, error) {
 	id, p, soc := r.Identity, r.Identity.Profile, d.cfg.Chip.Model.SoC
 	refusal := p.FotaRefusal
-	if err := d.cfg.Chip.Model.NeedsMap(); err != nil {
+	if err := d.cfg.Chip.Model.NeedsMap(); err != nil && r.Updater == nil {
 		refusal = err.Error()
 	}
 	libs, err := libraries(id.Model, p.Name)

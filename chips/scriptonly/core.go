@@ -32,6 +32,13 @@ func (c *core) Start(env *chips.Env, _ chips.BootResult) (*chips.Running, error)
 	}
 	env.Log("I", "main", "LuatOS@%s base %s bsp %s %dbit", id.Model, id.Base, id.Version, p.Bits)
 	env.Log("I", "main", "ROM Build: %s %s", id.BuildDate, id.BuildTime)
+	if err := applyUpdate(env); err != nil {
+		return nil, err
+	}
+	updater, err := newUpdater(env.Board.Flash[0], m.SoC.Name)
+	if err != nil {
+		return nil, err
+	}
 	mounts := new(mount.Table)
 	root, err := openVolume(env, partFS)
 	if err != nil {
@@ -46,7 +53,7 @@ func (c *core) Start(env *chips.Env, _ chips.BootResult) (*chips.Running, error)
 	if err := addScripts(env, mounts); err != nil {
 		return nil, err
 	}
-	return &chips.Running{Identity: id, Mounts: mounts, KV: func(env *chips.Env) (*mount.Mount, error) {
+	return &chips.Running{Identity: id, Mounts: mounts, Updater: updater, KV: func(env *chips.Env) (*mount.Mount, error) {
 		return openVolume(env, partKV)
 	}}, nil
 }

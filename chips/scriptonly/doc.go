@@ -1,8 +1,9 @@
 // Package scriptonly has the modules of which only the scripts are emulated:
 // what a core says of itself, its libraries, number width and memory. Where
-// things lie in the real module's flash, what runs after reset and how an
-// upgrade is applied is not here, so that boot code, packages and the fota
-// library refuse by name ([chips.Model.ScriptOnly]).
+// things lie in the real module's flash and what runs after reset is not here,
+// so that boot code and most packages refuse by name
+// ([chips.Model.ScriptOnly]). The fota library takes packages and checks them;
+// only scripts of the Air8101, whose form is known, are applied.
 //
 // The flash is plain and the same for all models: a script image, a littlefs
 // at "/" and one for fskv. That is an assumption, named plain-flash, and not

@@ -37,11 +37,13 @@ const (
 	partScript = "script"
 	partFS     = "fs"
 	partKV     = "kv"
+	partOTA    = "ota"
 
 	scriptSize = 4 * mib
 	fsSize     = 1 * mib
 	kvSize     = 64 * kib
 	flashSize  = 8 * mib
+	otaOff     = scriptSize + fsSize + kvSize
 )
 
 // plainFlash is the assumed map.
@@ -49,6 +51,7 @@ var plainFlash = flash.Table{
 	{Name: partScript, Kind: "script", Off: 0, Size: scriptSize, Note: "assumed, not the module's map"},
 	{Name: partFS, Kind: "fs", Off: scriptSize, Size: fsSize},
 	{Name: partKV, Kind: "kv", Off: scriptSize + fsSize, Size: kvSize},
+	{Name: partOTA, Kind: "ota", Off: otaOff, Size: flashSize - otaOff, Note: "a package, and whether it waits"},
 }
 
 // Chip joins a model and a profile. A layout is refused: there is no map that
@@ -80,12 +83,37 @@ type maker struct {
 	profile *chips.Profile
 }
 
-// Kinds returns none: what LuaTools makes for the module is not emulated.
-func (m *maker) Kinds() []chips.PackageKind { return nil }
+// kindBin is the script package of the Air8101.
+const kindBin = "bin"
 
-// Make refuses by name.
-func (m *maker) Make(kind string, _ chips.MakeInput) ([]byte, error) {
-	return nil, fmt.Errorf("make %s: %w", kind, m.model.NeedsMap())
+// Kinds returns the one package whose form is known: it was seen of 64-bit
+// firmware only (luadb-and-packages.md 6.1).
+func (m *maker) Kinds() []chips.PackageKind {
+	if m.model.SoC.Name != bk7258.Name {
+		return nil
+	}
+	k := chips.PackageKind{Name: kindBin, Ext: ".bin", Summary: "scripts in frames: what the IoT platform takes", Upgrade: true, Fits: m.profile.Bits == 64}
+	if !k.Fits {
+		k.Why = "the form of script packages is known of 64-bit firmware only"
+	}
+	return []chips.PackageKind{k}
+}
+
+// Make makes a script package, and refuses everything else by name.
+func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
+	kinds := m.Kinds()
+	if kind != kindBin || len(kinds) == 0 {
+		return nil, fmt.Errorf("make %s: %w", kind, m.model.NeedsMap())
+	}
+	switch n := int64(len(in.Script)); {
+	case n == 0:
+		return nil, fmt.Errorf("make %s: no scripts", kind)
+	case n > scriptSize:
+		return nil, fmt.Errorf("the script image has %d bytes, the script partition assumed for %s %d", n, m.model.Name, int64(scriptSize))
+	case !kinds[0].Fits && !in.Force:
+		return nil, fmt.Errorf("make %s: %s", kind, kinds[0].Why)
+	}
+	return packFrames(in.Script), nil
 }
 
 // MakeFlash implements [chips.FlashMaker]: the plain flash with a script image.

@@ -87,6 +87,7 @@ var timing = chips.Timing{
 // assumptions hold for every model.
 var assumptions = []chips.Assumption{
 	{Name: "plain-flash", Text: "The flash is not the module's: 4 MiB of script image, 1 MiB of littlefs for / and 64 KiB for fskv, the same for all models. What does not fit the real module may fit here."},
+	{Name: "updater", Source: "luadb-and-packages.md 5, 6; luatos-runtime.md 6.2", Text: "fota takes packages whose form is known into an area of our own and checks what can be checked: frames and image of an Air8101's scripts, CRCs of its core packages, head and MD5 of an Air1601's. After the reset scripts of an Air8101 are replaced; what the module does with other packages is not emulated, the run says so."},
 	{Name: "fskv-form", Text: "fskv keeps one file a key, as other firmware does; the module's own form is not emulated."},
 	{Name: "timing", Text: "Times of flash and start-up are those assumed for other modules."},
 	{Name: "soc", Source: "luatos-runtime.md 1.4", Text: "hmeta.hwver() says A10; the clock and the rate of mcu.tick64() are assumed, too."},

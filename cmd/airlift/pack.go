@@ -55,7 +55,7 @@ that no literal require reaches: --luac --tree-shake does the same.`,
 
 func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	defer a.flush()
-	chip, err := f.wholeChip()
+	chip, err := f.chip()
 	if err != nil {
 		return err
 	}
@@ -111,6 +111,9 @@ func findKind(chip *chips.Chip, name string) (chips.PackageKind, error) {
 			return k, nil
 		}
 		names = append(names, k.Name)
+	}
+	if len(names) == 0 {
+		return chips.PackageKind{}, withCode(exitUsage, chip.Model.NeedsMap())
 	}
 	if name == "" {
 		return chips.PackageKind{}, usagef("--kind is missing: expected one of %s", strings.Join(names, ", "))
