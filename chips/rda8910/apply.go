@@ -95,7 +95,7 @@ func (k *Bulk) checkOld(c *Contents) error {
 			return err
 		}
 		return sameOld(plain, k.OldSize, k.OldCRC)
-	case BulkPlain, BulkRemove:
+	case BulkPlain: // what is removed or inserted is not compared
 		old, ok := c.Files[k.Name]
 		if !ok {
 			return fmt.Errorf("the module has no such file")

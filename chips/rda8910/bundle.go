@@ -56,11 +56,21 @@ func (k *Block) Build(old io.ReaderAt) ([]byte, error) {
 
 // Bundle unpacks the blocks of a bundle. The error is a *explain.FormatError.
 func (p *Pack) Bundle(r BundleRef) ([]Block, error) {
+	if list, ok := p.kept[r]; ok {
+		return list, nil
+	}
 	plain, err := p.unpack(r)
 	if err != nil {
 		return nil, err
 	}
-	return parseBundle(plain, int64(r.Off))
+	list, err := parseBundle(plain, int64(r.Off))
+	if err == nil && p.keep {
+		if p.kept == nil {
+			p.kept = map[BundleRef][]Block{}
+		}
+		p.kept[r] = list
+	}
+	return list, err
 }
 
 // unpack returns the plain bytes of a bundle.

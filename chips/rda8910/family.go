@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"airlift/chips"
+	"airlift/flash"
 	"airlift/flash/explain"
 )
 
@@ -14,22 +15,39 @@ var (
 	_ chips.Unpacker = (*Family)(nil)
 )
 
-// Family is the family of the 8910. It explains and unpacks files; it has no
-// models.
-type Family struct{}
+// Family is the family of the 8910. Its zero value is of no use: see [New].
+type Family struct{ models []*chips.Model }
 
-// New returns the family.
-func New() *Family { return new(Family) }
+// New returns the family with its models.
+func New() *Family { return &Family{models: buildModels()} }
 
 // Name returns "rda8910".
 func (f *Family) Name() string { return familyName }
 
-// Models returns nothing: no module of the family is emulated.
-func (f *Family) Models() []*chips.Model { return nil }
+// Models returns the models in the order in which they are listed.
+func (f *Family) Models() []*chips.Model { return f.models }
 
-// Chip refuses: see [Family.Models].
-func (f *Family) Chip(m *chips.Model, _ string, _ []byte) (*chips.Chip, error) {
-	return nil, fmt.Errorf("%s: modules with the 8910 are not emulated, only their files are", m.Name)
+// Chip joins a model and a profile. A layout is refused: these modules have no
+// file that describes it.
+func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chip, error) {
+	p, err := m.Profile(profile)
+	if err != nil {
+		return nil, err
+	}
+	if layout != nil {
+		return nil, fmt.Errorf("%s: there is no partition file for the 8910: choose a profile", m.Name)
+	}
+	b, err := findBuild(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	l := b.layout()
+	return &chips.Chip{
+		Model: m, Profile: p, Partitions: []flash.Table{l.Table},
+		Bootloader: &Bootloader{Layout: l},
+		Core:       &CoreStage{Model: m, Profile: p, Layout: l},
+		Maker:      &maker{model: m, profile: p, layout: l},
+	}, nil
 }
 
 // format is one kind of file of the family.

@@ -11,16 +11,7 @@ import (
 )
 
 // testUImage wraps data into an image.
-func testUImage(data []byte) []byte {
-	h := make([]byte, uimageHead)
-	for i, v := range []uint32{uimageMagic, 0, 0x609e38e0, uint32(len(data)), 0x60010040, 0x60010040, crc32.ChecksumIEEE(data)} {
-		be.PutUint32(h[4*i:], v)
-	}
-	copy(h[28:], []byte{5, 2, 1, 0})
-	copy(h[32:], "TEST")
-	be.PutUint32(h[4:], crc32.ChecksumIEEE(h))
-	return append(h, data...)
-}
+func testUImage(data []byte) []byte { return NewUImage("TEST", 0x60010040, data) }
 
 // testAppImage makes a C program of 200 bytes.
 func testAppImage() []byte {

@@ -53,6 +53,8 @@ type Pack struct {
 	computed   uint32
 	nameSize   uint32
 	data       []byte
+	keep       bool // remember unpacked bundles
+	kept       map[BundleRef][]Block
 }
 
 // Bulk is one thing that a pack changes. Which fields a type has is in 8910.md
@@ -95,10 +97,24 @@ func ParsePack(b []byte) (*Pack, error) {
 // parsePack is ParsePack without the CRC. With an error it returns what came
 // before it.
 func parsePack(b []byte) (*Pack, error) {
-	switch {
-	case !isPack(b):
+	if !isPack(b) {
 		return nil, wrong(0, "magic of a core pack", packMagic, fmt.Sprintf("%q", b[:min(8, len(b))]))
-	case len(b) < packHead:
+	}
+	p, err := parseRecords(b)
+	plain := 0
+	for i := 0; p != nil && i < len(p.Bulks); i++ {
+		if err := p.checkBundles(&p.Bulks[i], &plain); err != nil {
+			return p, err
+		}
+	}
+	return p, err
+}
+
+// parseRecords reads head and records, which is all that the core looks at
+// before it arms an upgrade: neither at the magic nor at the bundles (8910.md
+// 4.3).
+func parseRecords(b []byte) (*Pack, error) {
+	if len(b) < packHead {
 		return nil, wrong(0, "head of a core pack", "36 bytes", len(b))
 	}
 	p := &Pack{
@@ -120,16 +136,12 @@ func parsePack(b []byte) (*Pack, error) {
 		p.OldVersion = d.name(p.nameSize, "old_version")
 		p.NewVersion = d.name(p.nameSize, "new_version")
 	}
-	plain := 0
 	for range count {
 		bulk := d.bulk()
 		if d.err != nil {
 			return p, d.err
 		}
 		p.Bulks = append(p.Bulks, bulk)
-		if d.err = p.checkBundles(&bulk, &plain); d.err != nil {
-			return p, d.err
-		}
 	}
 	if d.err == nil && d.off != int64(p.HeaderSize) {
 		d.err = wrong(16, "header_size", fmt.Sprintf("%d, where the records end", d.off), p.HeaderSize)

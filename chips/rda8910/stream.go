@@ -70,6 +70,7 @@ type StreamReader struct {
 	pos     int64
 	head    []byte // of stream or file, as far as it came
 	started bool   // the stream's head is complete
+	count   uint32 // of files, as announced
 	files   uint32 // still to come
 	tag     byte
 	left    uint32 // bytes of the current file
@@ -118,6 +119,7 @@ func (r *StreamReader) headByte(c byte) {
 	case len(r.head) < streamHead: // a file's head is as long
 	case !r.started:
 		r.started, r.files = true, be.Uint32(r.head[1:])
+		r.count = r.files
 		r.head = r.head[:0]
 		if r.files > maxStreamFiles {
 			r.err = wrong(1, "number of files", "at most 2", r.files)

@@ -22,6 +22,19 @@ type UImage struct {
 	headComputed                              uint32
 }
 
+// NewUImage wraps data into an image that runs at load (8910.md 8.3). Its time is
+// that of boot.img of V302340.
+func NewUImage(name string, load uint32, data []byte) []byte {
+	h := make([]byte, uimageHead)
+	for i, v := range []uint32{uimageMagic, 0, 0x609e38e0, uint32(len(data)), load, load, crc32.ChecksumIEEE(data)} {
+		be.PutUint32(h[4*i:], v)
+	}
+	copy(h[28:], []byte{5, 2, 1, 0})
+	copy(h[32:uimageHead-1], name)
+	be.PutUint32(h[4:], crc32.ChecksumIEEE(h))
+	return append(h, data...)
+}
+
 func isUImage(b []byte) bool { return len(b) >= 4 && be.Uint32(b) == uimageMagic }
 
 // ParseUImage reads an image. It does not judge the CRCs: boot code does not
