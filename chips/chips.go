@@ -294,7 +294,10 @@ type Running struct {
 	Reboot   bool
 	Identity Identity
 	Mounts   *mount.Table
-	Updater  Updater // nil if the firmware has no fota library
+	// Code tells the code that runs from other code, on chips where it may lie
+	// in more than one place. Zero where it has one place.
+	Code    [32]byte
+	Updater Updater // nil if the firmware has no fota library
 	// KV mounts the file system of the fskv library in its own partition, and
 	// formats it if that fails, as the firmware does when a script calls
 	// fskv.init(). Nil if the firmware has no fskv. The error is

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -38,13 +39,13 @@ var (
 // Start runs the core at boot.Image to the first script.
 func (c *core) Start(env *chips.Env, boot chips.BootResult) (*chips.Running, error) {
 	d := env.Board.Flash[0]
-	id, script, err := c.identify(d, boot.Image)
+	id, script, sum, err := c.identify(d, boot.Image)
 	if err != nil {
 		return nil, err
 	}
 	env.Log("I", "main", "LuatOS@%s base %s bsp %s %dbit", id.Model, id.Base, id.Version, id.Profile.Bits)
 	env.Log("I", "main", "ROM Build: %s %s", id.BuildDate, id.BuildTime)
-	run := &chips.Running{Identity: id, Mounts: new(mount.Table)}
+	run := &chips.Running{Identity: id, Mounts: new(mount.Table), Code: sum}
 	if c.updater != nil {
 		u, err := newUpdater(env, c.updater, c.tables)
 		if err != nil {
@@ -70,28 +71,28 @@ func (c *core) Start(env *chips.Env, boot chips.BootResult) (*chips.Running, err
 
 // identify looks at the core as a processor does that runs it: the first
 // damaged byte is one too many. It returns where the scripts are, from the
-// image's start.
-func (c *core) identify(d *flash.Device, image int64) (id chips.Identity, script uint32, err error) {
+// image's start, and the SHA-256 of the code.
+func (c *core) identify(d *flash.Device, image int64) (id chips.Identity, script uint32, sum [32]byte, err error) {
 	broken := func(why string, args ...any) error {
 		return &chips.CoreError{Image: image, Why: fmt.Sprintf(why, args...)}
 	}
 	head := make([]byte, coreMin)
 	if image < 0 || image+imageHeader+coreMin > d.Size() {
-		return id, 0, broken("there is no flash")
+		return id, 0, sum, broken("there is no flash")
 	}
 	if _, err := d.ReadAt(head, image+imageHeader); err != nil {
-		return id, 0, err
+		return id, 0, sum, err
 	}
 	n := int64(binary.LittleEndian.Uint32(head[4:]))
 	if string(head[:4]) != coreMagic || n < coreMin || n > min(coreMax, d.Size()-image-imageHeader) {
-		return id, 0, broken("there is no core")
+		return id, 0, sum, broken("there is no core")
 	}
 	body := make([]byte, n)
 	if _, err := d.ReadAt(body, image+imageHeader); err != nil {
-		return id, 0, err
+		return id, 0, sum, err
 	}
 	if crc32.ChecksumIEEE(body[:n-4]) != binary.LittleEndian.Uint32(body[n-4:]) {
-		return id, 0, broken("its code is damaged")
+		return id, 0, sum, broken("its code is damaged")
 	}
 	p := c.profile
 	id = chips.Identity{
@@ -101,12 +102,12 @@ func (c *core) identify(d *flash.Device, image int64) (id chips.Identity, script
 	desc, found, err := synth.Find(body[:min(n, synth.Reach)])
 	switch {
 	case err != nil:
-		return id, 0, broken("%v", err)
+		return id, 0, sum, broken("%v", err)
 	case found:
 		id.Model, id.BSP, id.Version, id.Base, id.Synthetic = desc.Model, desc.BSP, desc.Version, desc.Base, true
 		id.BuildDate, id.BuildTime = desc.BuildDate, desc.BuildTime
 	}
-	return id, binary.LittleEndian.Uint32(head[8:]), nil
+	return id, binary.LittleEndian.Uint32(head[8:]), sha256.Sum256(body), nil
 }
 
 // partition returns the first partition of a kind on flash chip 0.
@@ -197,7 +198,7 @@ func (c *core) lookScripts(d *flash.Device, mounts *mount.Table) error {
 		if p.Kind != kindApp {
 			continue
 		}
-		_, script, err := c.identify(d, p.Off)
+		_, script, _, err := c.identify(d, p.Off)
 		if err != nil || script == 0 || int64(script) >= p.Size {
 			continue
 		}

@@ -29,7 +29,7 @@ func (m match) String() string {
 // judge says what a device that has settled is.
 func (s *Sweep) judge(b *board, r *boot) (*verdict, error) {
 	v := new(verdict)
-	core, where := s.core(b)
+	core, where := s.core(b, r)
 	scripts, err := s.scripts(r)
 	if err != nil {
 		return nil, err
@@ -60,8 +60,19 @@ func (s *Sweep) judge(b *board, r *boot) (*verdict, error) {
 	return v, nil
 }
 
-// core compares the code in flash, byte for byte.
-func (s *Sweep) core(b *board) (match, string) {
+// core compares the code in flash, byte for byte, or where it has no fixed
+// place what the core says it is.
+func (s *Sweep) core(b *board, r *boot) (match, string) {
+	if code := r.running.Code; code != [32]byte{} {
+		m := matchNone
+		if s.fresh.flashes == nil || code == s.fresh.code {
+			m |= matchNew
+		}
+		if code == s.old.code {
+			m |= matchOld
+		}
+		return m, "it is whole all the same"
+	}
 	all := matchBoth
 	where := ""
 	for _, g := range s.regions {

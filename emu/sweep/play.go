@@ -107,7 +107,7 @@ func (s *Sweep) rehearse() error {
 	s.Clean.Ops, s.Clean.Virtual = t.ops, w.now
 	s.Clean.Trace = w.rec.Sum()
 	if r.end == endRuns {
-		s.fresh.flashes, s.fresh.version = b.fork().flashes, r.running.Identity.Version
+		s.fresh.flashes, s.fresh.version, s.fresh.code = b.fork().flashes, r.running.Identity.Version, r.running.Code
 	}
 	v, err := s.settle(b)
 	if err != nil {

@@ -52,7 +52,8 @@ type Clean struct {
 
 // reference is a version as it runs after an upgrade without a fault.
 type reference struct {
-	version string // of the core
+	version string   // of the core
+	code    [32]byte // of the code that runs, where it has no fixed place
 	flashes []*flash.Device
 	scripts map[string]string // contents by name
 }
@@ -283,7 +284,7 @@ func (w *Sweep) install(factory []*flash.Device) error {
 		wrote, b.cause = true, chips.ResetPower
 		if b.key().flash == before.flash {
 			w.start = b
-			w.old.version, w.old.flashes = r.running.Identity.Version, b.fork().flashes
+			w.old.version, w.old.code, w.old.flashes = r.running.Identity.Version, r.running.Code, b.fork().flashes
 			return nil
 		}
 	}
