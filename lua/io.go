@@ -395,7 +395,8 @@ func (m *Machine) pushRead(l *glua.LState, f *scriptFile, format glua.LValue) in
 		}
 	} else {
 		text, _ := m.text(format)
-		switch strings.TrimPrefix(text, "*") {
+		text = strings.TrimPrefix(text, "*")
+		switch text[:min(1, len(text))] { // "all" is "a"
 		case "l":
 			s, ok = m.readLine(l, f, false)
 		case "L":

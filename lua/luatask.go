@@ -40,6 +40,7 @@ func (m *Machine) openTaskLibs() {
 	m.openTaskPackage()
 	m.openIo()
 	m.fill(m.lib("io"), fn("close", m.fileClose))
+	m.fill(m.lib("io"), m.refused("io", "mount", "unmount", "format")...)
 	m.setGlobal("fs", glua.LNil)
 	m.openOs()
 	m.openBit()

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"crypto/md5"
 	"embed"
 	"fmt"
 	"strings"
@@ -247,10 +248,28 @@ func (m *Machine) openTaskCrypto() {
 	one("base64_encode")
 	one("base64_decode")
 	t.RawSetString("crc16", have.RawGetString("crc16"))
+	m.fill(t, fn("flow_md5", m.taskFlowMD5))
 	m.fill(t, fn("aes_encrypt", func(l *glua.LState) int { return m.taskAES(l, true) }),
 		fn("aes_decrypt", func(l *glua.LState) int { return m.taskAES(l, false) }))
-	m.fill(t, m.refused("crypto", "xxtea_encrypt", "xxtea_decrypt", "flow_md5", "des_encrypt", "des_decrypt", "des3_encrypt", "des3_decrypt",
+	m.fill(t, m.refused("crypto", "xxtea_encrypt", "xxtea_decrypt", "des_encrypt", "des_decrypt", "des3_encrypt", "des3_decrypt",
 		"rsa_encrypt", "rsa_decrypt", "rsa_sha256_sign", "rsa_sha256_verify", "sm3start")...)
+}
+
+// taskFlowMD5 is an object with update(data) and hexdigest().
+func (m *Machine) taskFlowMD5(l *glua.LState) int {
+	sum := md5.New()
+	t := l.NewTable()
+	m.fill(t,
+		fn("update", func(l *glua.LState) int {
+			s := m.str(l, 2)
+			m.charge(len(s) / 16)
+			sum.Write([]byte(s))
+			return 0
+		}),
+		fn("hexdigest", func(l *glua.LState) int { return pushStr(l, upperHexSum(sum)) }),
+	)
+	l.Push(t)
+	return 1
 }
 
 func first(values []glua.LValue) glua.LValue {
@@ -281,7 +300,7 @@ func (m *Machine) taskAES(l *glua.LState, encrypt bool) int {
 // taskRefused are libraries of devices that are not emulated, with their
 // functions.
 var taskRefused = []struct{ lib, names string }{
-	{"audiocore", "play stop pause resume setchannel getchannel setvol setsphvol setmicvol streamplay playdata record stoprecord deleterecord streamrecord openTTS ttsplay"},
+	{"audiocore", "play stop pause resume getchannel streamplay playdata record stoprecord deleterecord streamrecord openTTS ttsplay rtmpopen rtmpclose"},
 	{"disp", "new init clear puttext putimage update close sleep setcolor setbkcolor setfont drawrect putqrcode preload camerainit camerapreview"},
 	{"i2c", "setup write read send recv close"},
 	{"spi", "setup setup_1 send recv send_recv close"},
@@ -293,7 +312,13 @@ var taskRefused = []struct{ lib, names string }{
 	{"btcore", "open close"},
 }
 
+// openTaskRefused installs them. What only sets up sound is recorded.
 func (m *Machine) openTaskRefused() {
+	audio := m.lib("audiocore")
+	for _, name := range []string{"setchannel", "setvol", "setsphvol", "setmicvol", "setpa", "pa", "headsetinit"} {
+		m.fill(audio, fn(name, func(l *glua.LState) int { m.hardware(l, "audiocore", name); return pushInt(l, 1) }))
+	}
+	constants(audio, "LOUDSPEAKER", 2, "PCM", 0, "AMR", 1, "SPX", 2, "PLAY_VOLTE", 1, "CLASS_AB", 0, "CLASS_D", 1)
 	for _, r := range taskRefused {
 		m.fill(m.lib(r.lib), m.refused(r.lib, strings.Fields(r.names)...)...)
 	}

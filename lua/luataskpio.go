@@ -75,6 +75,7 @@ func (m *Machine) openTaskPio() {
 			return count
 		}),
 	)
+	m.fill(pin, fn("pwm", m.refuse("pio.pin.pwm")))
 	constants(m.lib("cpu"), "INT_GPIO_POSEDGE", pioRising, "INT_GPIO_NEGEDGE", pioFalling)
 }
 

@@ -80,6 +80,8 @@ func (m *Machine) openTaskRtos() {
 			}
 			return pushInt(l, 0)
 		}),
+		// Keypads and touch panels are recorded: nobody presses a key.
+		fn("init_module", func(l *glua.LState) int { m.hardware(l, "rtos", "init_module"); return pushInt(l, 1) }),
 		fn("keypad_state", func(l *glua.LState) int { return pushInt(l, 0) }),
 		fn("keypad_init_end", nothing), fn("sendevent", nothing), fn("sys32k_clk_out", nothing),
 		fn("toint64", m.taskInt64),
@@ -97,7 +99,7 @@ func (m *Machine) openTaskRtos() {
 		fn("closeSoftDog", func(*glua.LState) int { m.watchdog.stop(); return 0 }),
 		fn("fota_start", m.fotaStart), fn("fota_process", m.fotaProcess), fn("fota_end", m.fotaEnd),
 	)
-	m.fill(t, m.refused("rtos", "init_module", "repoweron", "app_monitor", "set_alarm", "base64_encode", "base64_decode", "disk_free",
+	m.fill(t, m.refused("rtos", "repoweron", "app_monitor", "set_alarm", "base64_encode", "base64_decode", "disk_free",
 		"disk_volume", "compare_distance", "send_ok")...)
 	constants(t, "INF_TIMEOUT", -1, "MOD_KEYPAD", 0, "MOD_ALARM", 1, "MOD_TP", 2,
 		"POWERON_KEY", 0, "POWERON_CHARGER", 1, "POWERON_ALARM", 2, "POWERON_RESTART", 3, "POWERON_OTHER", 4, "POWERON_UNKNOWN", 5,
