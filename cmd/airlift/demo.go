@@ -47,7 +47,7 @@ the new version running.`,
 	cmd.Flags().Uint64Var(&cfg.Seed, "seed", 1, "seed of everything random")
 	cmd.Flags().StringVar(&cfg.Answers, "answers", "cloud", "answer set of the platform: "+strings.Join(iot.AnswerSetNames, ", "))
 	cmd.Flags().StringVar(&cfg.Link, "link", "wifi", "link model: ideal, wifi, cat1 or nbiot")
-	cmd.Flags().StringVar(&cfg.Library, "library", "libfota2", "Lua library that asks for the upgrade: libfota or libfota2")
+	cmd.Flags().StringVar(&cfg.Library, "library", "", "Lua library that asks for the upgrade: libfota or libfota2 (default: libfota2; the Luat core has update alone)")
 	cmd.Flags().StringVar(&libs, "libs", "", "script `folder` of LuatOS, or of the Luat core: its libraries replace ours")
 	cmd.Flags().Int64Var(&cfg.CoreSize, "core-size", 0, "code size of the synthetic cores in `bytes`")
 	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
@@ -63,8 +63,10 @@ func checkDemo(cfg *demo.Config) error {
 	if _, err := link.Preset(cfg.Link); err != nil {
 		return err
 	}
-	if cfg.Library != "libfota" && cfg.Library != "libfota2" {
-		return fmt.Errorf("--library %q: expected libfota or libfota2", cfg.Library)
+	switch cfg.Library {
+	case "", "libfota", "libfota2", "update":
+	default:
+		return fmt.Errorf("--library %q: expected libfota, libfota2 or update", cfg.Library)
 	}
 	return checkCoreSize(cfg.CoreSize)
 }

@@ -39,7 +39,7 @@ type Config struct {
 	Seed     uint64
 	Answers  string        // answer set of the platform, "" for cloud
 	Link     string        // link model, "" for wifi
-	Library  string        // that the project uses: libfota or libfota2, "" for the latter
+	Library  string        // that the project uses: libfota or libfota2, "" for the latter; update on the Luat core
 	CoreSize int64         // bytes of code in the cores, 0 for the family's default
 	Compiled bool          // the images hold luac bytecode, as production packages do
 	Kind     string        // of the one package, "" for a row of all that tell something
@@ -116,7 +116,7 @@ func New(cfg Config) (*Story, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.text, err = script(cfg.Library, key); err != nil {
+	if s.text, err = script(cfg.Chip, cfg.Library, key); err != nil {
 		return nil, err
 	}
 	if s.To, err = s.version(cfg.Chip.Profile.CoreVersion, firstVersion); err != nil {
@@ -202,8 +202,18 @@ func (s *Story) platform(answers string) (key string, err error) {
 }
 
 // script returns the project's main.lua for a library and a project key.
-func script(library, key string) (string, error) {
-	text := strings.Replace(mainLua, "airliftDemoProjectKey00000000000", key, 1)
+func script(c *chips.Chip, library, key string) (string, error) {
+	text := mainLua
+	if luaTask(c) {
+		text = luaTaskLua
+	}
+	text = strings.Replace(text, "airliftDemoProjectKey00000000000", key, 1)
+	if luaTask(c) {
+		if library == "" || library == libraryUpdate {
+			return text, nil
+		}
+		return "", fmt.Errorf("%s with profile %s has no library %q: expected %s", c.Model.Name, c.Profile.Name, library, libraryUpdate)
+	}
 	switch library {
 	case "", "libfota2":
 		return text, nil
@@ -218,6 +228,9 @@ func script(library, key string) (string, error) {
 func (s *Story) version(core, script string) (Version, error) {
 	part := strings.Split(script, ".")
 	v := Version{Core: core, Script: script, Platform: strings.TrimPrefix(core, "V") + "." + part[0] + "." + part[2]}
+	if luaTask(s.chip) {
+		v.Platform = taskPlatform(core, script)
+	}
 	text := strings.Replace(s.text, `VERSION = "`+firstVersion+`"`, `VERSION = "`+script+`"`, 1)
 	v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
 	if !s.cfg.Compiled {
@@ -229,15 +242,6 @@ func (s *Story) version(core, script string) (Version, error) {
 	}
 	v.files = p.Files
 	return v, nil
-}
-
-// nextCore counts a core version up: "V2001" to "V2002".
-func nextCore(v string) (string, error) {
-	var n int
-	if _, err := fmt.Sscanf(v, "V%d", &n); err != nil {
-		return "", fmt.Errorf("core version %q: expected V and digits", v)
-	}
-	return fmt.Sprintf("V%04d", n+1), nil
 }
 
 // upload makes the package and puts it on the platform.
@@ -268,9 +272,14 @@ func (s *Story) upload() error {
 	if err != nil {
 		return err
 	}
+	if luaTask(s.chip) {
+		if err := s.registerCore(); err != nil {
+			return err
+		}
+	}
 	s.Package.FirmwareName, s.Package.Bytes, s.Package.Data = name.Name, len(data), data
 	_, err = s.Store.AddFirmware(iot.Firmware{
-		Project: 1, Name: name.Name, Version: name.Version, FileName: s.Package.FileName,
+		Project: 1, Name: name.Name, Version: name.Version, Core: name.Core, FileName: s.Package.FileName,
 		Allow: true, All: true, Created: link.Epoch,
 	}, data)
 	return err
