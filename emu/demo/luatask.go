@@ -1,0 +1,60 @@
+package demo
+
+import (
+	_ "embed"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"airlift/chips"
+	"airlift/emu/iot"
+)
+
+//go:embed project/luatask.lua
+var luaTaskLua string
+
+// libraryUpdate is the library of the Luat script core that asks for upgrades.
+const libraryUpdate = "update"
+
+func luaTask(c *chips.Chip) bool { return c.Profile.Scripts == chips.ScriptsLuaTask }
+
+// coreNumber finds the number in a core's version: 2001 in "V2001", 3103 in
+// "Luat_V3103_RDA8910".
+var coreNumber = regexp.MustCompile(`^(|.*_)V(\d+)(_.*|)$`)
+
+// nextCore counts a core version up: "V2001" to "V2002".
+func nextCore(v string) (string, error) {
+	m := coreNumber.FindStringSubmatch(v)
+	if m == nil {
+		return "", fmt.Errorf("core version %q: expected V and digits", v)
+	}
+	n, err := strconv.Atoi(m[2])
+	if err != nil {
+		return "", fmt.Errorf("core version %q: %w", v, err)
+	}
+	return fmt.Sprintf("%sV%04d%s", m[1], n+1, m[3]), nil
+}
+
+// taskPlatform is what a module with the Luat core tells the platform: the
+// core's number and the scripts' version, each on its own (8910.md 3.1).
+func taskPlatform(core, script string) string {
+	if m := coreNumber.FindStringSubmatch(core); m != nil {
+		return m[2] + "-" + script
+	}
+	return script
+}
+
+// registerCore tells the platform of the core that the module runs: it builds
+// packages from cores that it knows.
+func (s *Story) registerCore() error {
+	m := coreNumber.FindStringSubmatch(s.From.Core)
+	if m == nil {
+		return fmt.Errorf("core version %q has no number", s.From.Core)
+	}
+	v, err := iot.ParseCore(m[2])
+	if err != nil {
+		return err
+	}
+	s.Store.AddCore("", v)
+	return nil
+}
