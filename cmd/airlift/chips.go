@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"airlift/chips"
 	"airlift/chips/all"
 	"airlift/chips/guest"
+	"airlift/chips/guest/guests"
 	"airlift/flash"
 )
 
@@ -19,6 +21,7 @@ import (
 type chipFlags struct {
 	model, profile, layout string
 	file                   string // board file
+	boot                   string // guest in place of the boot code
 }
 
 func (f *chipFlags) add(cmd *cobra.Command, model string) {
@@ -29,11 +32,65 @@ func (f *chipFlags) add(cmd *cobra.Command, model string) {
 func (f *chipFlags) addProfile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.profile, "profile", "", "firmware generation of the model (default: the model's own)")
 	cmd.Flags().StringVar(&f.file, "chip-file", "", "board `file`: a model of your own, instead of --chip (docs/GUESTS.md)")
+	cmd.Flags().StringVar(&f.boot, "boot", "", "`file.wasm`, or the name of a guest that is shipped, to use as boot code (docs/GUESTS.md)")
 	cmd.Flags().StringVar(&f.layout, "layout", "", "partition `file` in the family's own form, instead of the profile's")
 }
 
 // chip resolves the flags.
 func (f *chipFlags) chip() (*chips.Chip, error) {
+	c, err := f.named()
+	if err != nil || f.boot == "" {
+		return c, err
+	}
+	if err := c.Model.NeedsMap(); err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	wasm, err := f.bootWasm()
+	if err != nil {
+		return nil, err
+	}
+	c, err = guest.WithBoot(c, filepath.Base(f.boot), wasm)
+	return c, badInput(err)
+}
+
+// bootWasm reads the guest of --boot.
+func (f *chipFlags) bootWasm() ([]byte, error) {
+	if filepath.Ext(f.boot) != "" {
+		return readFile(f.boot)
+	}
+	wasm, err := guests.Wasm(f.boot)
+	return wasm, withCode(exitUsage, err)
+}
+
+// bootSum names the guest of --boot with its contents.
+func (f *chipFlags) bootSum() string {
+	wasm, _ := f.bootWasm() // who needs the guest reports what is wrong with it
+	return fmt.Sprintf("%s@%x", filepath.Base(f.boot), sha256.Sum256(wasm))
+}
+
+// chooseBoard names the board that the guest of --boot is for, if no flag names
+// one.
+func (f *chipFlags) chooseBoard() error {
+	if f.boot == "" || f.model != "" || f.file != "" {
+		return nil
+	}
+	wasm, err := f.bootWasm()
+	if err != nil {
+		return err
+	}
+	d, err := guest.Describe(filepath.Base(f.boot), wasm)
+	if err != nil {
+		return badInput(err)
+	}
+	if d.Board == "" {
+		return usagef("--boot %s does not say which board it is for: name one with --chip or --chip-file", f.boot)
+	}
+	f.model = d.Board
+	return nil
+}
+
+// named is the chip without --boot.
+func (f *chipFlags) named() (*chips.Chip, error) {
 	if f.file != "" {
 		return f.board()
 	}

@@ -58,8 +58,13 @@ func (f *replayFlags) find(id sweep.ID) (*sweep.Scenario, error) {
 	case f.scenario != "":
 		return readScenario(f.scenario)
 	}
-	if s := f.plain(); s != nil && s.Name == id.Scenario {
-		return s, nil
+	if err := f.chip.chooseBoard(); err != nil {
+		return nil, err
+	}
+	for _, s := range f.plain() {
+		if s.Name == id.Scenario {
+			return s, nil
+		}
 	}
 	return readScenario(id.Scenario)
 }

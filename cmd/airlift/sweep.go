@@ -50,6 +50,8 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 			s.Chip = f.chip.model
 		case "chip-file":
 			s.Chip, s.Profile, s.Package = filepath.Base(f.chip.file), "", ""
+		case "boot":
+			s.Boot = f.chip.bootSum()
 		case "profile":
 			s.Profile = f.chip.profile
 		case "package":
@@ -75,7 +77,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 // given are the flags as they were typed, for a command that does the same.
 func (f *scenarioFlags) given() string {
 	var b strings.Builder
-	names := map[string]bool{"chip": true, "profile": true, "layout": true, "chip-file": true, "package": true, "mode": true, "seed": true, "cuts": true, "sample": true, "old-core-size": true, "new-core-size": true}
+	names := map[string]bool{"chip": true, "profile": true, "layout": true, "chip-file": true, "boot": true, "package": true, "mode": true, "seed": true, "cuts": true, "sample": true, "old-core-size": true, "new-core-size": true}
 	f.flags.Visit(func(g *pflag.Flag) {
 		if names[g.Name] {
 			fmt.Fprintf(&b, " --%s %s", g.Name, g.Value)
@@ -95,17 +97,30 @@ func (f *scenarioFlags) prepare(s *sweep.Scenario) (*sweep.Sweep, error) {
 	return sweep.New(s, chip)
 }
 
-// plain is the scenario of a chip that flags name: an upgrade of core and
-// scripts, or of what the chip takes.
-func (f *scenarioFlags) plain() *sweep.Scenario {
-	name := f.chip.model
+// plain are the scenarios of a chip that flags name: an upgrade of core and
+// scripts, or of what the chip takes. Boot code of one's own has to get through
+// the download too, and through a second cut in each recovery.
+func (f *scenarioFlags) plain() []*sweep.Scenario {
+	stem := func(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
+	chip, name := f.chip.model, f.chip.model
 	if f.chip.file != "" {
-		name = strings.TrimSuffix(filepath.Base(f.chip.file), filepath.Ext(f.chip.file))
+		chip, name = stem(f.chip.file), stem(f.chip.file)
+	}
+	if f.chip.boot != "" {
+		name = stem(f.chip.boot)
 	}
 	if name == "" {
 		return nil
 	}
-	return &sweep.Scenario{Name: strings.ToLower(name), Summary: "Power cuts during an upgrade.", Chip: name, Old: sweep.Version{CoreBytes: 64 << 10}, New: sweep.Version{ScriptBytes: 2000}}
+	once := sweep.Scenario{Name: strings.ToLower(name), Summary: "Power cuts during an upgrade.", Chip: chip, Old: sweep.Version{CoreBytes: 64 << 10}, New: sweep.Version{ScriptBytes: 2000}}
+	if f.chip.boot == "" {
+		return []*sweep.Scenario{&once}
+	}
+	once.Mode, once.Old.CoreBytes = sweep.ModeUpdate, 24<<10
+	twice := once
+	twice.Name, twice.Cuts, twice.Sample = once.Name+"-twice", 2, 5000
+	twice.Summary = "A second power cut in the recovery from the first, drawn at random."
+	return []*sweep.Scenario{&once, &twice}
 }
 
 // readScenario reads a scenario file, or takes the built-in one of that name.
@@ -172,8 +187,11 @@ func (a *app) sweep(names []string, f *sweepFlags) error {
 	var list []*sweep.Scenario
 	files := map[*sweep.Scenario]string{}
 	if len(names) == 0 {
-		if list = sweep.Builtin(); f.plain() != nil {
-			list = []*sweep.Scenario{f.plain()}
+		if err := f.chip.chooseBoard(); err != nil {
+			return err
+		}
+		if list = f.plain(); list == nil {
+			list = sweep.Builtin()
 		}
 	}
 	for _, name := range names {

@@ -25,6 +25,9 @@ type Scenario struct {
 	Profile string `json:"profile,omitempty" yaml:"profile,omitempty"` // "" for the model's own
 	Package string `json:"package,omitempty" yaml:"package,omitempty"` // kind of upgrade package: see airlift chips show
 
+	// Boot is the user's own boot code, as NAME@SHA256; "" for the chip's.
+	Boot string `json:"boot,omitempty" yaml:"boot,omitempty"`
+
 	Mode Mode    `json:"mode,omitempty" yaml:"mode,omitempty"` // "" for boot
 	Old  Version `json:"old,omitzero" yaml:"old,omitempty"`
 	New  Version `json:"new,omitzero" yaml:"new,omitempty"`
