@@ -65,6 +65,7 @@ var buildsEC618 = []build{
 	{"lite", "firmware without suffix: data transfer, 448 KiB of scripts", 0, 32, &relEC618, memEC618, "ec618", 448, 284},
 	{"tts", "firmware _TTS: speech from the file system, 448 KiB of scripts", 0, 32, &relEC618, memEC618, "ec618", 448, 284},
 	{"tts-onchip", "firmware _TTS_ONCHIP: speech built in, 64 KiB of scripts", 0, 32, &relEC618, memEC618, "ec618", 64, 48},
+	{"custom", "a build of one's own: firmware _FULL with all other libraries that its sources can have", 0, 32, &relEC618, memEC618, "ec618", 128, 96},
 }
 
 // narrow is firmware that ships with 32-bit numbers only (ec618.md 1.5).

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"airlift/chips"
+	"airlift/chips/firmware"
 	"airlift/emu/play"
 	"airlift/flash/luadb"
 )
@@ -23,7 +24,7 @@ func ChipFor(p Project, files []luadb.File, families []chips.Family, fallback *c
 	consider := func(mentioned bool) error {
 		for _, f := range families {
 			for _, m := range f.Models() {
-				if mentioned && !c.Mentions(m) {
+				if mentioned && !c.Mentions(m) || !mentioned && !hasTable(m) {
 					continue
 				}
 				if err := c.Consider(f, m, 0); err != nil {
@@ -41,6 +42,12 @@ func ChipFor(p Project, files []luadb.File, families []chips.Family, fallback *c
 	}
 	err := consider(false)
 	return c.Chip(), err
+}
+
+// hasTable reports whether it is known what libraries a model's firmware has.
+func hasTable(m *chips.Model) bool {
+	t, err := firmware.For(m.Name, m.Default)
+	return err == nil && t != nil
 }
 
 // named is the model that a path names.

@@ -177,8 +177,8 @@ func (f *Finding) classifyError(text string) {
 // otherLibraries are libraries that demos use and that no firmware with a table
 // has: of other modules, of other years, or built on demand.
 var otherLibraries = map[string]bool{
-	"airtalk": true, "antbot": true, "dac": true, "ercoap": true, "fdb": true, "gtfont": true, "icmp": true, "lvgl": true, "pin": true,
-	"profiler": true, "rtmp": true, "rtsp": true, "usb": true, "vtool": true, "w5500": true, "yhm27xx": true,
+	"airtalk": true, "antbot": true, "dac": true, "fdb": true, "pin": true,
+	"rtmp": true, "rtsp": true, "usb": true, "vtool": true, "w5500": true, "yhm27xx": true,
 }
 
 func isLibrary(name string) bool {
