@@ -64,6 +64,9 @@ const (
 	RolloutRolledBack RolloutState = "rolled_back" // for good; who has it is sent back
 )
 
+// RolloutStates lists the states.
+var RolloutStates = []RolloutState{RolloutDraftState, RolloutRunning, RolloutPaused, RolloutStopped, RolloutFinished, RolloutCancelled, RolloutRolledBack}
+
 // RolloutAction is what a person does to a roll-out.
 type RolloutAction struct {
 	Action     string `json:"action"` // one of RolloutActions

@@ -23,7 +23,7 @@ func (c *ctx) addDevices() error {
 	if err != nil {
 		return err
 	}
-	return c.done(inPath("/devices", c.number("project")), c.counted("%d devices added", added, skipped))
+	return c.done(inPath("/devices", c.number("project")), c.counted("Devices added: %d", added, skipped))
 }
 
 // identities are those in the field or the file of a form, one a line.
@@ -51,7 +51,7 @@ func (c *ctx) identities() ([]string, error) {
 func (c *ctx) counted(text string, n int, skipped []string) string {
 	text = c.t(text, n)
 	if len(skipped) > 0 {
-		text += c.t(", %d skipped", len(skipped))
+		text += c.t(", skipped: %d", len(skipped))
 	}
 	return text
 }
@@ -68,7 +68,7 @@ func (c *ctx) transferDevices() error {
 	if err != nil {
 		return err
 	}
-	return c.done(inPath("/devices", c.number("project")), c.t("Done.")+" "+c.counted("%d devices transferred", moved, skipped))
+	return c.done(inPath("/devices", c.number("project")), c.t("Done.")+" "+c.counted("Devices transferred: %d", moved, skipped))
 }
 
 func (c *ctx) resetDevices() error {
@@ -76,7 +76,7 @@ func (c *ctx) resetDevices() error {
 	if err != nil {
 		return err
 	}
-	return c.done(inPath("/devices", c.number("project")), c.t("Done.")+" "+c.counted("%d devices reset", n, nil))
+	return c.done(inPath("/devices", c.number("project")), c.t("Done.")+" "+c.counted("Devices reset: %d", n, nil))
 }
 
 // device is one device with what was sent to it and what it asked.

@@ -167,7 +167,7 @@ func (c *ctx) listDevices() error {
 	if err != nil {
 		return err
 	}
-	return c.done(pathOf("/firmware", c.id()), c.counted("%d devices added", added, nil))
+	return c.done(pathOf("/firmware", c.id()), c.counted("Devices added: %d", added, nil))
 }
 
 func (c *ctx) unlistDevices() error {
@@ -175,5 +175,5 @@ func (c *ctx) unlistDevices() error {
 	if err != nil {
 		return err
 	}
-	return c.done(pathOf("/firmware", c.id()), c.counted("%d devices removed", n, nil))
+	return c.done(pathOf("/firmware", c.id()), c.counted("Devices removed: %d", n, nil))
 }

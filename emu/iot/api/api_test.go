@@ -1,0 +1,551 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"airlift/emu/iot"
+	"airlift/emu/iot/store"
+	"airlift/emu/link"
+)
+
+// world is an API on a real store, and the description that every answer is
+// checked against.
+type world struct {
+	t      testing.TB
+	store  *store.Store
+	api    *API
+	router routers.Router
+	device *iot.Server
+}
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func newWorld(t testing.TB, opt Options) *world {
+	t.Helper()
+	w := &world{t: t, store: must[*store.Store](t)(store.Open(t.TempDir(), store.Options{Every: -1, PrivateWebhooks: true, Error: func(err error) { t.Error(err) }}))}
+	t.Cleanup(func() {
+		if err := w.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if opt.PerSecond == 0 {
+		opt.PerSecond = -1
+	}
+	opt.SignUpsPerHour = 1000
+	opt.Error = func(err error) { t.Error(err) }
+	w.api = must[*API](t)(New(w.store, opt))
+	doc := must[*openapi3.T](t)(openapi3.NewLoader().LoadFromData(w.api.spec))
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatalf("the description is not valid: %v", err)
+	}
+	w.router = must[routers.Router](t)(legacy.NewRouter(doc))
+	w.device = must[*iot.Server](t)(iot.NewServerOn(w.store, w.store.AnswerSet(), iot.DefaultSettings()))
+	return w
+}
+
+// client is somebody who uses the API.
+type client struct {
+	w      *world
+	token  string
+	header http.Header
+}
+
+// answer is what came back, checked against the description.
+type answer struct {
+	status int
+	body   []byte
+	header http.Header
+}
+
+func (c *client) do(method, path, contentType string, body io.Reader) answer {
+	c.w.t.Helper()
+	req := httptest.NewRequest(method, "http://127.0.0.1"+Prefix+path, body)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	maps.Copy(req.Header, c.header)
+	rec := httptest.NewRecorder()
+	c.w.api.ServeHTTP(rec, req)
+	a := answer{rec.Code, rec.Body.Bytes(), rec.Header()}
+	c.w.check(req, a)
+	return a
+}
+
+// check validates an answer against the description.
+func (w *world) check(req *http.Request, a answer) {
+	w.t.Helper()
+	route, params, err := w.router.FindRoute(req)
+	if err != nil {
+		if a.status != 404 && a.status != 405 {
+			w.t.Errorf("%s %s: not in the description, but answered with %d", req.Method, req.URL, a.status)
+		}
+		return
+	}
+	in := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route},
+		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}
+	if err := openapi3filter.ValidateResponse(w.t.Context(), in); err != nil {
+		w.t.Errorf("%s %s: %d: not as described: %v", req.Method, req.URL, a.status, err)
+	}
+}
+
+func (c *client) json(method, path string, in any) answer {
+	c.w.t.Helper()
+	if in == nil {
+		return c.do(method, path, "", nil)
+	}
+	return c.do(method, path, "application/json", bytes.NewReader(must[[]byte](c.w.t)(json.Marshal(in))))
+}
+
+// want asks and decodes; any other status is fatal.
+func want[T any](c *client, status int, method, path string, in any) T {
+	c.w.t.Helper()
+	a := c.json(method, path, in)
+	var v T
+	if a.status != status {
+		c.w.t.Fatalf("%s %s: %d %s, want %d", method, path, a.status, a.body, status)
+	}
+	if len(a.body) > 0 {
+		if err := json.Unmarshal(a.body, &v); err != nil {
+			c.w.t.Fatal(err)
+		}
+	}
+	return v
+}
+
+// user signs somebody up and gives them a token.
+func (w *world) user(name string) *client {
+	w.t.Helper()
+	page := &client{w: w}
+	want[iot.Account](page, 201, "POST", "/accounts", Credentials{name, "password of " + name})
+	s := page.json("POST", "/session", Credentials{name, "password of " + name})
+	var opened Opened
+	if err := json.Unmarshal(s.body, &opened); err != nil || s.status != 201 {
+		w.t.Fatalf("%d %s", s.status, s.body)
+	}
+	cookie, _, _ := strings.Cut(s.header.Get("Set-Cookie"), ";")
+	page.header = http.Header{"Cookie": {cookie}}
+	page.header.Set(CSRFHeader, opened.CSRF)
+	t := want[NewToken](page, 201, "POST", "/tokens", Named{"test"})
+	return &client{w: w, token: t.Secret}
+}
+
+func (c *client) upload(project int64, query, content string) iot.Firmware {
+	c.w.t.Helper()
+	a := c.do("POST", fmt.Sprintf("/projects/%d/firmware?%s", project, query), "application/octet-stream", strings.NewReader(content))
+	var f iot.Firmware
+	if err := json.Unmarshal(a.body, &f); err != nil || a.status != 201 {
+		c.w.t.Fatalf("%d %s", a.status, a.body)
+	}
+	return f
+}
+
+// ask asks as a device does.
+func (w *world) ask(query string) *link.Response {
+	resp := w.device.Serve(&link.Request{Method: "GET", Target: iot.Path + "?" + query, Proto: "HTTP/1.1", Time: w.store.Now(), Remote: "10.0.0.2:1"})
+	if resp.Done != nil {
+		resp.Done(link.Outcome{Whole: true, Time: w.store.Now()})
+	}
+	return resp
+}
+
+func TestDescriptionIsStable(t *testing.T) {
+	a, b := must[[]byte](t)(json.Marshal(describe(routes))), must[[]byte](t)(json.Marshal(describe(routes)))
+	if !bytes.Equal(a, b) {
+		t.Error("two descriptions")
+	}
+	seen := map[string]bool{}
+	for _, r := range routes {
+		if op := r.operation(); seen[op] {
+			t.Errorf("two operations %s", op)
+		} else {
+			seen[op] = true
+		}
+	}
+}
+
+// estate is one thing of every kind that an account can have.
+type estate struct {
+	project, device, firmware, other, rollout, base, webhook, token, log int64
+	key, identity                                                        string
+}
+
+func (c *client) settle(name string) estate {
+	c.w.t.Helper()
+	p := want[iot.ProjectInfo](c, 201, "POST", "/projects", NewProject{Name: name})
+	e := estate{project: p.ID, key: p.Key, identity: "86" + name}
+	e.other = c.upload(p.ID, "name=f&version=1.0.0&all=true", "old firmware of "+name).ID
+	e.firmware = c.upload(p.ID, "file_name=f_1.0.1_x.bin&name=f", "firmware of "+name).ID
+	want[Number](c, 200, "POST", fmt.Sprintf("/firmware/%d/devices", e.firmware), Identities{[]string{e.identity}})
+	want[Added](c, 200, "POST", fmt.Sprintf("/projects/%d/devices", p.ID), Identities{[]string{e.identity}})
+	e.device = want[iot.List[iot.Device]](c, 200, "GET", fmt.Sprintf("/projects/%d/devices", p.ID), nil).Items[0].ID
+	e.webhook = want[iot.Webhook](c, 201, "POST", "/webhooks", iot.WebhookDraft{URL: "http://127.0.0.1:1/"}).ID
+	c.w.ask("imei=" + e.identity + "&project_key=" + p.Key + "&firmware_name=f&version=1.0.0")
+	e.rollout = want[iot.Rollout](c, 201, "POST", fmt.Sprintf("/projects/%d/rollouts", p.ID), iot.RolloutDraft{Firmware: e.firmware, Name: "r", Groups: []iot.Group{{Percent: 10}}}).ID
+	a := c.do("POST", fmt.Sprintf("/projects/%d/bases?core=3103", p.ID), "", nil)
+	var b iot.Base
+	if err := json.Unmarshal(a.body, &b); err != nil || a.status != 201 {
+		c.w.t.Fatalf("%d %s", a.status, a.body)
+	}
+	e.base = b.ID
+	e.token = want[[]iot.Token](c, 200, "GET", "/tokens", nil)[0].ID
+	log := want[iot.List[iot.LogEntry]](c, 200, "GET", "/log", nil)
+	if log.Total == 0 || log.Items[0].Reason != iot.Deliver {
+		c.w.t.Fatalf("log %+v", log)
+	}
+	e.log = log.Items[0].ID
+	return e
+}
+
+// ids fills the {id} of a route's path with the right thing of an estate.
+func (e estate) ids(path string) string {
+	for prefix, id := range map[string]int64{"/projects/": e.project, "/devices/": e.device, "/firmware/": e.firmware, "/rollouts/": e.rollout,
+		"/bases/": e.base, "/webhooks/": e.webhook, "/tokens/": e.token, "/log/": e.log} {
+		if strings.HasPrefix(path, prefix+"{id}") {
+			return strings.Replace(path, "{id}", fmt.Sprint(id), 1)
+		}
+	}
+	return path
+}
+
+// bodies are valid for each route that takes one.
+func (e estate) body(r route) any {
+	name := "n"
+	switch r.in.(type) {
+	case Credentials:
+		return Credentials{"somebody", "a long password"}
+	case Passwords:
+		return Passwords{"wrong one", "a long password"}
+	case Named:
+		return Named{"n"}
+	case NewProject:
+		return NewProject{Name: "n"}
+	case iot.ProjectUpdate:
+		return iot.ProjectUpdate{Name: &name}
+	case iot.DeviceUpdate:
+		return iot.DeviceUpdate{Name: &name}
+	case iot.FirmwareUpdate:
+		return iot.FirmwareUpdate{Remark: &name}
+	case Identities:
+		return Identities{[]string{e.identity}}
+	case Transfer:
+		return Transfer{Account: "B", Project: "B"}
+	case Question:
+		return Question{"imei=" + e.identity + "&project_key=" + e.key}
+	case iot.RolloutDraft:
+		return iot.RolloutDraft{Firmware: e.firmware, Name: "r", Groups: []iot.Group{{Percent: 1}}}
+	case iot.RolloutAction:
+		return iot.RolloutAction{Action: "start"}
+	case iot.WebhookDraft:
+		return iot.WebhookDraft{URL: "http://127.0.0.1:1/"}
+	}
+	return nil
+}
+
+func (c *client) call(r route, e estate) answer {
+	c.w.t.Helper()
+	path := e.ids(r.path)
+	switch {
+	case r.upload && r.path == "/projects/{id}/bases":
+		return c.do(r.method, path+"?core=1", "application/octet-stream", strings.NewReader("core"))
+	case r.upload:
+		return c.do(r.method, path+"?name=n&version=1.0.0", "application/octet-stream", strings.NewReader("content"))
+	case r.path == "/recognise":
+		path += "?file_name=f_1.0.1_x.bin"
+	}
+	return c.json(r.method, path, e.body(r))
+}
+
+// TestIsolation asks every route with the ids of somebody else, and as nobody.
+// All is as if those things did not exist, nothing of the other's appears in
+// any answer, and nothing of the other's changes.
+func TestIsolation(t *testing.T) {
+	w := newWorld(t, Options{})
+	a, b := w.user("A"), w.user("B")
+	ea, eb := a.settle("secretA"), b.settle("B")
+	secrets := []string{ea.key, "secretA", ea.identity, a.token}
+	snapshot := func() string {
+		var all strings.Builder
+		for _, r := range routes {
+			if r.method == "GET" && r.path != "/recognise" {
+				fmt.Fprintf(&all, "%s %s\n", r.path, a.call(r, ea).body)
+			}
+		}
+		return all.String()
+	}
+	before := snapshot()
+	for _, r := range routes {
+		if r.public || r.path == "/session" {
+			continue
+		}
+		name := r.method + " " + r.path
+		foreign := ea
+		foreign.identity = eb.identity // otherwise the answer would repeat what was sent
+		got := b.call(r, foreign)
+		if strings.Contains(r.path, "{id}") && got.status != 404 {
+			t.Errorf("%s with somebody else's id: %d %s", name, got.status, got.body)
+		}
+		if r.path == "/explain" && got.status != 404 {
+			t.Errorf("%s with somebody else's key: %d %s", name, got.status, got.body)
+		}
+		for _, s := range secrets {
+			if bytes.Contains(got.body, []byte(s)) {
+				t.Errorf("%s leaks %q: %s", name, s, got.body)
+			}
+		}
+		// A nonexistent id looks exactly the same.
+		if strings.Contains(r.path, "{id}") {
+			none := estate{1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, ea.key, eb.identity}
+			if other := b.call(r, none); other.status != got.status || !bytes.Equal(other.body, got.body) {
+				t.Errorf("%s: %d %s for somebody else's, %d %s for nobody's", name, got.status, got.body, other.status, other.body)
+			}
+		}
+		for _, c := range []*client{{w: w}, {w: w, token: "airlift_wrong"}, {w: w, header: http.Header{"Cookie": {SessionCookie + "=wrong"}}}} {
+			if got := c.call(r, ea); got.status != 401 {
+				t.Errorf("%s by nobody: %d %s", name, got.status, got.body)
+			}
+		}
+	}
+	// Things of A in bodies and parameters of requests about B's own things.
+	for name, got := range map[string]answer{
+		"roll-out of A's firmware": b.json("POST", fmt.Sprintf("/projects/%d/rollouts", eb.project), iot.RolloutDraft{Firmware: ea.firmware, Name: "r", Groups: []iot.Group{{Percent: 1}}}),
+		"roll back to A's":         b.json("POST", fmt.Sprintf("/rollouts/%d", eb.rollout), iot.RolloutAction{Action: "rollback", RollbackTo: ea.firmware}),
+	} {
+		if got.status != 404 {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	for _, path := range []string{
+		fmt.Sprintf("/log?project=%d", ea.project), "/log?identity=" + ea.identity, fmt.Sprintf("/deliveries?project=%d", ea.project),
+		fmt.Sprintf("/deliveries?device=%d", ea.device), fmt.Sprintf("/deliveries?firmware=%d", ea.firmware), fmt.Sprintf("/deliveries?rollout=%d", ea.rollout),
+	} {
+		if l := want[iot.List[json.RawMessage]](b, 200, "GET", path, nil); l.Total != 0 || len(l.Items) != 0 {
+			t.Errorf("%s: %d rows of somebody else", path, l.Total)
+		}
+	}
+	if got := want[Added](b, 200, "POST", fmt.Sprintf("/projects/%d/devices", eb.project), Identities{[]string{ea.identity}}); got.Added != 0 {
+		t.Error("B took A's device")
+	}
+	if after := snapshot(); after != before {
+		t.Errorf("B changed A's things:\n%s\nbefore:\n%s", after, before)
+	}
+}
+
+// TestEveryRoute uses each route as its owner; the answers are checked against
+// the description.
+func TestEveryRoute(t *testing.T) {
+	w := newWorld(t, Options{})
+	a := w.user("A")
+	w.user("B")
+	e := a.settle("mine")
+	var last []route
+	for _, r := range routes {
+		if r.method == "DELETE" || r.path == "/projects/{id}/devices/transfer" || r.path == "/projects/{id}/devices/reset" {
+			last = append([]route{r}, last...) // the deepest first
+			continue
+		}
+		statuses := []int{r.status}
+		switch r.path {
+		case "/account/password":
+			statuses = []int{401} // the old one is wrong
+		}
+		if got := a.call(r, e); !slices.Contains(statuses, got.status) {
+			t.Errorf("%s %s: %d %s", r.method, r.path, got.status, got.body)
+		}
+	}
+	for _, r := range last {
+		if r.path == "/tokens/{id}" { // at the very end
+			continue
+		}
+		got := a.call(r, e)
+		want := r.status
+		switch r.path {
+		case "/session":
+			want = 409 // a token has no session
+		case "/projects/{id}/devices/transfer":
+			want = 404 // B has no such project
+		}
+		if got.status != want && !(r.path == "/devices/{id}" && got.status == 404) {
+			t.Errorf("%s %s: %d %s", r.method, r.path, got.status, got.body)
+		}
+	}
+	if got := a.json("DELETE", fmt.Sprintf("/tokens/%d", e.token), nil); got.status != 204 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := a.json("GET", "/account", nil); got.status != 401 {
+		t.Errorf("a deleted token: %d", got.status)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	w := newWorld(t, Options{})
+	a := w.user("A")
+	e := a.settle("mine")
+	project := fmt.Sprintf("/projects/%d", e.project)
+	for name, tc := range map[string]struct {
+		method, path, kind, body string
+		status                   int
+		reason                   string
+	}{
+		"no such path":             {"GET", "/nothing", "", "", 404, "not_found"},
+		"wrong method":             {"DELETE", "/projects", "", "", 405, "method"},
+		"no content type":          {"POST", "/projects", "", `{"name":"x"}`, 415, "content_type"},
+		"wrong content type":       {"POST", "/projects", "text/plain", `{"name":"x"}`, 415, "content_type"},
+		"not JSON":                 {"POST", "/projects", "application/json", `{name`, 400, "invalid"},
+		"cut JSON":                 {"POST", "/projects", "application/json", `{"name":"x`, 400, "truncated"},
+		"wrong kind":               {"POST", "/projects", "application/json", `{"name":1}`, 400, "invalid"},
+		"two values":               {"POST", "/projects", "application/json", `{"name":"x"}{}`, 400, "invalid"},
+		"unknown field":            {"POST", "/projects", "application/json", `{"name":"x","nmae":1}`, 400, "invalid"},
+		"empty name":               {"POST", "/projects", "application/json", `{"name":" "}`, 400, "invalid"},
+		"long name":                {"POST", "/projects", "application/json", `{"name":"` + strings.Repeat("x", 256) + `"}`, 400, "invalid"},
+		"line end in the name":     {"POST", "/projects", "application/json", `{"name":"x\ny"}`, 400, "invalid"},
+		"huge body":                {"POST", "/projects", "application/json", `{"name":"` + strings.Repeat("x", 9<<20) + `"}`, 413, "too_large"},
+		"unknown comparator":       {"PATCH", project, "application/json", `{"comparator":"best"}`, 400, "invalid"},
+		"id is a word":             {"GET", "/projects/x", "", "", 404, "not_found"},
+		"id too large":             {"GET", "/projects/99999999999999999999", "", "", 404, "not_found"},
+		"id below 0":               {"GET", "/projects/-1", "", "", 404, "not_found"},
+		"unknown parameter":        {"GET", "/log?imei=1", "", "", 400, "invalid"},
+		"doubled parameter":        {"GET", "/log?limit=1&limit=2", "", "", 400, "invalid"},
+		"limit is a word":          {"GET", "/log?limit=x", "", "", 400, "invalid"},
+		"offset below 0":           {"GET", "/log?offset=-1", "", "", 400, "invalid"},
+		"no time":                  {"GET", "/log?from=yesterday", "", "", 400, "invalid"},
+		"broken escape":            {"GET", "/log?identity=%zz", "", "", 400, "invalid"},
+		"no identities":            {"POST", project + "/devices", "application/json", `{"identities":[]}`, 400, "invalid"},
+		"identity of 65 bytes":     {"POST", project + "/devices", "application/json", `{"identities":["` + strings.Repeat("1", 65) + `"]}`, 400, "invalid"},
+		"firmware without a name":  {"POST", project + "/firmware", "application/octet-stream", "x", 400, "file_name"},
+		"empty firmware":           {"POST", project + "/firmware?name=f&version=1.0.0", "application/octet-stream", "", 400, "invalid"},
+		"firmware as a form":       {"POST", project + "/firmware?name=f&version=1.0.0", "multipart/form-data; boundary=x", "x", 415, "content_type"},
+		"allow=yes":                {"POST", project + "/firmware?name=f&version=1.0.0&allow=yes", "application/octet-stream", "x", 400, "invalid"},
+		"file name cannot be read": {"GET", "/recognise?file_name=output.bin", "", "", 400, "file_name"},
+		"base without core":        {"POST", project + "/bases", "application/octet-stream", "x", 400, "invalid"},
+		"base with chip, no file":  {"POST", project + "/bases?core=1&chip=air780e", "", "", 400, "invalid"},
+		"roll-out to nobody":       {"POST", project + "/rollouts", "application/json", fmt.Sprintf(`{"firmware":%d,"name":"r"}`, e.firmware), 400, "invalid"},
+		"unknown action":           {"POST", fmt.Sprintf("/rollouts/%d", e.rollout), "application/json", `{"action":"go"}`, 400, "invalid"},
+		"action out of turn":       {"POST", fmt.Sprintf("/rollouts/%d", e.rollout), "application/json", `{"action":"resume"}`, 409, "conflict"},
+		"webhook to a file":        {"POST", "/webhooks", "application/json", `{"url":"file:///etc/passwd"}`, 400, "invalid"},
+		"webhook of no event":      {"POST", "/webhooks", "application/json", `{"url":"http://x/","events":["all"]}`, 400, "invalid"},
+		"transfer to nobody":       {"POST", project + "/devices/transfer", "application/json", `{"account":"no","project":"no"}`, 404, "not_found"},
+		"account exists":           {"POST", "/accounts", "application/json", `{"name":"A","password":"long enough"}`, 409, "exists"},
+		"short password":           {"POST", "/accounts", "application/json", `{"name":"C","password":"short"}`, 400, "invalid"},
+		"wrong password":           {"POST", "/session", "application/json", `{"name":"A","password":"wrong one"}`, 401, "credentials"},
+		"wrong name":               {"POST", "/session", "application/json", `{"name":"nobody","password":"wrong one"}`, 401, "credentials"},
+		"explain binary":           {"POST", "/explain", "application/json", "{\"url\":\"imei=\\u0000\"}", 200, ""},
+	} {
+		got := a.do(tc.method, tc.path, tc.kind, strings.NewReader(tc.body))
+		var e Error
+		if got.status != tc.status || tc.reason != "" && (json.Unmarshal(got.body, &e) != nil || e.Reason != tc.reason) {
+			t.Errorf("%s: %d %s, want %d %s", name, got.status, got.body, tc.status, tc.reason)
+		}
+	}
+	if p := want[iot.ProjectInfo](a, 200, "GET", project, nil); p.Firmware != 2 || p.Devices != 1 {
+		t.Errorf("bad input left something behind: %+v", p)
+	}
+}
+
+func TestSessionsNeedCSRF(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.user("A")
+	page := &client{w: w}
+	a := page.json("POST", "/session", Credentials{"A", "password of A"})
+	var s Opened
+	json.Unmarshal(a.body, &s)
+	set := a.header.Get("Set-Cookie")
+	for _, part := range []string{"HttpOnly", "SameSite=Lax", "Path=/"} {
+		if !strings.Contains(set, part) {
+			t.Errorf("cookie %q without %s", set, part)
+		}
+	}
+	cookie, _, _ := strings.Cut(set, ";")
+	page.header = http.Header{"Cookie": {cookie}}
+	if got := page.json("GET", "/projects", nil); got.status != 200 {
+		t.Errorf("reading: %d", got.status)
+	}
+	for _, token := range []string{"", "wrong", s.CSRF[1:]} {
+		page.header.Set(CSRFHeader, token)
+		if got := page.json("POST", "/projects", NewProject{Name: "x"}); got.status != 403 {
+			t.Errorf("CSRF token %q: %d", token, got.status)
+		}
+	}
+	page.header.Set(CSRFHeader, s.CSRF)
+	want[iot.ProjectInfo](page, 201, "POST", "/projects", NewProject{Name: "x"})
+	want[any](page, 204, "PUT", "/account/password", Passwords{"password of A", "another password"})
+	if got := page.json("GET", "/projects", nil); got.status != 401 {
+		t.Errorf("a session outlived the password: %d", got.status)
+	}
+}
+
+func TestGuessingPasswordsIsSlow(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.user("A")
+	page := &client{w: w}
+	var last answer
+	for range 6 {
+		last = page.json("POST", "/session", Credentials{"A", "not the password"})
+	}
+	if last.status != 429 || last.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", last.status, last.body)
+	}
+	if got := page.json("POST", "/session", Credentials{"A", "password of A"}); got.status != 429 {
+		t.Errorf("the right one during the pause: %d", got.status)
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	w := newWorld(t, Options{PerSecond: 0.001, Burst: 40})
+	a := w.user("A")
+	status := 0
+	for i := 0; i < 100 && status != 429; i++ {
+		status = a.json("GET", "/projects", nil).status
+	}
+	if status != 429 {
+		t.Error("no limit")
+	}
+	l := newLimiter(10, 2)
+	now := time.Unix(0, 0)
+	l.now = func() time.Time { return now }
+	if !l.allow("x") || !l.allow("x") || l.allow("x") || !l.allow("y") {
+		t.Error("burst of two for each")
+	}
+	now = now.Add(100 * time.Millisecond)
+	if !l.allow("x") || l.allow("x") {
+		t.Error("one more after a tenth of a second")
+	}
+}
+
+func TestDemoNeedsNoToken(t *testing.T) {
+	w := newWorld(t, Options{})
+	account := must[iot.Account](t)(w.store.SignUp("demo", "a long password"))
+	w.api.opt.Demo = &account
+	want[iot.ProjectInfo](&client{w: w}, 201, "POST", "/projects", NewProject{Name: "x"})
+	if got := (&client{w: w, token: "wrong"}).json("GET", "/projects", nil); got.status != 401 {
+		t.Errorf("a wrong token: %d", got.status)
+	}
+}

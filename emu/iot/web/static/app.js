@@ -1,0 +1,75 @@
+// Dialogs, copying, and messages of failed forms. The pages work without it
+// except where they open a dialog.
+"use strict";
+
+const closest = (e, what) => e.target instanceof Element ? e.target.closest(what) : null;
+
+document.addEventListener("click", (e) => {
+  const open = closest(e, "[data-open]");
+  if (open) return show(open.dataset.open);
+  if (closest(e, "[data-close]")) return closest(e, "dialog").close();
+  if (e.target instanceof HTMLDialogElement) return e.target.close(); // beside it
+  const copy = closest(e, "[data-copy]");
+  if (copy) return copyText(copy);
+  const menu = closest(e, ".menu");
+  if (menu) {
+    const on = menu.getAttribute("aria-expanded") !== "true";
+    menu.setAttribute("aria-expanded", on);
+    document.getElementById("nav").classList.toggle("open", on);
+  }
+});
+
+document.addEventListener("change", (e) => {
+  if (closest(e, "[data-submit]")) e.target.form.requestSubmit();
+  const file = closest(e, "[data-recognise]");
+  if (file && file.files.length) {
+    htmx.ajax("GET", file.dataset.recognise + "?file=" + encodeURIComponent(file.files[0].name), { target: "#recognised", swap: "outerHTML" });
+  }
+});
+
+function show(id) {
+  const dialog = document.getElementById(id);
+  if (dialog) dialog.showModal();
+}
+
+async function copyText(button) {
+  await navigator.clipboard.writeText(button.dataset.copy).catch(() => selectText(button));
+  say(button.dataset.copied);
+  button.classList.add("copied");
+  setTimeout(() => button.classList.remove("copied"), 1500);
+}
+
+// Without a secure address there is no clipboard: the text is selected then.
+function selectText(button) {
+  getSelection().selectAllChildren(button);
+}
+
+let silence;
+function say(text) {
+  const toast = document.getElementById("toast");
+  toast.textContent = text;
+  toast.hidden = false;
+  clearTimeout(silence);
+  silence = setTimeout(() => { toast.hidden = true; }, 4000);
+}
+
+// The answer to a form that failed is shown in the form.
+document.addEventListener("htmx:beforeRequest", (e) => {
+  const problem = e.target.querySelector?.(":scope > .problem");
+  if (problem) problem.hidden = true;
+});
+function failed(element, html) {
+  const problem = element.closest?.("form")?.querySelector(":scope > .problem");
+  if (!problem) {
+    const text = new DOMParser().parseFromString(html, "text/html").body.textContent;
+    return say(text);
+  }
+  problem.innerHTML = html; // the server escaped it
+  problem.hidden = false;
+  problem.scrollIntoView({ block: "nearest" });
+}
+document.addEventListener("htmx:responseError", (e) => failed(e.target, e.detail.xhr.responseText));
+document.addEventListener("htmx:sendError", (e) => failed(e.target, "✕"));
+
+// An address like /projects#new opens a dialog.
+if (location.hash.length > 1) show(location.hash.slice(1));

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"airlift/emu/iot"
+)
+
+var (
+	inTemplates = regexp.MustCompile(`\bt "((?:[^"\\]|\\.)*)"`)
+	inCode      = regexp.MustCompile(`c\.(?:t|fail|counted)\((?:[A-Za-z.0-9]+, )?"((?:[^"\\]|\\.)*)"`)
+	inTables    = regexp.MustCompile(`http\.Status\w+, "([^"]*)"\}`)
+	verbs       = regexp.MustCompile(`%[sd%]`)
+)
+
+// Every text has a Chinese form with the same values in the same order, and
+// every Chinese text is used.
+func TestTranslations(t *testing.T) {
+	used := map[string]bool{}
+	collect := func(text string, patterns ...*regexp.Regexp) {
+		for _, p := range patterns {
+			for _, m := range p.FindAllStringSubmatch(text, -1) {
+				used[m[1]] = true
+			}
+		}
+	}
+	err := fs.WalkDir(templateFiles, "templates", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			text, _ := templateFiles.ReadFile(name)
+			collect(string(text), inTemplates)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), ".go") && !strings.HasSuffix(f.Name(), "_test.go") {
+			text, err := os.ReadFile(f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			collect(string(text), inCode, inTables)
+		}
+	}
+	if len(used) < 250 {
+		t.Fatalf("only %d texts found", len(used))
+	}
+	for text := range used {
+		zh, ok := chinese[text]
+		if !ok {
+			t.Errorf("no Chinese for %q", text)
+		} else if a, b := verbs.FindAllString(text, -1), verbs.FindAllString(zh, -1); strings.Join(a, "") != strings.Join(b, "") {
+			t.Errorf("%q has values %v, %q has %v", text, a, zh, b)
+		}
+	}
+	for text := range chinese {
+		if !used[text] {
+			t.Errorf("nothing says %q", text)
+		}
+	}
+}
+
+// Every reason is explained in both languages.
+func TestReasons(t *testing.T) {
+	for _, r := range iot.Reasons {
+		for _, lang := range languages {
+			x := reasonIn(lang, r)
+			if x.Title == "" || x.Title == string(r) || x.Meaning == "" {
+				t.Errorf("%s in %s: %+v", r, lang, x)
+			}
+		}
+		if en, zh := reasonIn("en", r), reasonIn("zh", r); (en.Fix == "") != (zh.Fix == "") || en.Mood != zh.Mood {
+			t.Errorf("%s: %+v and %+v", r, en, zh)
+		}
+	}
+	if n := len(reasons); n != len(iot.Reasons) {
+		t.Errorf("%d reasons are explained, there are %d", n, len(iot.Reasons))
+	}
+}
+
+// Every rule that decisions name has a Chinese name, and the other way round.
+func TestRules(t *testing.T) {
+	named := regexp.MustCompile(`(?:const rule = |r\.(?:pass|stop)\(|rule := )"([^"]+)"`)
+	seen := map[string]bool{}
+	for _, file := range []string{"../decide.go", "../decide_policy.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			seen[m[1]] = true
+			if ruleIn("zh", iot.Step{Rule: m[1]}) == m[1] {
+				t.Errorf("no Chinese for the rule %q", m[1])
+			}
+		}
+	}
+	for rule := range rulesChinese {
+		if !seen[rule] {
+			t.Errorf("no decision names the rule %q", rule)
+		}
+	}
+}
