@@ -61,6 +61,13 @@ static u32 image_size(const struct air_partition *slot) {
     return header_ok(slot, &im) ? sizeof im + im.body : slot->size;
 }
 
+/* start hands the image of a slot over if it is whole. */
+static i32 start(const struct air_partition *slot) {
+    if (image_ok(slot)) return (i32)slot->off;
+    SAY(AIR_DECIDE, "no image is whole: nothing to start");
+    return AIR_BOOT_FAILED;
+}
+
 static u32 sectors(u32 bytes) { return (bytes + SECTOR - 1) / SECTOR; }
 
 static u8 sector_buffer[SECTOR];

@@ -24,8 +24,6 @@ static void current(struct record *r) {
 
 static const struct air_partition *slot(u32 i) { return i ? &slot1 : &slot0; }
 
-static i32 start(u32 i) { return (i32)slot(i)->off; }
-
 #ifdef NO_LIMIT
 /* Waits for a record that reads right, by starting again. */
 static void check_records(void) {
@@ -53,16 +51,15 @@ AIR_EXPORT("boot") i32 boot(void) {
             SAY(AIR_DECIDE, "try the new image");
             add_record(TRIAL, r.a, r.b - 1, 0);
             air_result(AIR_UPGRADED, r.b == TRIES);
-            return start(r.a);
+            return start(slot(r.a));
         }
         SAY(AIR_DECIDE, "the new image does not come up: back to the old one");
         r.a ^= 1;
         add_record(CONFIRMED, r.a, 0, 0);
     }
-    if (image_ok(slot(r.a))) return start(r.a);
+    if (image_ok(slot(r.a))) return start(slot(r.a));
     SAY(AIR_DECIDE, "the image that is to run is damaged: try the other one");
-    if (image_ok(slot(r.a ^ 1))) return start(r.a ^ 1);
-    return AIR_BOOT_FAILED;
+    return start(slot(r.a ^ 1));
 }
 
 AIR_EXPORT("confirm") void confirm(void) {

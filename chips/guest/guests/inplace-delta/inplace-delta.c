@@ -102,7 +102,7 @@ AIR_EXPORT("boot") i32 boot(void) {
         add_record(DONE, 0, 0, 0);
         air_result(AIR_UPGRADED, 1);
     }
-    return image_ok(&slot0) ? (i32)slot0.off : AIR_BOOT_FAILED;
+    return start(&slot0);
 }
 
 AIR_EXPORT("updater_init") i32 updater_init(u32 where, u32 len) {

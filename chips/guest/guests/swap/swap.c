@@ -90,7 +90,7 @@ AIR_EXPORT("boot") i32 boot(void) {
         write_record(TRIAL, r.a, r.b - 1, 0);
     }
     if (r.what == BACK) swap_back(&r);
-    return image_ok(&slot0) ? (i32)slot0.off : AIR_BOOT_FAILED;
+    return start(&slot0);
 }
 
 AIR_EXPORT("confirm") void confirm(void) {
