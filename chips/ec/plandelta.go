@@ -5,11 +5,7 @@ import (
 
 	"airlift/chips/bzip2"
 	"airlift/chips/delta"
-	"airlift/chips/entropy"
 )
-
-// maxZones bounds how many packages one image is cut into.
-const maxZones = 3
 
 // zone is a stretch of an image's segments that is patched in one order:
 // from <= segment < to.
@@ -24,26 +20,18 @@ type zone struct {
 func makePayloads(s Series, old, new []byte, spare int) ([]*Payload, error) {
 	p := &planner{series: s, size: s.SegmentSize(), old: old, new: new, x: delta.NewIndex(old)}
 	p.sketch()
-	var best []*Payload
-	size := 0
-	for _, zones := range p.plans(spare) {
-		made, err := p.carryOut(zones)
+	if err := p.try(); err != nil {
+		return nil, err
+	}
+	var out []*Payload
+	for _, z := range p.plan(spare) {
+		pl, err := p.zone(z)
 		if err != nil {
 			return nil, err
 		}
-		if n := encodedSize(made); best == nil || n < size {
-			best, size = made, n
-		}
+		out = append(out, pl)
 	}
-	return best, nil
-}
-
-func encodedSize(payloads []*Payload) int {
-	n := 0
-	for _, p := range payloads {
-		n += parPackageSize + len(p.Encode())
-	}
-	return n
+	return out, nil
 }
 
 func segmentCount(s Series, image []byte) int {
@@ -57,15 +45,37 @@ type planner struct {
 	size     int
 	old, new []byte
 	x        *delta.Index
-	sketches []sketch
+	segments []planned
+	whole    [2]delta.Counts // of all segments, by order
 }
 
-// sketch is the first description of a segment, by any part of the old image,
-// and by how much it would cost in each order.
-type sketch struct {
-	steps    []delta.Step // from position 0 on
-	forward  int64
-	backward int64
+// Orders, as indexes.
+const (
+	forward = iota
+	backward
+)
+
+func (z zone) order() int {
+	if z.backwards {
+		return backward
+	}
+	return forward
+}
+
+// planned is a segment: its first description, by any part of the old image,
+// and what it is in each order.
+type planned struct {
+	steps  []delta.Step // from position 0 on
+	shift  int          // in use at its end
+	counts [2]delta.Counts
+	lost   [2]int   // bytes that are overwritten before they are needed
+	tried  [2]trial // the second description, as far as it was made
+}
+
+// trial is a segment's stream, and the lowest old byte that it uses.
+type trial struct {
+	data   []byte
+	lowest int
 }
 
 func (p *planner) count() int { return segmentCount(p.series, p.new) }
@@ -93,39 +103,181 @@ func (p *planner) start(z zone, i int) int {
 	return min(i*p.size, len(p.old))
 }
 
-// each calls f for the segments of a zone, in the order of processing.
-func (z zone) each(f func(i int) error) error {
-	for n := range z.to - z.from {
-		i := z.from + n
-		if z.backwards {
-			i = z.to - 1 - n
+// sketch describes all segments as if nothing were overwritten, and counts
+// what each order changes in that.
+func (p *planner) sketch() {
+	m := delta.NewModel()
+	p.segments = make([]planned, p.count())
+	shift := 0
+	for i := range p.segments {
+		at, block := p.block(i)
+		s := &p.segments[i]
+		s.steps, s.shift, _ = p.x.Steps(block, at, 0, shift, delta.Window{To: len(p.old)}, m)
+		shift = s.shift
+		for k := range s.counts {
+			w := p.window(zone{0, p.count(), k == backward}, i)
+			s.lost[k] = lost(s.steps, w)
+			steps := within(s.steps, w)
+			s.counts[k].Add(steps, block, p.old, 0)
+			p.whole[k].Add(steps, block, p.old, 0)
 		}
-		if err := f(i); err != nil {
-			return err
+	}
+}
+
+// What it costs, at a guess, that bytes are overwritten before they are needed:
+// bytes, and percent of those that are lost.
+const (
+	lostBytes   = 30
+	lostPercent = 60
+)
+
+// try makes the streams of segments that lose something in both orders, to see
+// which one is better.
+func (p *planner) try() (err error) {
+	for i := range p.segments {
+		s := &p.segments[i]
+		if at, block := p.block(i); s.lost[forward] == 0 || s.lost[backward] == 0 || p.same(at, block) {
+			continue
+		}
+		for k := range s.tried {
+			if s.tried[k], err = p.shortest(zone{0, p.count(), k == backward}, i); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// lostBits is what a byte costs that was to come from a part of the old image
-// that is overwritten by then.
-const lostBits = 5
+// extraCost is how many bytes more a segment costs in an order than in the
+// better one.
+func (s *planned) extraCost(order int) int {
+	switch {
+	case s.tried[order].data != nil:
+		return len(s.tried[order].data) - min(len(s.tried[forward].data), len(s.tried[backward].data))
+	case s.lost[order] > 0:
+		return lostBytes + s.lost[order]*lostPercent/100
+	}
+	return 0
+}
 
-// sketch describes all segments as if nothing were overwritten.
-func (p *planner) sketch() {
-	m := delta.NewModel()
-	p.sketches = make([]sketch, p.count())
-	shift := 0
-	for i := range p.sketches {
-		at, block := p.block(i)
-		steps, last, cost := p.x.Steps(block, at, 0, shift, delta.Window{To: len(p.old)}, m)
-		shift = last
-		p.sketches[i] = sketch{
-			steps:    steps,
-			forward:  int64(cost + lost(steps, p.window(zone{0, p.count(), false}, i))*lostBits*entropy.Bit),
-			backward: int64(cost + lost(steps, p.window(zone{0, p.count(), true}, i))*lostBits*entropy.Bit),
+// plan returns the cheapest zones.
+func (p *planner) plan(spare int) []zone {
+	n := p.count()
+	var sums [2][]int
+	for k := range sums {
+		sums[k] = make([]int, n+1)
+		for i := range p.segments {
+			sums[k][i+1] = sums[k][i] + p.segments[i].extraCost(k)
 		}
 	}
+	var best []zone
+	least := 0
+	consider := func(zones ...zone) {
+		cost, used := 0, -n
+		for _, z := range zones {
+			cost += sums[z.order()][z.to] - sums[z.order()][z.from] + parPackageSize + payloadHead + (segmentHead+4)*z.from
+			used += z.to
+		}
+		if used <= spare && (best == nil || cost < least) {
+			best, least = append([]zone(nil), zones...), cost
+		}
+	}
+	for _, first := range []bool{false, true} {
+		consider(zone{0, n, first})
+		for a := 1; a < n; a++ {
+			consider(zone{0, a, first}, zone{a, n, !first})
+			for b := a + 1; b < n; b++ {
+				consider(zone{0, a, first}, zone{a, b, !first}, zone{b, n, first})
+			}
+		}
+	}
+	return best
+}
+
+// zone makes the payload that patches one zone and leaves what is below it as
+// it is. A segment that stays as it is has no stream: the boot code looks at
+// the flag alone.
+func (p *planner) zone(z zone) (*Payload, error) {
+	pl := &Payload{Own: p.series == EC7xx, OldSize: uint32(len(p.old)), Backwards: z.backwards, Segments: make([]Segment, z.to)}
+	for i := range pl.Segments {
+		at, block := p.block(i)
+		s := &pl.Segments[i]
+		s.NewSize = uint32(len(block))
+		if s.Unchanged = i < z.from || p.same(at, block); s.Unchanged {
+			continue
+		}
+		var err error
+		if s.Data, err = p.stream(z, i); err != nil {
+			return nil, err
+		}
+	}
+	return pl, nil
+}
+
+// same reports whether a whole block is there already.
+func (p *planner) same(at int, block []byte) bool {
+	return len(block) == p.size && at+len(block) <= len(p.old) && bytes.Equal(block, p.old[at:at+len(block)])
+}
+
+// stream makes the stream of a segment, unless it was tried and uses nothing
+// that zones below have overwritten.
+func (p *planner) stream(z zone, i int) ([]byte, error) {
+	t := p.segments[i].tried[z.order()]
+	if t.data != nil && (!z.backwards || t.lowest >= z.from*p.size) {
+		return t.data, nil
+	}
+	t, err := p.shortest(z, i)
+	return t.data, err
+}
+
+// shortest makes a stream with each tuning. To have more variety, they differ
+// in the shift that they try first, too: that of the segment below, or of the
+// one before.
+func (p *planner) shortest(z zone, i int) (best trial, err error) {
+	for k, tuning := range delta.Tunings {
+		neighbour := i - 1
+		if k > 0 && z.backwards {
+			neighbour = i + 1
+		}
+		t, err := p.describe(z, i, p.shiftOf(neighbour), tuning)
+		if err != nil {
+			return best, err
+		}
+		if best.data == nil || len(t.data) < len(best.data) {
+			best = t
+		}
+	}
+	return best, nil
+}
+
+// describe makes a stream for a segment of a zone.
+func (p *planner) describe(z zone, i, shift int, tuning delta.Tuning) (trial, error) {
+	at, block := p.block(i)
+	s, k, start := &p.segments[i], z.order(), p.start(z, i)
+	m := delta.Learn(&s.counts[k], &p.whole[k], tuning)
+	steps, _, _ := p.x.Steps(block, at, start, shift, p.window(z, i), m)
+	data, err := bzip2.Encode(control(steps, block, p.old, start), p.series.unit())
+	return trial{data, lowest(steps, start)}, err
+}
+
+// shiftOf is the shift in use at the end of a segment.
+func (p *planner) shiftOf(i int) int {
+	if i < 0 || i >= len(p.segments) {
+		return 0
+	}
+	return p.segments[i].shift
+}
+
+// lowest is the lowest old position that steps use.
+func lowest(steps []delta.Step, pos int) int {
+	low := 1 << 30
+	for _, s := range steps {
+		if s.Diff > 0 {
+			low = min(low, pos)
+		}
+		pos += s.Diff + s.Seek
+	}
+	return low
 }
 
 // lost counts the old bytes that steps use outside a window.
@@ -153,113 +305,4 @@ func within(steps []delta.Step, w delta.Window) []delta.Step {
 		pos += s.Diff + s.Seek
 	}
 	return out
-}
-
-// plans returns the zones that are worth carrying out.
-func (p *planner) plans(spare int) [][]zone {
-	n := p.count()
-	var sums [2][]int64
-	for k := range sums {
-		sums[k] = make([]int64, n+1)
-	}
-	for i, sk := range p.sketches {
-		sums[0][i+1] = sums[0][i] + sk.forward
-		sums[1][i+1] = sums[1][i] + sk.backward
-	}
-	cost := func(zones []zone) int64 {
-		var c int64
-		for _, z := range zones {
-			k := 0
-			if z.backwards {
-				k = 1
-			}
-			c += sums[k][z.to] - sums[k][z.from] + int64(parPackageSize+payloadHead+(segmentHead+4)*z.from)*8*entropy.Bit
-		}
-		return c
-	}
-	var best []zone
-	for _, first := range []bool{false, true} {
-		consider := func(zones ...zone) {
-			used := -n
-			for _, z := range zones {
-				used += z.to
-			}
-			if used <= spare && (best == nil || cost(zones) < cost(best)) {
-				best = append([]zone(nil), zones...)
-			}
-		}
-		consider(zone{0, n, first})
-		for a := 1; a < n; a++ {
-			consider(zone{0, a, first}, zone{a, n, !first})
-			for b := a + 1; b < n && maxZones > 2; b++ {
-				consider(zone{0, a, first}, zone{a, b, !first}, zone{b, n, first})
-			}
-		}
-	}
-	return [][]zone{best}
-}
-
-// carryOut makes the payloads of the zones.
-func (p *planner) carryOut(zones []zone) ([]*Payload, error) {
-	var out []*Payload
-	for _, z := range zones {
-		pl, err := p.zone(z)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, pl)
-	}
-	return out, nil
-}
-
-// zone makes the payload that patches one zone and leaves what is below it as
-// it is. A segment that stays as it is has no stream: the boot code looks at
-// the flag alone.
-func (p *planner) zone(z zone) (*Payload, error) {
-	pl := &Payload{Own: p.series == EC7xx, OldSize: uint32(len(p.old)), Backwards: z.backwards, Segments: make([]Segment, z.to)}
-	for i := range z.from {
-		pl.Segments[i] = Segment{NewSize: uint32(p.size), Unchanged: true}
-	}
-	counts, whole := make([]delta.Counts, z.to), new(delta.Counts)
-	for i := z.from; i < z.to; i++ {
-		_, block := p.block(i)
-		steps := within(p.sketches[i].steps, p.window(z, i))
-		counts[i].Add(steps, block, p.old, 0)
-		whole.Add(steps, block, p.old, 0)
-	}
-	shift := 0
-	err := z.each(func(i int) (err error) {
-		at, block := p.block(i)
-		s := &pl.Segments[i]
-		s.NewSize = uint32(len(block))
-		if s.Unchanged = p.same(at, block); s.Unchanged {
-			return nil
-		}
-		s.Data, shift, err = p.segment(z, i, shift, &counts[i], whole)
-		return err
-	})
-	return pl, err
-}
-
-// same reports whether a whole block is there already.
-func (p *planner) same(at int, block []byte) bool {
-	return len(block) == p.size && at+len(block) <= len(p.old) && bytes.Equal(block, p.old[at:at+len(block)])
-}
-
-// segment makes the shortest stream for one segment. Shift is the one that the
-// segment before it ended with.
-func (p *planner) segment(z zone, i, shift int, part, whole *delta.Counts) (best []byte, last int, err error) {
-	at, block := p.block(i)
-	start := p.start(z, i)
-	for _, t := range delta.Tunings {
-		steps, end, _ := p.x.Steps(block, at, start, shift, p.window(z, i), delta.Learn(part, whole, t))
-		data, err := bzip2.Encode(control(steps, block, p.old, start), p.series.unit())
-		if err != nil {
-			return nil, 0, err
-		}
-		if best == nil || len(data) < len(best) {
-			best, last = data, end
-		}
-	}
-	return best, last, nil
 }
