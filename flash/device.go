@@ -210,6 +210,7 @@ func (d *Device) eraseSector(off int64) error {
 	}
 	if pw.tap == nil {
 		pw.ops++
+		pw.erases++
 		d.erase(off)
 		return nil
 	}

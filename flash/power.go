@@ -73,10 +73,12 @@ type Tap interface {
 // operations, shows them to the tap and takes the chips away when the power
 // is cut. The zero value is switched on.
 type Power struct {
-	tap  Tap
-	ops  uint64
-	lost bool
-	op   Op // reused, so that an observed operation allocates nothing
+	tap Tap
+	ops uint64
+	// erases counts those of ops that erase a sector.
+	erases uint64
+	lost   bool
+	op     Op // reused, so that an observed operation allocates nothing
 }
 
 // SetTap installs t; nil removes it. There is one tap: use [Taps] for more.
@@ -88,8 +90,11 @@ func (p *Power) Tap() Tap { return p.tap }
 // Ops returns how many operations were started since [Power.Reset].
 func (p *Power) Ops() uint64 { return p.ops }
 
+// Erases returns how many of them erase a sector.
+func (p *Power) Erases() uint64 { return p.erases }
+
 // Reset restarts the operation numbers at 0.
-func (p *Power) Reset() { p.ops = 0 }
+func (p *Power) Reset() { p.ops, p.erases = 0, 0 }
 
 // Lost reports whether the power is off.
 func (p *Power) Lost() bool { return p.lost }
@@ -103,6 +108,9 @@ func (p *Power) Restore() { p.lost = false }
 func (p *Power) begin(d *Device, kind OpKind, off, length int64, data []byte) *Op {
 	p.op = Op{Seq: p.ops, Kind: kind, Device: d, Chip: d.index, Off: off, Len: length, Data: data}
 	p.ops++
+	if kind == OpErase {
+		p.erases++
+	}
 	return &p.op
 }
 

@@ -95,6 +95,64 @@ func (d *Device) LoadDump(r io.Reader) error {
 	return nil
 }
 
+// Expect says that sectors will be programmed, as a whole, with what s holds
+// there. That changes nothing, but such sectors then share the memory of s,
+// and what is known of its contents. Forks inherit it.
+func (d *Device) Expect(s *Snapshot) {
+	if s.geo != d.geo {
+		panic("flash: a chip cannot become one of another geometry")
+	}
+	s.Device().Sum() // so that the sums are there
+	d.hint = s.t.root
+}
+
+// View calls fn with the n bytes from off on, in pieces as they lie in memory,
+// until it returns false. It is ReadAt without the copy: fn must not change or
+// keep them.
+func (d *Device) View(off, n int64, fn func(p []byte) bool) error {
+	if d.power.lost {
+		return ErrPowerLost
+	}
+	if off < 0 || n < 0 || n > d.geo.Size-off {
+		return &RangeError{Op: "read", Off: off, Len: n, Size: d.geo.Size}
+	}
+	for n > 0 {
+		at := off & (d.geo.SectorSize - 1)
+		size := min(d.geo.SectorSize-at, n)
+		p := erasedBlock
+		if s := d.sectorAt(off); s != nil && s.data != nil {
+			p = s.data[at:]
+		}
+		size = min(size, int64(len(p)))
+		if !fn(p[:size:size]) {
+			return nil
+		}
+		off, n = off+size, n-size
+	}
+	return nil
+}
+
+// RangeSum is the [Sum] of the n bytes from off on: equal for equal bytes at
+// equal places. It is a key for what was computed from them before.
+func (d *Device) RangeSum(off, n int64) Sum {
+	total := Sum{uint64(n), uint64(off)}
+	for n > 0 {
+		at := off & (d.geo.SectorSize - 1)
+		size := min(d.geo.SectorSize-at, n)
+		if s := d.sectorAt(off); s != nil && s.data != nil {
+			sum := Sum{}
+			if size == d.geo.SectorSize {
+				sum = s.sum()
+			} else {
+				sum = sumBytes(s.data[at : at+size])
+			}
+			total = total.add(sum.at(uint64(off)))
+		}
+		off, n = off+size, n-size
+	}
+	return total
+}
+
 // WearMap returns how often each sector was erased, in ascending order.
 func (d *Device) WearMap() []uint32 {
 	wear := make([]uint32, d.geo.Size/d.geo.SectorSize)

@@ -38,15 +38,19 @@ func (c *chunk) fastSum() Sum {
 		if s == nil || s.data == nil {
 			continue
 		}
-		sum := s.fast.Load()
-		if sum == nil {
-			fresh := sumBytes(s.data)
-			sum = &fresh
-			s.fast.Store(sum)
-		}
-		total = total.add(sum.at(uint64(si)))
+		total = total.add(s.sum().at(uint64(si)))
 	}
 	return total
+}
+
+// sum is the sum of a sector that is not erased.
+func (s *sector) sum() Sum {
+	if sum := s.fast.Load(); sum != nil {
+		return *sum
+	}
+	fresh := sumBytes(s.data)
+	s.fast.Store(&fresh)
+	return fresh
 }
 
 func (s Sum) add(t Sum) Sum { return Sum{s[0] + t[0], s[1] + t[1]} }

@@ -84,3 +84,76 @@ func BenchmarkSum(b *testing.B) {
 		sumBytes(p)
 	}
 }
+
+// What a chip expects changes nothing: not the contents, not the sums, and not
+// those of the chip that it was taken from.
+func TestExpectChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const sectors = 4
+		fill := func(d *Device, label string) {
+			for i := range int64(sectors) {
+				p := make([]byte, DefaultSectorSize)
+				v := byte(rapid.IntRange(0, 3).Draw(t, label))
+				for j := range p {
+					p[j] = v | 0xF0
+				}
+				if err := d.Erase(i*DefaultSectorSize, DefaultSectorSize); err != nil {
+					t.Fatal(err)
+				}
+				if err := d.Program(i*DefaultSectorSize, p); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		plain, err := New(NOR(sectors * DefaultSectorSize))
+		if err != nil {
+			t.Fatal(err)
+		}
+		like := plain.Fork()
+		fill(like, "like")
+		hinted := plain.Fork()
+		hinted.Expect(like.Snapshot())
+		before := like.Hash()
+		for range 3 {
+			twin := hinted.Fork()
+			r := rapid.IntRange(0, 1<<20).Draw(t, "seed")
+			for _, d := range []*Device{plain, twin} {
+				x := r
+				for i := range int64(sectors) {
+					p := make([]byte, DefaultSectorSize)
+					for j := range p {
+						p[j] = byte(x&3) | 0xF0
+					}
+					x >>= 2
+					if x&1 == 1 {
+						if err := d.Erase(i*DefaultSectorSize, DefaultSectorSize); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if err := d.Program(i*DefaultSectorSize, p); err != nil {
+						t.Fatal(err)
+					}
+					if x&2 == 2 {
+						if err := d.Program(i*DefaultSectorSize+7, []byte{0}); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+			if plain.Hash() != twin.Hash() || plain.Sum() != twin.Sum() {
+				t.Fatal("contents or sums differ")
+			}
+			if plain.RangeSum(10, 9000) != twin.RangeSum(10, 9000) {
+				t.Fatal("sums of a range differ")
+			}
+			var seen []byte
+			if err := twin.View(10, 9000, func(p []byte) bool { seen = append(seen, p...); return true }); err != nil || string(seen) != string(plain.Bytes()[10:9010]) {
+				t.Fatal("View differs", err)
+			}
+			hinted = twin
+		}
+		if like.Hash() != before {
+			t.Fatal("the chip that was expected changed")
+		}
+	})
+}

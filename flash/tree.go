@@ -41,6 +41,7 @@ type tree struct {
 	sectorSize int64
 	owner      *token
 	root       []*chunk
+	hint       []*chunk // see Device.Expect; never changed
 }
 
 func newTree(g Geometry) tree {
@@ -130,7 +131,24 @@ func (t *tree) programSector(off int64, p []byte) {
 		andInto(t.writable(off), p)
 		return
 	}
+	if e := t.expected(off); e != nil && bytes.Equal(e.data, p) {
+		s.data, s.shared = e.data, true
+		s.fast.Store(e.fast.Load())
+		return
+	}
 	s.data, s.spare, s.shared = append(s.spare[:0], p...), nil, false
+}
+
+// expected returns the sector of the hint at off, or nil.
+func (t *tree) expected(off int64) *sector {
+	if t.hint == nil {
+		return nil
+	}
+	ci, si := t.locate(off)
+	if c := t.hint[ci]; c != nil {
+		return c.sectors[si]
+	}
+	return nil
 }
 
 // erasedBuffer returns an erased sector, in buf if there is one.
@@ -155,7 +173,7 @@ func (t *tree) erase(off int64) {
 }
 
 func (t *tree) fork() tree {
-	n := tree{sectorSize: t.sectorSize, owner: new(token), root: make([]*chunk, len(t.root))}
+	n := tree{sectorSize: t.sectorSize, owner: new(token), root: make([]*chunk, len(t.root)), hint: t.hint}
 	copy(n.root, t.root)
 	t.owner = new(token) // what both now see belongs to neither
 	return n
