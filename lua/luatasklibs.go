@@ -25,6 +25,11 @@ var taskBuiltinFs = sync.OnceValue(func() afero.Fs {
 	return afero.NewReadOnlyFs(fs)
 })
 
+// TaskLibs are our own libraries for LuaTask: files at its root, "sys.lua".
+// Machines have them behind those of the script image; on a module they are
+// part of it.
+func TaskLibs() afero.Fs { return taskBuiltinFs() }
+
 // bytecode51 begins the output of luac 5.1.
 const bytecode51 = "\x1bLuaQ"
 

@@ -389,7 +389,11 @@ func (u *updater) End(env *chips.Env, _ bool) (int, error) {
 	u.env = env
 	bad := func(f *incoming) bool { return f.state < 0 || f.state == fileWrite }
 	if bad(&u.core) || bad(&u.app) || u.core.state == fileInit && u.app.state == fileInit {
-		u.finding("fota_end returns %d: the package is not complete, or was refused; both files are removed", CodeVerify)
+		if u.core.state == fileInit && u.app.state == fileInit {
+			u.env.Step(chips.Step{Stage: "updater", Kind: chips.KindDecide, Text: fmt.Sprintf("fota_end returns %d: no package came", CodeVerify)})
+		} else {
+			u.finding("fota_end returns %d: the package is not complete, or was refused; both files are removed", CodeVerify)
+		}
 		u.failed = true
 		return CodeVerify, u.unlinkBoth()
 	}

@@ -147,6 +147,9 @@ func upgrades(c *chips.Chip, kind string) ([]chips.PackageKind, error) {
 		}
 	}
 	row := append(script, core...)
+	if c.Profile.Scripts == chips.ScriptsNone {
+		return nil, fmt.Errorf("%s with profile %s takes no upgrade that scripts ask for: it runs a C program", c.Model.Name, c.Profile.Name)
+	}
 	if len(row) == 0 {
 		what := "no upgrade over the air"
 		if kind != "" {
@@ -233,6 +236,13 @@ func (s *Story) version(core, script string) (Version, error) {
 	}
 	text := strings.Replace(s.text, `VERSION = "`+firstVersion+`"`, `VERSION = "`+script+`"`, 1)
 	v.files = []luadb.File{{Name: "main.lua", Data: []byte(text)}}
+	if luaTask(s.chip) && s.cfg.Script.Libs == nil {
+		libs, err := taskLibs()
+		if err != nil {
+			return v, err
+		}
+		v.files = append(v.files, libs...)
+	}
 	if !s.cfg.Compiled {
 		return v, nil
 	}

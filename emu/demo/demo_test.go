@@ -52,6 +52,9 @@ func TestEveryModelUpgrades(t *testing.T) {
 	for _, f := range all.Families() {
 		for _, m := range f.Models() {
 			for _, p := range m.Profiles {
+				if f.Name() == "rda8910" && m != f.Models()[0] && p.Name != m.Default && os.Getenv("AIRLIFT_SCALE") != "full" {
+					continue // its models have the same firmware
+				}
 				t.Run(m.Name+"-"+p.Name, func(t *testing.T) {
 					c := chip(t, m.Name, p.Name)
 					if _, err := upgrades(c, ""); err != nil {

@@ -6,8 +6,12 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/spf13/afero"
+
 	"airlift/chips"
 	"airlift/emu/iot"
+	"airlift/flash/luadb"
+	"airlift/lua"
 )
 
 //go:embed project/luatask.lua
@@ -17,6 +21,20 @@ var luaTaskLua string
 const libraryUpdate = "update"
 
 func luaTask(c *chips.Chip) bool { return c.Profile.Scripts == chips.ScriptsLuaTask }
+
+// taskLibs are the libraries that a script image of the Luat core carries.
+func taskLibs() (files []luadb.File, err error) {
+	libs := lua.TaskLibs()
+	infos, err := afero.ReadDir(libs, "/")
+	for _, info := range infos {
+		var data []byte
+		if data, err = afero.ReadFile(libs, "/"+info.Name()); err != nil {
+			return nil, err
+		}
+		files = append(files, luadb.File{Name: info.Name(), Data: data})
+	}
+	return files, err
+}
 
 // coreNumber finds the number in a core's version: 2001 in "V2001", 3103 in
 // "Luat_V3103_RDA8910".
