@@ -155,6 +155,16 @@ func NextCore(v string) string {
 	return fmt.Sprintf("V%04d", n+1)
 }
 
+// NextVersion counts the last group of a version up: "1.0.0" to "1.0.1". It
+// returns v if that is none, or has no next.
+func NextVersion(v string) string {
+	i := strings.LastIndexByte(v, '.')
+	if n, err := strconv.Atoi(v[i+1:]); i > 0 && err == nil && n < 999 {
+		return v[:i+1] + strconv.Itoa(n+1)
+	}
+	return v
+}
+
 // image builds the script image of one main.lua.
 func image(main string) ([]byte, error) {
 	return (&project.Project{Files: []luadb.File{{Name: "main.lua", Data: []byte(main)}}}).Image()
@@ -249,6 +259,17 @@ func (s Spec) Package(d Draft) (Package, error) {
 	}
 	p.FileName, err = namer.PackageName(name, d.Core, d.Version)
 	return p, err
+}
+
+// Release returns PROJECT and VERSION of the scripts, empty if they do not say.
+func (s Spec) Release() (name, version string) {
+	if m := projectLine.FindStringSubmatch(s.Main); m != nil {
+		name = m[1]
+	}
+	if m := versionLine.FindStringSubmatch(s.Main); m != nil {
+		version = m[2]
+	}
+	return name, version
 }
 
 // release returns main.lua with another VERSION, and its PROJECT.

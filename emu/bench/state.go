@@ -55,10 +55,11 @@ type Line struct {
 
 // Sector is the state of one flash sector after a change.
 type Sector struct {
-	Chip   int  `json:"c"`
-	Index  int  `json:"i"`
-	Data   bool `json:"d"` // holds data; otherwise it is blank
-	Erased bool `json:"e"` // the last operation was an erase
+	Chip    int  `json:"c,omitempty"`
+	Index   int  `json:"i,omitempty"`
+	Data    bool `json:"d,omitempty"` // holds data; otherwise it is blank
+	Touched bool `json:"t,omitempty"` // since the unit was made
+	Erased  bool `json:"e,omitempty"` // the last operation was an erase
 }
 
 // Update is what is new since a moment.
@@ -153,7 +154,7 @@ func (u *Unit) Since(c Cursor) Update {
 	for chip, list := range s.sectors {
 		for i, x := range list {
 			if x.change > c.change {
-				up.Sectors = append(up.Sectors, Sector{chip, i, x.data, x.erased})
+				up.Sectors = append(up.Sectors, Sector{chip, i, x.data, x.change > 1, x.erased})
 			}
 		}
 	}

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"airlift/emu/bench"
+	"airlift/emu/iot"
+	"airlift/emu/iot/store"
+)
+
+// site is a server with pages, for tests.
+type site struct {
+	t        testing.TB
+	store    *store.Store
+	server   *iot.Server
+	bench    *bench.Bench
+	http     *httptest.Server
+	problems chan error
+}
+
+func newSite(t testing.TB, change ...func(*Options)) *site {
+	t.Helper()
+	s := &site{t: t, problems: make(chan error, 100)}
+	var err error
+	if s.store, err = store.Open(t.TempDir(), store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if s.server, err = iot.NewServerOn(s.store, s.store.AnswerSet(), iot.DefaultSettings()); err != nil {
+		t.Fatal(err)
+	}
+	s.bench = bench.New(bench.Options{Server: s.server, Host: iot.Host, Port: 80})
+	opt := Options{Platform: s.store, Bench: s.bench, Error: func(err error) { s.problems <- err }}
+	for _, f := range change {
+		f(&opt)
+	}
+	pages, err := New(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.http = httptest.NewServer(pages)
+	t.Cleanup(func() {
+		s.bench.Close()
+		s.http.CloseClientConnections()
+		s.http.Close()
+		if err := s.store.Close(); err != nil {
+			t.Error(err)
+		}
+		close(s.problems)
+		for err := range s.problems {
+			t.Errorf("a fault was reported: %v", err)
+		}
+	})
+	return s
+}
+
+// person is a browser without a screen.
+type person struct {
+	s      *site
+	client *http.Client
+	csrf   string
+}
+
+func (s *site) person() *person {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &person{s: s, client: &http.Client{Jar: jar}}
+}
+
+// signUp makes an account and logs in.
+func (s *site) signUp(name string) *person {
+	s.t.Helper()
+	p := s.person()
+	p.post("/signup", "name", name, "password", "correct horse", "again", "correct horse")
+	if p.csrf == "" {
+		s.t.Fatalf("%s could not sign up", name)
+	}
+	return p
+}
+
+var csrfIn = regexp.MustCompile(`X-CSRF-Token&#34;: &#34;([^&]+)&|"X-CSRF-Token": "([^"]+)"`)
+
+func (p *person) do(req *http.Request) (int, string) {
+	p.s.t.Helper()
+	resp, err := p.client.Do(req)
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	if m := csrfIn.FindStringSubmatch(string(body)); m != nil {
+		p.csrf = m[1] + m[2]
+	}
+	return resp.StatusCode, string(body)
+}
+
+func (p *person) get(path string) (int, string) {
+	p.s.t.Helper()
+	req, err := http.NewRequest("GET", p.s.http.URL+path, nil)
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	return p.do(req)
+}
+
+// post sends a form of name, value ... and follows to where it leads.
+func (p *person) post(path string, fields ...string) (int, string) {
+	p.s.t.Helper()
+	form := url.Values{"csrf": {p.csrf}}
+	for i := 0; i+1 < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	req, err := http.NewRequest("POST", p.s.http.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return p.do(req)
+}
+
+func TestPagesOfAnEmptyAccount(t *testing.T) {
+	s := newSite(t)
+	p := s.signUp("13800000000")
+	for _, path := range []string{"/projects", "/devices", "/firmware", "/log", "/statistics", "/rollouts", "/explain", "/bench", "/account", "/audit", "/choose?language=zh&back=/projects"} {
+		if status, body := p.get(path); status != 200 || !strings.Contains(body, "<h1>") {
+			t.Errorf("%s: %d\n%s", path, status, body)
+		}
+	}
+	if status, _ := p.get("/nothing"); status != 404 {
+		t.Errorf("an unknown page: %d", status)
+	}
+}
