@@ -1,6 +1,7 @@
 package rda8910
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -49,24 +50,38 @@ func testChip(t testing.TB, profile string) *chips.Chip {
 	return c
 }
 
+// made remembers what tests make again and again: flashes by profile, files by
+// profile, kind and version.
+var made = struct {
+	flash map[string]*flash.Device
+	file  map[string][]byte
+}{map[string]*flash.Device{}, map[string][]byte{}}
+
 func newWorld(t testing.TB, profile string) *world {
 	t.Helper()
 	w := &world{t: t, chip: testChip(t, profile)}
-	in := coreInput("")
-	if profile[0] != 'b' {
-		in.Script = scripts(t, "1.0.0")
+	if made.flash[profile] == nil {
+		in := coreInput("")
+		if profile[0] != 'b' {
+			in.Script = scripts(t, "1.0.0")
+		}
+		flashes, err := w.chip.Maker.(chips.FlashMaker).MakeFlash(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.flash[profile] = flashes[0]
 	}
-	flashes, err := w.chip.Maker.(chips.FlashMaker).MakeFlash(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.dev = flashes[0]
+	w.dev = made.flash[profile].Fork()
 	return w
 }
 
 // make makes a file with the maker; a delta starts from the module's core.
 func (w *world) make(kind, version string) []byte {
 	w.t.Helper()
+	key := w.chip.Profile.Name + " " + kind + " " + version
+	if b, ok := made.file[key]; ok {
+		return bytes.Clone(b)
+	}
 	in := coreInput(version)
 	base := coreInput("")
 	in.Base = &base
@@ -75,6 +90,7 @@ func (w *world) make(kind, version string) []byte {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	made.file[key] = bytes.Clone(b)
 	return b
 }
 
@@ -134,8 +150,6 @@ func (w *world) send(run *chips.Running, stream []byte, piece int) (code, end in
 	w.t.Helper()
 	u := run.Updater.(chips.FileUpdater)
 	env := w.env()
-	steps := func() []chips.Step { return w.steps }
-	_ = steps
 	if n, err := u.Init(env, 0, 0); err != nil || n != 0 {
 		w.t.Fatalf("fota_start: %d, %v", n, err)
 	}
