@@ -55,6 +55,7 @@ type netSocket struct {
 	received  []byte
 	cancel    func() // of what is going on: a look-up, a wait for the link
 	packets   PacketConn
+	handshake *dtlsClient // of DTLS, while it is under way
 	datagrams []datagram
 
 	stopListen func()
@@ -170,6 +171,10 @@ func (s *netSocket) start(host string, port int) {
 
 func (s *netSocket) openPackets() {
 	receive := func(from netip.AddrPort, data []byte) {
+		if s.handshake != nil {
+			s.handshake.receive(from, data)
+			return
+		}
 		if len(s.datagrams) < datagramsMax {
 			s.datagrams = append(s.datagrams, datagram{from, append([]byte(nil), data...)})
 		}
@@ -187,6 +192,10 @@ func (s *netSocket) openPackets() {
 		return
 	}
 	s.packets = p
+	if s.tls != nil {
+		s.startDTLS()
+		return
+	}
 	s.state = stateOnline
 	s.fire(0)
 }
@@ -283,7 +292,7 @@ func (s *netSocket) shut() {
 		c.free()
 	}
 	s.conn, s.packets, s.cancel, s.stopListen, s.clients = nil, nil, nil, nil, nil
-	s.received, s.datagrams, s.resolved = nil, nil, nil
+	s.received, s.datagrams, s.resolved, s.handshake = nil, nil, nil, nil
 	s.needClose, s.fresh, s.waitFor = false, false, 0
 	s.state = stateOffline
 }

@@ -24,9 +24,6 @@ func (s *netSocket) config(l *glua.LState) int {
 	if l.Get(4) != glua.LTrue {
 		return pushBool(l, true)
 	}
-	if s.udp {
-		m.refuse("socket.config with is_udp and is_tls (DTLS)")(l)
-	}
 	cert := func(n int) string { t, _ := m.text(l.Get(n)); return t }
 	s.tls = &TLS{CACert: cert(8), ClientCert: cert(9), ClientKey: cert(10), ClientPass: cert(11)}
 	return pushBool(l, true)
