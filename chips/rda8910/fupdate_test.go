@@ -1,6 +1,8 @@
 package rda8910
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -160,4 +162,85 @@ func TestLargeScript(t *testing.T) {
 	if w.scriptVersion(run) != "1.0.0" || !w.exists(appFile) || len(list) != 1 {
 		t.Errorf("%s\n%s", w.scriptVersion(run), w.log())
 	}
+}
+
+// TestRealUpgrade flashes the real firmware V302043 onto a module, upgrades it to
+// V302340 with a pack of core and modem files, and finds what the .pac of
+// V302340 has. Boot code stays: nothing but a cable writes it.
+func TestRealUpgrade(t *testing.T) {
+	readPacs(t)
+	var data [2][]byte
+	for i, name := range filepath.SplitList(os.Getenv(pacsEnv)) {
+		var err error
+		if data[i], err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &world{t: t, chip: testChip(t, "b-v302043")}
+	m := w.chip.Maker.(*maker)
+	in := chips.MakeInput{Core: data[1], Base: &chips.MakeInput{Core: data[0]}}
+	flashes, err := m.MakeFlash(*in.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.dev = flashes[0]
+	_, run := w.mustBoot()
+	if run.Identity.Synthetic {
+		t.Errorf("%+v", run.Identity)
+	}
+	v := w.vols()
+	for name, want := range map[string]uint32{ // 8910.md 8.4
+		"/modem/mem_index_list": 0x7e3ce216, "/modem/nvm/bt_sprd.bin": 0x6f9e261b, "/modem/nvm/rf_nv.bin": 0x01a3a03e, "/modem/nvm/static_nv.bin": 0x974f4f0e,
+	} {
+		if b, ok, err := v.read(name); err != nil || !ok || packCRC(b) != want {
+			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+	stream, err := m.Make(KindCoreStream, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, end := w.send(run, stream, 1460); code != 0 || end != 0 {
+		t.Fatalf("%d, %d\n%s", code, end, w.log())
+	}
+	if r, _ := w.mustBoot(); !r.Upgraded || len(w.findings()) > 0 {
+		t.Fatalf("%+v\n%s", r, w.log())
+	}
+	want, err := m.firmware(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := want.modemFiles(&m.layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = w.vols()
+	stems := map[string]bool{}
+	for name, b := range files {
+		if stem, ok := blockedStem(name); ok {
+			stems[stem] = true
+			continue
+		}
+		if got, ok, err := v.read(name); err != nil || !ok || string(got) != string(b) {
+			t.Errorf("%s: %d bytes, want %d, %v", name, len(got), len(b), err)
+		}
+	}
+	have := map[string][]byte{}
+	if err := collect(v.modem, "/", have); err != nil {
+		t.Fatal(err)
+	}
+	for stem := range stems {
+		_, a, err := joinPieces(stem, have)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, b, err := joinPieces(stem, files); err != nil || string(a[:min(len(a), len(b))]) != string(b) {
+			t.Errorf("%s: %d bytes, want %d, %v", stem, len(a), len(b), err)
+		}
+	}
+	ap := make([]byte, len(want.ap))
+	if _, err := w.dev.ReadAt(ap, 0x10000); err != nil || string(ap) != string(want.ap) {
+		t.Error("not the new core")
+	}
+	t.Logf("stream of %d bytes, %d modem files, %d of them in pieces", len(stream), len(files), len(stems))
 }
