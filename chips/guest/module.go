@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -211,6 +213,18 @@ func (m *Module) Has(r Role) error {
 		return fmt.Errorf("guest %s: %w", m.Name, err)
 	}
 	return nil
+}
+
+// Exports lists the functions that the guest offers, in alphabetical order.
+func (m *Module) Exports() []string { return slices.Sorted(maps.Keys(m.info.Exports)) }
+
+// Imports lists the host functions that the guest wants.
+func (m *Module) Imports() []string {
+	var names []string
+	for _, im := range m.info.Imports {
+		names = append(names, im.Name)
+	}
+	return names
 }
 
 // exports reports whether the guest offers a function.
