@@ -53,7 +53,7 @@ func (m *Machine) openNetdrv() {
 		fn("setup", m.netdrvSetup), fn("dhcp", m.netdrvDHCP), fn("mac", m.netdrvMAC), fn("ipv4", m.netdrvIPv4), fn("napt", m.netdrvNAPT),
 		fn("link", m.netdrvLink), fn("ready", m.netdrvReady), fn("ctrl", m.netdrvCtrl),
 		fn("debug", func(*glua.LState) int { return 0 }), fn("on", m.netdrvOn),
-		fn("send_raw", m.refuse("netdrv.send_raw")), record("mreport"), fn("ping", m.icmpPing))
+		fn("send_raw", m.netdrvSendRaw), record("mreport"), fn("ping", m.icmpPing))
 	constants(t, "CH390", netdrvCH390, "UART", netdrvUART, "WHALE", netdrvWhale, "WG", netdrvWG, "OPENVPN", netdrvOpenVPN,
 		"CTRL_RESET", netdrvReset, "CTRL_UPDOWN", netdrvUpDown, "RESET_HARD", 0x101, "RESET_SOFT", 0x102,
 		"EVT_SOCKET", netdrvEventSocket, "EVT_PKG", netdrvEventPackets, "CH_HW", 0x10, "CH_LWIP", 0x20, "CH_NAPT", 0x30)
@@ -65,6 +65,7 @@ type nic struct {
 	on      bool   // switched on
 	address bool   // has an address: by DHCP, or set
 	cancel  func() // of the next step
+	wire    *wire  // of raw frames, once there are any
 }
 
 // hasInterface reports whether the scene has a network chip.
@@ -347,10 +348,8 @@ func (m *Machine) netdrvOn(l *glua.LState) int {
 	kind := m.integer(l, 2)
 	f, isFunc := l.Get(3).(*glua.LFunction)
 	switch {
-	case kind == netdrvEventPackets && l.Get(3) == glua.LNil:
-		return pushBool(l, true)
 	case kind == netdrvEventPackets:
-		return m.refuse("netdrv.on with netdrv.EVT_PKG")(l)
+		return m.netdrvOnPackets(l, a)
 	case a == nil:
 		return 0
 	case kind == netdrvEventOff:

@@ -182,15 +182,61 @@ udp(2) udp(eth) udp(eth)
 local function tcp(id) local s = socket.create(id, "T") socket.config(s, 67) t(socket.listen(s)) end
 tcp(2) tcp(eth) tcp(eth)`,
 		want: []string{"true", "true", "false", "true false", "true false", "false false", "end"}},
+	{name: "raw frames", body: `
+local eth = socket.LWIP_ETH
+local heard = {}
+local function on(id, layer, zb) heard[#heard + 1] = zb:toStr(0, zb:used()) sys.publish("FRAME") end
+t(netdrv.on(eth, netdrv.EVT_PKG, on), netdrv.on(eth, netdrv.EVT_PKG, nil))
+netdrv.setup(eth, netdrv.CH390, {})
+t(netdrv.on(eth, netdrv.EVT_PKG, on), netdrv.on(eth, netdrv.EVT_PKG, "no function"))
+local me = netdrv.mac(eth, nil, false)
+local function send(frame)
+  local b = zbuff.create(#frame + 1) b:write(frame)
+  local n, err = netdrv.send_raw(eth, netdrv.CH_HW, b)
+  if not n then return err end
+  return n == #frame, (sys.waitUntil("FRAME", 500)), table.remove(heard)
+end
+local function sum(s)
+  local n = 0
+  for i = 1, #s, 2 do n = n + string.unpack(">I2", (s .. "\0"):sub(i, i + 1)) end
+  n = (n & 0xFFFF) + (n >> 16)
+  return string.pack(">I2", ~((n & 0xFFFF) + (n >> 16)) & 0xFFFF)
+end
+local function ip(to, protocol, data)
+  local head = string.pack(">I2I2I4BB", 0x4500, 20 + #data, 0, 64, protocol)
+  local ends = "\xC0\xA8\x0E\x64" .. to
+  return head .. sum(head .. ends) .. ends .. data
+end
+local arp = ("\xFF"):rep(6) .. me .. "\8\6\0\1\8\0\6\4\0\1" .. me .. "\xC0\xA8\x0E\x64" .. ("\0"):rep(6) .. "\xC0\xA8\x0E\1"
+t(send(arp)) -- the link is not up yet
+sys.wait(2000)
+local _, ok, reply = send(arp)
+local gate = reply:sub(7, 12)
+t(ok, (reply:sub(13, 22):toHex()), reply:sub(1, 6) == me, (gate:toHex()))
+local function packet(...) return gate .. me .. "\8\0" .. ip(...) end
+local icmp = "\8\0" .. sum("\8\0\0\0\1\2\0\1abc") .. "\1\2\0\1abc"
+_, ok, reply = send(packet("\xC0\xA8\x0E\1", 1, icmp)) t(ok, (reply:sub(27):toHex()))
+_, ok, reply = send(packet("\xC6\x12\0\1", 1, icmp)) t(ok, (reply:sub(27):toHex()))
+local udp = "\x30\x39\0\7" .. string.pack(">I2I2", 8 + 4, 0) .. "ping"
+_, ok, reply = send(packet("\xC6\x12\0\1", 17, udp)) t(ok, (reply:sub(35, 38):toHex()), reply:sub(43))
+t(send(packet("\xC6\x12\0\1", 6, ("\0"):rep(20))))
+t(send(""))
+t(netdrv.send_raw(11, netdrv.CH_HW, zbuff.create(4)), (netdrv.send_raw(2, netdrv.CH_HW, zbuff.create(4))), pcall(netdrv.send_raw, eth, 1, zbuff.create(4)))`,
+		want: []string{
+			"nil true", "true nil", "true false nil", "true 08060001080006040002 true 02A14C000504",
+			"true C0A80E01C0A80E6400003A9A01020001616263", "true C6120001C0A80E6400003A9A01020001616263", "true 00073039 ping", "true false nil", "len is 0", "nil nil false unknown send_raw target 1", "end",
+		}},
 	{name: "what is refused", body: `
 for _, f in ipairs{function() netdrv.setup(7, netdrv.OPENVPN, {}) end, function() netdrv.setup(7, netdrv.WG, {}) end,
-  function() netdrv.send_raw(4, netdrv.CH_HW, zbuff.create(4)) end, function() netdrv.on(2, netdrv.EVT_PKG, print) end} do
+  function() netdrv.send_raw(2, netdrv.CH_LWIP, zbuff.create(4)) end, function() netdrv.on(2, netdrv.EVT_PKG, print) end,
+  function() netdrv.on(2, netdrv.EVT_PKG, print, {layer = "lwip"}) end} do
   local ok, err = pcall(f) t(ok, (err:match("%a[%w_. ]+ is not emulated")))
 end
 t(netdrv.on(2, netdrv.EVT_PKG, nil), airlink.ready())`,
 		want: []string{
 			"false netdrv.setup with OpenVPN is not emulated", "false netdrv.setup with WireGuard is not emulated",
-			"false netdrv.send_raw is not emulated", "false netdrv.on with netdrv.EVT_PKG is not emulated",
+			"false netdrv.send_raw to layer 0x20 is not emulated", "false netdrv.on with netdrv.EVT_PKG of a radio is not emulated",
+			"false netdrv.on with netdrv.EVT_PKG in layer 0x20 is not emulated",
 			"true false", "end",
 		}},
 	{name: "ping", body: `
