@@ -66,6 +66,7 @@ type Story struct {
 	seed    uint64
 	text    string              // main.lua of version firstVersion
 	ahead   []chips.PackageKind // of the upgrades to come
+	settled bool                // the scripts said that there is nothing more to do
 }
 
 // Package is the upgrade on the platform.
@@ -124,6 +125,9 @@ func New(cfg Config) (*Story, error) {
 	}
 	if _, err := s.Next(); err != nil {
 		return nil, err
+	}
+	if luaTask(cfg.Chip) && cfg.Script.Libs != nil {
+		s.endWhenSettled()
 	}
 	return s, s.module()
 }
@@ -318,6 +322,7 @@ func (s *Story) module() error {
 // Run plays one upgrade. After a cut it may be called again: the power comes
 // back and the story goes on from what the flash holds.
 func (s *Story) Run() (Report, error) {
+	s.settled = false
 	res, err := s.Device.Run()
 	if err != nil {
 		return Report{}, err

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/afero"
 
 	"airlift/chips"
 	"airlift/emu/iot"
+	"airlift/emu/trace"
 	"airlift/flash/luadb"
 	"airlift/lua"
 )
@@ -75,4 +77,16 @@ func (s *Story) registerCore() error {
 	}
 	s.Store.AddCore("", v)
 	return nil
+}
+
+// endWhenSettled ends every run of the story when the scripts say that they
+// have nothing to do. The libraries of the core feed a watchdog: with them the
+// module is never idle.
+func (s *Story) endWhenSettled() {
+	s.World.Trace.Sink(func(e *trace.Event) {
+		if e.Kind == trace.Log && strings.Contains(e.Text, "nothing to do, running on") {
+			s.settled = true
+		}
+	})
+	s.World.Clock.SetStop(func() bool { return s.settled })
 }
