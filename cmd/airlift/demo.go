@@ -40,7 +40,7 @@ the new version running.`,
 			if cfg.Script.Libs, err = scriptLibs(cfg.Chip, libs); err != nil {
 				return err
 			}
-			return a.demo(cfg, ops, debug)
+			return a.demo(cfg, f.again(cfg.Chip), ops, debug)
 		},
 	}
 	f.add(cmd, defaultChip)
@@ -105,7 +105,7 @@ type demoUpgrade struct {
 	PackageBytes int    `json:"package_bytes"`
 }
 
-func (a *app) demo(cfg demo.Config, ops, debug bool) error {
+func (a *app) demo(cfg demo.Config, again string, ops, debug bool) error {
 	defer a.flush()
 	start := time.Now()
 	story, err := demo.New(cfg)
@@ -148,7 +148,7 @@ func (a *app) demo(cfg demo.Config, ops, debug bool) error {
 	if !a.text() {
 		return a.json(report)
 	}
-	a.demoTail(report)
+	a.demoTail(report, again)
 	return nil
 }
 
@@ -178,7 +178,7 @@ func (a *app) demoHead(cfg demo.Config, s *demo.Story) {
 	a.printf("%s times are virtual and assumed: see airlift chips show %s\n\n", a.c(bold, "clock   "), c.Model.Name)
 }
 
-func (a *app) demoTail(r demoReport) {
+func (a *app) demoTail(r demoReport, again string) {
 	colour, verdict := green, "upgraded"
 	if r.Outcome != string(emu.OutcomeNew) {
 		colour, verdict = red, "not upgraded"
@@ -186,7 +186,7 @@ func (a *app) demoTail(r demoReport) {
 	a.printf("\n%s %s: %s -> %s, outcome %s\n", a.c(bold, r.Chip), a.c(colour, verdict), r.From, r.To, r.Outcome)
 	a.printf("%s, %s, %.3f s of virtual time in %d ms\n", plural(r.Boots, "boot"), plural(r.FlashOps, "flash operation"), float64(r.VirtualMS)/1000, r.WallMS)
 	a.printf("trace sha256 %s\n", r.Trace)
-	a.printf("%s\n", a.c(dim, fmt.Sprintf("again: airlift demo --chip %s --profile %s --seed %d", r.Chip, r.Profile, r.Seed)))
+	a.printf("%s\n", a.c(dim, fmt.Sprintf("again: airlift demo %s --profile %s --seed %d", again, r.Profile, r.Seed)))
 }
 
 // progress prints the download in steps of a quarter.

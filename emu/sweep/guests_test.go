@@ -1,0 +1,130 @@
+package sweep
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"airlift/chips/all"
+	"airlift/chips/guest"
+	"airlift/chips/guest/guests"
+	"airlift/emu"
+	"airlift/flash/flashtest"
+)
+
+// guestSweep prepares the upgrade of a guest's board, with the guest as boot
+// code and update agent.
+func guestSweep(t testing.TB, name string, cuts int, sample uint64) (*Sweep, guest.Description) {
+	t.Helper()
+	wasm, err := guests.Wasm(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := guest.Describe(name, wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Board == "" {
+		t.Skipf("%s is for no generic board", name)
+	}
+	c, err := all.Chip(d.Board, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = guest.WithBoot(c, name, wasm); err != nil {
+		t.Fatal(err)
+	}
+	s := Scenario{Name: name, Chip: d.Board, Mode: ModeUpdate, Cuts: cuts, Sample: sample, Old: Version{CoreBytes: 6 << 10}, New: Version{CoreBytes: 7 << 10, ScriptBytes: 1000}}
+	w, err := New(&s, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Clean.Outcome != emu.OutcomeNew || len(w.Clean.Broken) > 0 {
+		t.Fatalf("without a fault: %s, broken %v: %s", w.Clean.Outcome, w.Clean.Broken, w.Clean.Detail)
+	}
+	return w, d
+}
+
+// TestGuestsSurvive sweeps the guests that are right: every cut in every way,
+// and a sample of two cuts.
+func TestGuestsSurvive(t *testing.T) {
+	pairs := uint64(400)
+	if flashtest.Full() {
+		pairs = 50000
+	}
+	for _, name := range []string{"ab", "ab-rust", "copy", "swap", "inplace-delta"} {
+		t.Run(name, func(t *testing.T) {
+			for i, sample := range []uint64{0, pairs} {
+				cuts := i + 1
+				w, _ := guestSweep(t, name, cuts, sample)
+				outcomes := map[emu.Outcome]int{}
+				for _, r := range collect(t, w, Options{}) {
+					outcomes[r.Outcome]++
+					if !r.Fine() {
+						t.Errorf("%s: %s, broken %v: %s", NewID(w.Scenario, &r.Case), r.Outcome, r.Broken, r.Detail)
+					}
+				}
+				t.Logf("%d cuts, %d operations: %v", cuts, len(w.Clean.Ops), outcomes)
+			}
+		})
+	}
+}
+
+// TestGuestsBreak sweeps the guests with a mistake: it must be found, at an
+// operation that has to do with it, and a replay must tell the same.
+func TestGuestsBreak(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		cuts  int
+		stage string   // where the last cut of the first finding is
+		parts []string // and in what
+	}{
+		{"naive", 1, "boot", []string{"state", "slot0"}},
+		{"broken-flag-first", 1, "updater", []string{"state", "slot1"}},
+		{"broken-no-verify", 1, "updater", []string{"slot1"}},
+		{"broken-only-copy", 1, "boot", []string{"slot0", "slot1"}},
+		{"broken-one-record", 1, "boot", []string{"state"}},
+		{"broken-no-journal", 1, "boot", []string{"slot0"}},
+		{"broken-no-limit", 1, "updater", []string{"state"}},
+		{"broken-mark-early", 2, "boot", []string{"scratch", "slot0", "slot1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sample := uint64(600)
+			if c.cuts > 1 {
+				sample = 1500
+			}
+			if flashtest.Full() {
+				sample *= 10
+			}
+			w, d := guestSweep(t, c.name, c.cuts, sample)
+			if d.Mistake == "" {
+				t.Fatal("the guest does not say what is wrong with it")
+			}
+			var first *Result
+			wrong := 0
+			for _, r := range collect(t, w, Options{}) {
+				if string(r.Outcome) == d.Expect {
+					wrong++
+					if first == nil {
+						first = r
+					}
+				}
+			}
+			if first == nil {
+				t.Fatalf("no %s was found: %s", d.Expect, d.Mistake)
+			}
+			at := first.Places[len(first.Places)-1]
+			t.Logf("%s: %d cases, the first %s, %s", d.Mistake, wrong, NewID(w.Scenario, &first.Case), &at)
+			if at.Stage != c.stage || !slices.Contains(c.parts, at.Part) {
+				t.Errorf("the first finding is at %s, expected %s in one of %v", &at, c.stage, c.parts)
+			}
+			account, err := w.Replay(first.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := account.Result; r.Outcome != first.Outcome || r.Detail != first.Detail || !reflect.DeepEqual(r.Places, first.Places) {
+				t.Errorf("the replay tells of %s: %s at %v", r.Outcome, r.Detail, r.Places)
+			}
+		})
+	}
+}
