@@ -30,8 +30,9 @@ var taskBuiltinFs = sync.OnceValue(func() afero.Fs {
 // part of it.
 func TaskLibs() afero.Fs { return taskBuiltinFs() }
 
-// bytecode51 begins the output of luac 5.1.
-const bytecode51 = "\x1bLuaQ"
+// bytecode begins the output of luac. The core wants that of 5.1, which is not
+// emulated, and takes no other.
+const bytecode = "\x1bLua"
 
 // taskLoad makes a function of a file. Chunks are named by their whole path.
 func (m *Machine) taskLoad(file string) (*glua.LFunction, error) {
@@ -40,8 +41,8 @@ func (m *Machine) taskLoad(file string) (*glua.LFunction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", file, err)
 	}
-	if strings.HasPrefix(src, bytecode51) {
-		return nil, fmt.Errorf("%s is bytecode of Lua 5.1, which is not emulated: use its source", file)
+	if strings.HasPrefix(src, bytecode) {
+		return nil, fmt.Errorf("%s is bytecode, which is not emulated on this core: use its source", file)
 	}
 	return m.compile("@"+file, src)
 }

@@ -31,6 +31,9 @@ func (s *scriptFlags) apply(a *app, p *project.Project, chip *chips.Chip, from s
 	default:
 		return nil, usagef("--luac=%s: expected --luac or --luac=strip", s.luac)
 	}
+	if s.luac != "" && chip.Profile.Scripts == chips.ScriptsLuaTask {
+		return nil, usagef("--luac: %s with profile %s wants bytecode of Lua 5.1, which airlift does not make", chip.Model.Name, chip.Profile.Name)
+	}
 	out, left, err := p.Apply(project.Build{
 		Luac: s.luac != "", Strip: s.luac == "strip", TreeShake: s.tree, Bits: chip.Profile.Bits,
 	})
