@@ -13,7 +13,7 @@ import (
 	"airlift/chips/soc"
 )
 
-// coreFile is a file with a core in it, a .soc or .binpkg file.
+// coreFile is a file with a core in it, a .soc, .binpkg or .pac file.
 type coreFile struct {
 	name           string
 	data           []byte
@@ -22,7 +22,7 @@ type coreFile struct {
 }
 
 // coreFileExt are the endings of such files.
-var coreFileExt = map[string]bool{".soc": true, ".binpkg": true}
+var coreFileExt = map[string]bool{".soc": true, ".binpkg": true, ".pac": true}
 
 // readCoreFile reads a file of firmware. It returns nil for files that are
 // something else.

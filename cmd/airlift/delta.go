@@ -24,8 +24,8 @@ func (a *app) deltaCmd() *cobra.Command {
 		Use:   "delta [OLD] [NEW]",
 		Short: "Make the package that leads from one core to another",
 		Long: `Compare two cores and make what takes a module from the one to the other: what
-LuaTools calls SoC differential upgrade. OLD and NEW are .soc or .binpkg files;
---from and --to name versions of synthetic cores instead.
+LuaTools calls SoC differential upgrade. OLD and NEW are .soc, .binpkg or .pac
+files; --from and --to name versions of synthetic cores instead.
 
 With --project the package holds the scripts, too. If the cores are identical
 the scripts are all that is in it, as with LuaTools. That is said first, with
@@ -137,7 +137,7 @@ func (d *deltaFlags) cores(args []string, f *chipFlags) (in chips.MakeInput, err
 			if _, err := readFile(name); err != nil {
 				return in, err
 			}
-			return in, withCode(exitBadInput, fmt.Errorf("%s: expected a .soc or .binpkg file", name))
+			return in, withCode(exitBadInput, fmt.Errorf("%s: expected a .soc, .binpkg or .pac file", name))
 		}
 	}
 	return chips.MakeInput{Core: files[1].data, Base: &chips.MakeInput{Core: files[0].data}}, f.fill(files[1])

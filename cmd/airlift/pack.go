@@ -15,7 +15,7 @@ type packFlags struct {
 	kind, out, core, coreVersion string
 	coreSize                     int64
 	seed                         uint64
-	pad, force                   bool
+	pad, force, stream           bool
 	scripts                      scriptFlags
 }
 
@@ -43,11 +43,12 @@ that no literal require reaches: --luac --tree-shake does the same.`,
 	f.add(cmd, "")
 	cmd.Flags().StringVar(&p.kind, "kind", "", "what to make: see airlift chips show")
 	cmd.Flags().StringVarP(&p.out, "out", "o", "", "`file` to write (default: the name LuaTools would give)")
-	cmd.Flags().StringVar(&p.core, "core", "", "core `file` to use: an image, .fls, .soc or .binpkg")
+	cmd.Flags().StringVar(&p.core, "core", "", "core `file` to use: an image, .fls, .soc, .binpkg or .pac")
 	cmd.Flags().StringVar(&p.coreVersion, "core-version", "", "version of the synthetic core, for example V1026")
 	cmd.Flags().Int64Var(&p.coreSize, "core-size", 0, "code size of the synthetic core in `bytes`")
 	cmd.Flags().Uint64Var(&p.seed, "seed", 1, "seed of the synthetic core's code")
 	cmd.Flags().BoolVar(&p.pad, "pad", false, "pad the package away from sizes that the boot code fails on")
+	cmd.Flags().BoolVar(&p.stream, "stream", false, "make what a server sends, not what is uploaded: where the two differ (8910)")
 	p.scripts.add(cmd)
 	cmd.Flags().BoolVar(&p.force, "force", false, "make it although the module will choke on it")
 	return cmd
@@ -59,9 +60,15 @@ func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	if err != nil {
 		return err
 	}
+	if p.stream && p.kind != "" && !strings.HasSuffix(p.kind, streamSuffix) {
+		p.kind += streamSuffix
+	}
 	kind, err := findKind(chip, p.kind)
 	if err != nil {
 		return err
+	}
+	if kind.Delta {
+		return usagef("--kind %s: it leads from one core to another: use airlift delta", kind.Name)
 	}
 	if err := checkCoreSize(p.coreSize); err != nil {
 		return err
@@ -103,6 +110,10 @@ func (a *app) pack(args []string, f chipFlags, p packFlags) error {
 	a.printf("%s: %s for %s profile %s, %d bytes\n", out, kind.Summary, chip.Model.Name, chip.Profile.Name, len(data))
 	return nil
 }
+
+// streamSuffix makes the kind of what a server sends out of the kind of what is
+// uploaded to it.
+const streamSuffix = "-stream"
 
 func findKind(chip *chips.Chip, name string) (chips.PackageKind, error) {
 	var names []string

@@ -50,7 +50,7 @@ func (a *app) runCmd() *cobra.Command {
 		Short: "Run a project on a module",
 		Long: `Run a project on a module, from power-on through all resets, for a stretch of
 virtual time. PROJECT is a folder with main.lua, a single .lua file, a script
-image, a dump of the module's whole flash, or a .soc or .binpkg file: the module
+image, a dump of the module's whole flash, or a .soc, .binpkg or .pac file: the module
 is then what a cable makes of that, with its script if it has one.
 
 The network is inside airlift: --platform puts the IoT platform on it, --site

@@ -35,6 +35,16 @@ func (s *serverFlags) addPlatform(cmd *cobra.Command) {
 
 // server makes the platform, or nil if none is described.
 func (s *serverFlags) server(seed uint64) (*iot.Server, error) {
+	cfg, err := s.config()
+	if cfg == nil || err != nil {
+		return nil, err
+	}
+	server, _, err := s.build(cfg, seed)
+	return server, err
+}
+
+// config reads the description, or returns nil if there is none.
+func (s *serverFlags) config() (*iot.Config, error) {
 	if _, err := iot.AnswersByName(s.answers); err != nil {
 		return nil, withCode(exitUsage, err)
 	}
@@ -49,8 +59,7 @@ func (s *serverFlags) server(seed uint64) (*iot.Server, error) {
 	if err != nil {
 		return nil, withCode(exitBadInput, explain.InFile(err, s.platform))
 	}
-	server, _, err := s.build(cfg, seed)
-	return server, err
+	return cfg, nil
 }
 
 // build makes the platform of a description. Files are looked for beside it.

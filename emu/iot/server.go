@@ -118,6 +118,13 @@ func (s *Server) Explain(target string, now time.Time) (q Query, d Decision, err
 	return q, d, err
 }
 
+// IsDevice reports whether a path is one that devices ask for: on a common port
+// all others are for people.
+func (s *Server) IsDevice(path string) bool {
+	return strings.HasPrefix(path, "/api/site/") || strings.HasPrefix(path, downloadPath) || s.Wifi != nil && strings.HasPrefix(path, "/air8000/") ||
+		s.Static != nil && s.Static.Has(path)
+}
+
 // Serve answers one request.
 func (s *Server) Serve(req *link.Request) *link.Response {
 	a := Access{Time: req.Time, Remote: req.Remote, Method: req.Method, Target: req.Target}

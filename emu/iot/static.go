@@ -76,6 +76,21 @@ func (s *Static) AddDir(prefix string, files fs.FS) error {
 	return nil
 }
 
+// Has reports whether a path is one of this server's.
+func (s *Static) Has(path string) bool {
+	for i := range s.routes {
+		if s.routes[i].Path == path {
+			return true
+		}
+	}
+	for _, d := range s.dirs {
+		if strings.HasPrefix(path, d.prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // Serve answers one request.
 func (s *Static) Serve(req *link.Request) *link.Response {
 	path, get := req.Path(), req.Method == "GET" || req.Method == "HEAD"

@@ -17,6 +17,7 @@ type ServeOptions struct {
 	Head      time.Duration // from the first byte of a request to its last, default 15 s
 	Write     time.Duration // for each block of an answer, default 30 s
 	Grace     time.Duration // for open answers after the context ends, default 5 s
+	TLS       bool          // the listener's connections are encrypted
 	// Now is the time that requests carry, default time.Now.
 	Now func() time.Time
 	// Error, if not nil, is told about bad requests and panics of the handler.
@@ -191,7 +192,7 @@ func (c *serverConn) run() {
 			c.server.opt.Error(c.conn.RemoteAddr().String(), &PanicError{p})
 		}
 	}()
-	c.session = newSession(c.server.handler, c.server.opt.Limits, c.conn.RemoteAddr().String(), c.conn.LocalAddr().String(), false, writeBlock)
+	c.session = newSession(c.server.handler, c.server.opt.Limits, c.conn.RemoteAddr().String(), c.conn.LocalAddr().String(), c.server.opt.TLS, writeBlock)
 	buf := make([]byte, 4096)
 	for {
 		if !c.readRequest(buf) {
@@ -250,6 +251,9 @@ func (c *serverConn) readRequest(buf []byte) bool {
 }
 
 func (c *serverConn) write(x *exchange) bool {
+	if took, ok := c.sendFile(x); took {
+		return ok
+	}
 	for {
 		p := x.out.next(writeBlock)
 		if p == nil {

@@ -39,6 +39,9 @@ type Options struct {
 	Every time.Duration
 	// PrivateWebhooks allows webhooks on this host and in private networks.
 	PrivateWebhooks bool
+	// Look does nothing in the background: for a look into a folder that another
+	// process may be serving.
+	Look bool
 	// Error, if not nil, is told what fails in the background.
 	Error func(error)
 }
@@ -170,6 +173,9 @@ func dsn(name string, pragmas ...string) string {
 
 func (s *Store) start() {
 	s.group.Go(s.writer)
+	if s.opt.Look {
+		return
+	}
 	s.group.Go(s.builder)
 	s.group.Go(s.caller)
 	if s.opt.Every > 0 {
