@@ -11,8 +11,9 @@ import (
 const familyName = "rda8910"
 
 var (
-	_ chips.Family   = (*Family)(nil)
-	_ chips.Unpacker = (*Family)(nil)
+	_ chips.Family     = (*Family)(nil)
+	_ chips.Unpacker   = (*Family)(nil)
+	_ chips.Identifier = (*Family)(nil)
 )
 
 // Family is the family of the 8910. Its zero value is of no use: see [New].

@@ -28,6 +28,7 @@ type firmware struct {
 	boot, ap []byte
 	modem    map[string][]byte // files below /modem, as they are stored; nil if ps is there
 	ps       []byte            // contents of the modem's partition from a .pac
+	script   []byte            // script image from a .pac, or nil
 	version  string            // "" for a core that does not say
 }
 
@@ -168,12 +169,32 @@ func readFirmware(data []byte) (*firmware, error) {
 			fw.ap = f.Data
 		case "PS":
 			fw.ps = f.Data
+		case "LUA":
+			fw.script = f.Data
 		}
 	}
 	if fw.ap == nil {
 		return nil, errors.New("the .pac has no file AP")
 	}
 	return fw, nil
+}
+
+// Identify tells which model a .pac is for. Files that airlift made say so, real
+// ones only that they are for the 8910.
+func (f *Family) Identify(data []byte) (model, profile, hint string, ok bool) {
+	if !isPac(data) {
+		return "", "", "", false
+	}
+	fw, err := readFirmware(data)
+	if err != nil {
+		return "", "", "", false
+	}
+	if m, err := ParseUImage(fw.ap); err == nil {
+		if desc, found, err := synth.Find(m.Data); err == nil && found {
+			return desc.Model, desc.Profile, "the 8910", true
+		}
+	}
+	return "", "", "the 8910", true
 }
 
 // modemImage returns the contents of the modem's partition.

@@ -28,10 +28,6 @@ const (
 	KindFlash        = "flash"
 )
 
-// StreamSuffix makes the kind of a stream out of that of a file for the
-// platform.
-const StreamSuffix = "-stream"
-
 var (
 	_ chips.FlashMaker   = (*maker)(nil)
 	_ chips.PackageNamer = (*maker)(nil)
@@ -261,6 +257,9 @@ func (m *maker) MakeFlash(in chips.MakeInput) ([]*flash.Device, error) {
 		return nil, err
 	}
 	images := map[string][]byte{PartBoot: fw.boot, PartAP: fw.ap, PartModem: ps}
+	if in.Script == nil {
+		in.Script = fw.script
+	}
 	if in.Script != nil {
 		if images[PartScript], err = m.script(in); err != nil {
 			return nil, err
