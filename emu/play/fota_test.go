@@ -90,9 +90,6 @@ var fotaDemos = []fotaDemo{
 	{folder: air8000 + serverWay, chip: "Air8000", via: "site", ends: upgraded},
 	{folder: ehm + "ble_fota_5101", chip: "Air780EHM", ends: "切换AT模式失败"},
 	{folder: air8000 + "ble_5101_fota", chip: "Air8000", ends: "切换AT模式失败"},
-	{folder: "olddemo/demo/air8000_airlink_fota", chip: "Air8000", via: "platform", ends: "airlink.sfota is not emulated"},
-	{folder: "olddemo/demo/airlink/air8000_airlink_fota", chip: "Air8000", via: "platform", ends: "airlink.sfota is not emulated"},
-	{folder: air8000 + "ble_fota", chip: "Air8000", ends: "bluetooth.init is not emulated"},
 	{folder: air8000 + "ble_5101_fota", chip: "Air8000", via: "air5101", ends: upgraded},
 }
 
