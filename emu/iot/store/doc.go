@@ -12,8 +12,15 @@
 // upload that was acknowledged is there, even if the process is killed in the
 // next moment.
 //
-// The database is in WAL mode with synchronous=FULL. Lists and searches read on
-// connections of their own, and neither wait for the writer nor hold it up.
+// What is acknowledged to whom: a person or a program that changed something is
+// answered when the change has reached the disk, and it survives a loss of
+// power. A device is answered when the commit is done, which survives the end of
+// the process at any moment; a loss of power may take the log rows and counts of
+// the last half second or so along, never the database. The database is in WAL
+// mode, and each transaction has synchronous=FULL or NORMAL as what is in it
+// needs. Its journal is emptied by a goroutine of its own, so that devices do not
+// wait for the disk. Lists and searches read on connections of their own, and
+// neither wait for the writer nor hold it up.
 //
 // # Isolation
 //

@@ -86,6 +86,7 @@ type Store struct {
 	write *sql.DB
 	conn  *sql.Conn // the writer's only connection
 	read  *sql.DB
+	back  *sql.DB // moves what was written from the journal into the database
 
 	work    chan *work
 	ctx     context.Context // ends with Close
@@ -134,8 +135,8 @@ func Open(dir string, opt Options) (*Store, error) {
 }
 
 func (s *Store) openDatabase() (err error) {
-	name := filepath.Join(s.dir, "platform.db")
-	if s.write, err = sql.Open("sqlite3", dsn(name, "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)")); err != nil {
+	name := filepath.Join(s.dir, databaseName)
+	if s.write, err = sql.Open("sqlite3", dsn(name, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
 	defer func() {
@@ -155,9 +156,15 @@ func (s *Store) openDatabase() (err error) {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	if s.back, err = sql.Open("sqlite3", dsn(name, "synchronous(normal)", "wal_autocheckpoint(0)")); err != nil {
+		return err
+	}
+	s.back.SetMaxOpenConns(1)
 	s.t = newTx(s)
 	return s.t.count()
 }
+
+const databaseName = "platform.db"
 
 // busyMS is how long a locked database is waited for.
 const busyMS = 5000
@@ -176,6 +183,7 @@ func (s *Store) start() {
 	if s.opt.Look {
 		return
 	}
+	s.group.Go(s.checkpointer)
 	s.group.Go(s.builder)
 	s.group.Go(s.caller)
 	if s.opt.Every > 0 {
@@ -197,7 +205,7 @@ func (s *Store) Close() error {
 	s.group.Wait()
 	s.hub.close()
 	s.t.close()
-	return errors.Join(s.conn.Close(), s.write.Close(), s.read.Close())
+	return errors.Join(s.read.Close(), s.back.Close(), s.conn.Close(), s.write.Close())
 }
 
 // Now is the platform's time.

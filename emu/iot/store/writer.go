@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -16,17 +18,29 @@ const (
 
 // work is something to do within a transaction.
 type work struct {
-	fn   func(*tx) error
-	err  error
-	done chan struct{}
+	fn    func(*tx) error
+	quick bool // need not survive the loss of power
+	err   error
+	done  chan struct{}
 }
 
 // errClosed is returned after Close.
 var errClosed = errors.New("the platform's store is closed")
 
-// do runs fn on the writer's goroutine, and returns after the commit.
+// do runs fn on the writer's goroutine, and returns after the commit has reached
+// the disk.
 func (s *Store) do(fn func(*tx) error) error {
-	w := &work{fn: fn, done: make(chan struct{})}
+	return s.hand(&work{fn: fn, done: make(chan struct{})})
+}
+
+// Update runs fn on the store, for questions of devices. It returns after the
+// commit, which is safe from the end of this process, but not from a loss of
+// power in the next moments.
+func (s *Store) Update(fn func(iot.Store) error) error {
+	return s.hand(&work{fn: func(t *tx) error { return fn(t) }, quick: true, done: make(chan struct{})})
+}
+
+func (s *Store) hand(w *work) error {
 	s.closing.RLock()
 	if s.closed {
 		s.closing.RUnlock()
@@ -38,14 +52,10 @@ func (s *Store) do(fn func(*tx) error) error {
 	return w.err
 }
 
-// Update runs fn on the store, for questions of devices.
-func (s *Store) Update(fn func(iot.Store) error) error {
-	return s.do(func(t *tx) error { return fn(t) })
-}
-
 // writer does the work.
 func (s *Store) writer() {
 	batch := make([]*work, 0, batchMax)
+	n := 0
 	for first := range s.work {
 		batch = append(batch[:0], first)
 		for more := true; more && len(batch) < batchMax; {
@@ -62,14 +72,54 @@ func (s *Store) writer() {
 		for _, w := range batch {
 			close(w.done)
 		}
+		if n++; n%journalEvery == 0 {
+			s.shorten()
+		}
 	}
+}
+
+const (
+	journalEvery    = 64       // transactions between two looks at the journal's size
+	journalBytesMax = 64 << 20 // where the writer itself stops to empty it
+	checkpointEvery = 500 * time.Millisecond
+)
+
+// checkpointer empties the journal besides the writer, who then seldom has to
+// wait for the disk.
+func (s *Store) checkpointer() {
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := s.back.ExecContext(s.ctx, "pragma wal_checkpoint(passive)"); err != nil && s.ctx.Err() == nil {
+				s.opt.Error(fmt.Errorf("checkpoint: %w", err))
+			}
+		}
+	}
+}
+
+// shorten empties the journal for good when it has grown too long: besides a
+// writer that never rests nobody else can.
+func (s *Store) shorten() {
+	info, err := os.Stat(filepath.Join(s.dir, databaseName+"-wal"))
+	if err != nil || info.Size() < journalBytesMax {
+		return
+	}
+	// Readers may keep it from ending: then it is tried again.
+	_ = s.t.exec("pragma wal_checkpoint(truncate)")
 }
 
 // commit does a batch in one transaction. Pieces that fail are undone one by
 // one; if the transaction fails, all of them do.
 func (t *tx) commit(batch []*work) {
 	t.reset()
-	err := t.exec("begin immediate")
+	err := t.exec(syncOf(batch))
+	if err == nil {
+		err = t.exec("begin immediate")
+	}
 	for i := 0; err == nil && i < len(batch); i++ {
 		err = t.piece(batch[i])
 	}
@@ -86,6 +136,17 @@ func (t *tx) commit(batch []*work) {
 	for _, w := range batch {
 		w.err = wrap(err)
 	}
+}
+
+// syncOf says how far a commit has to get: one that acknowledges something to
+// people is written through to the disk.
+func syncOf(batch []*work) string {
+	for _, w := range batch {
+		if !w.quick {
+			return "pragma synchronous = full"
+		}
+	}
+	return "pragma synchronous = normal"
 }
 
 // piece does one piece. An error is one of the whole transaction.
