@@ -29,8 +29,7 @@ type taskState struct {
 	uarts   map[int]*taskUART
 	sockets [taskSocketsMax]*taskSocket
 	pins    map[int64]*taskPin
-	silent  bool   // rtos.set_trace(0)
-	softDog func() // cancels the restart by the watchdog of rtos.openSoftDog
+	silent  bool // rtos.set_trace(0)
 }
 
 // openTaskLibs installs everything that scripts of LuaTask find.
