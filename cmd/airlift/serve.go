@@ -20,10 +20,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"airlift/emu/bench"
 	"airlift/emu/iot"
 	"airlift/emu/iot/api"
 	"airlift/emu/iot/host"
 	"airlift/emu/iot/store"
+	"airlift/emu/iot/web"
 )
 
 type serveFlags struct {
@@ -113,7 +115,9 @@ func (a *app) serve(s serveFlags) (err error) {
 	if !s.quiet {
 		server.OnAccess = a.access
 	}
-	people, err := s.people(a, st, first)
+	modules := bench.New(bench.Options{Server: server, Host: iot.Host, Port: 80})
+	defer modules.Close()
+	people, err := s.people(a, st, first, modules)
 	if err != nil {
 		return err
 	}
@@ -222,18 +226,23 @@ func (a *app) accounts(st *store.Store, mem *iot.Mem) (first iot.Account, err er
 }
 
 // people is the handler of API and pages.
-func (s *serveFlags) people(a *app, st *store.Store, first iot.Account) (http.Handler, error) {
+func (s *serveFlags) people(a *app, st *store.Store, first iot.Account, modules *bench.Bench) (http.Handler, error) {
 	report := func(err error) { a.note("platform: %v", err) }
-	opt := api.Options{Error: report}
+	opt, pagesOpt := api.Options{Error: report}, web.Options{Platform: st, Bench: modules, Error: report}
 	if s.demo {
-		opt.Demo = &first
+		opt.Demo, pagesOpt.Demo = &first, first.ID
 	}
 	rest, err := api.New(st, opt)
 	if err != nil {
 		return nil, err
 	}
+	pages, err := web.New(pagesOpt)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", rest)
+	mux.Handle("/", pages)
 	if s.demo {
 		return host.LocalOnly(mux), nil
 	}

@@ -217,12 +217,6 @@ func local(r *http.Request) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// Paths reports whether a path belongs to the pages rather than to devices or
-// programs, for servers that have both on one port.
-func Paths(path string) bool {
-	return path == "/" || !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/download/") && !strings.HasPrefix(path, "/air8000/")
-}
-
 // report tells of a fault.
 func (p *Pages) report(err error) {
 	if p.opt.Error != nil && !errors.Is(err, context.Canceled) {
