@@ -12,8 +12,15 @@
 // kind. LuatOS-SoC for this chip has packages of another form ([Upgrade]): the
 // head of the EC618 family, with LZMAR inside. Cables take a [Pac].
 //
-// The facts are those of 8910.md. Models, boot code, file system and updater
-// are not part of the package yet.
+// Modules come with three kinds of firmware: the Luat script core, the CSDK for
+// C programs, LuatOS-SoC ([Generation]). Boot code and core are those of two
+// states of the vendor's SDK ([Era]); which boot code runs is read from its
+// image. The upgrade that boot code performs is in fupdate.go, what
+// rtos.fota_process answers in updater.go, what the core does before the
+// scripts in core.go; the file system is package sffs.
+//
+// The facts are those of 8910.md. What it leaves open is listed in
+// assumptions.go and shown by "airlift chips show".
 package rda8910
 
 import (

@@ -103,5 +103,5 @@ func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
 	}
 	u := unpacker{room: maxUnpacked}
 	err := k.unpack(&u, "", data)
-	return u.parts, true, err
+	return u.List, true, err
 }

@@ -62,6 +62,7 @@ func (m *maker) firmware(in chips.MakeInput) (*firmware, error) {
 	load := uint32(flashBase + ap + uimageHead)
 	code := synth.Thumb(size, load, in.CoreSeed, synth.Release(d))
 	copy(code[synth.Offset:], d)
+	addPartitions(code, m.layout.Table)
 	b, err := findBuild(p.Name)
 	if err != nil {
 		return nil, err
@@ -127,6 +128,11 @@ func (m *maker) firmwareFile(data []byte) (*firmware, error) {
 	}
 	if room := m.layout.coreRoom(); int64(len(fw.ap)) > room {
 		return nil, fmt.Errorf("core file: AP image of %d bytes: the map of %s %s has room for %d", len(fw.ap), m.model.Name, m.profile.Name, room)
+	}
+	if p := FindPartitions(img.Data); p != nil {
+		if err := p.fits(&m.layout); err != nil {
+			return nil, fmt.Errorf("core file: %w", err)
+		}
 	}
 	if desc, ok, err := synth.Find(img.Data); err == nil && ok {
 		fw.version = desc.Version

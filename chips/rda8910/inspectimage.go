@@ -148,6 +148,7 @@ func (x *inspector) uimage(b []byte, off int64) explain.Field {
 	n.fault(off, err, "")
 	body := explain.Field{Off: off + uimageHead, Len: int64(len(m.Data)), Name: "data", Value: fmt.Sprintf("%d bytes", len(m.Data))}
 	synth.Explain(&body, m.Data, body.Off)
+	explainPartitions(&body, m.Data, body.Off)
 	n.Add(body)
 	if len(m.Rest) > 0 {
 		n.at(n.Len-int64(len(m.Rest)), int64(len(m.Rest)), "rest", fmt.Sprintf("%d bytes", len(m.Rest)), "behind the image", explain.None)

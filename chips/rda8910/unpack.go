@@ -6,26 +6,14 @@ import (
 	"fmt"
 	"strings"
 
-	"airlift/chips"
+	"airlift/chips/volume"
 	"airlift/flash/explain"
-	"airlift/flash/luadb"
 )
-
-// maxParts bounds the parts of one file.
-const maxParts = 4096
 
 // unpacker takes one file apart.
 type unpacker struct {
-	parts []chips.Part
-	room  int64 // bytes that may still come out of LZMAR
-}
-
-func (u *unpacker) add(name string, data []byte) error {
-	if len(u.parts) == maxParts {
-		return wrong(0, "parts", fmt.Sprintf("at most %d", maxParts), "more")
-	}
-	u.parts = append(u.parts, chips.Part{Name: name, Data: data})
-	return nil
+	volume.Parts
+	room int64 // bytes that may still come out of LZMAR
 }
 
 // inner takes apart what lies inside another file, if it is a format of the
@@ -46,7 +34,7 @@ func (u *unpacker) stream(dir string, b []byte) error {
 		if f.Tag == TagCore {
 			name = fmt.Sprintf("%s%d-core", dir, i)
 		}
-		if err := u.add(name+".bin", f.Data); err != nil {
+		if err := u.Add(name+".bin", f.Data); err != nil {
 			return err
 		}
 		if f.Tag == TagCore && isPack(f.Data) {
@@ -77,7 +65,7 @@ func (u *unpacker) pack(dir string, b []byte) error {
 			if err != nil {
 				return err
 			}
-			if err := u.add(fmt.Sprintf("%s-%d.bin", name, j), plain); err != nil {
+			if err := u.Add(fmt.Sprintf("%s-%d.bin", name, j), plain); err != nil {
 				return err
 			}
 		}
@@ -100,17 +88,17 @@ func (u *unpacker) upgrade(dir string, b []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := u.add(name+".bin", plain); err != nil {
+		if err := u.Add(name+".bin", plain); err != nil {
 			return err
 		}
 		if isScript(plain) {
-			if err := u.script(name+"/", plain); err != nil {
+			if err := u.AddFiles(name+"/", plain); err != nil {
 				return err
 			}
 		}
 	}
 	if len(up.SDK) > 0 {
-		return u.add(dir+"cp.pack", up.SDK)
+		return u.Add(dir+"cp.pack", up.SDK)
 	}
 	return nil
 }
@@ -132,7 +120,7 @@ func (u *unpacker) pac(dir string, b []byte) error {
 			id = "xml"
 		}
 		name := fmt.Sprintf("%s%02d-%s", dir, i, id)
-		if err := u.add(name+".bin", f.Data); err != nil {
+		if err := u.Add(name+".bin", f.Data); err != nil {
 			return err
 		}
 		u.inner(name, f.Data)
@@ -145,7 +133,7 @@ func (u *unpacker) uimage(dir string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	return u.add(dir+"data.bin", m.Data)
+	return u.Add(dir+"data.bin", m.Data)
 }
 
 // app takes an application file with a script apart.
@@ -153,26 +141,13 @@ func (u *unpacker) app(dir string, b []byte) error {
 	body, _ := bytes.CutSuffix(b, []byte(AppTrailer))
 	s := CheckLuaApp(body)
 	if !s.Checked {
-		return u.script(dir, body)
+		return u.AddFiles(dir, body)
 	}
 	at := int64(max(0, len(body)-md5.Size))
 	if !s.OK() {
 		return wrong(at, "MD5 of the script image", fmt.Sprintf("%x", s.Computed), fmt.Sprintf("%x", s.Stated))
 	}
-	return u.script(dir, body[:at])
-}
-
-func (u *unpacker) script(dir string, b []byte) error {
-	img, err := luadb.Parse(b)
-	if err != nil {
-		return err
-	}
-	for _, f := range img.Files {
-		if err := u.add(dir+f.Name, f.Data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return u.AddFiles(dir, body[:at])
 }
 
 func (u *unpacker) lzmar(dir string, b []byte) error {
@@ -187,5 +162,5 @@ func (u *unpacker) lzmar(dir string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	return u.add(dir+"plain.bin", plain)
+	return u.Add(dir+"plain.bin", plain)
 }

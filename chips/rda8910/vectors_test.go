@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"airlift/flash/explain"
@@ -131,4 +132,44 @@ func TestUpgradeVector(t *testing.T) {
 		t.Errorf("%x, %v", plain, err)
 	}
 	checkInspect(t, b, explain.OK)
+}
+
+// TestPartitionVector encodes the partition table of V302340 (8910.md 8.1) from
+// the map that we have of it.
+func TestPartitionVector(t *testing.T) {
+	l := map720U.layout(GenB)
+	b := l.partitions().Encode()
+	head := unhex(t, "50525449 914aff85 60010000 00010000 46424432 53464c31 46535953 00003000 00002600 00800000 00020000 00000000 46424432 53464c31 464d4f44")
+	if len(b) != 352 || !bytes.HasPrefix(b, head) {
+		t.Errorf("%d bytes, % x", len(b), b[:min(len(b), len(head))])
+	}
+	p := FindPartitions(append([]byte("PRTI, which is none; "), b...))
+	if p == nil || p.Off != 21 || !bytes.Equal(p.Encode(), b) || p.fits(&l) != nil {
+		t.Fatalf("%+v", p)
+	}
+	other := mapTTS.layout(GenB)
+	if err := p.fits(&other); err == nil || !strings.Contains(err.Error(), "FSYS") {
+		t.Errorf("%v", err)
+	}
+	for at := 4; at < len(b); at++ {
+		if _, err := ParsePartitions(damaged(b, at)); err == nil {
+			t.Fatalf("byte %d does not matter", at)
+		}
+	}
+}
+
+// TestDiffPackVector reads the head and the first record of the vendor's pack
+// between V302043 and V302340 (8910.md 8.4), whose data are not here.
+func TestDiffPackVector(t *testing.T) {
+	b := unhex(t, "5244414f54413032 55810400 92c4f59f d8020000 00000100 0e000000 57000000 00000000 00000000 53464c31 00000100 60a71300 bdad442d 01000000 2f200100 d8020000")
+	d := recordReader{b: b, off: packHead}
+	k := d.bulk()
+	if d.err != nil || k.Type != BulkFlash || k.Base != 0x10000 || k.OldSize != 1288032 || k.OldCRC != 0x2d44adbd ||
+		len(k.Bundles) != 1 || k.Bundles[0] != (BundleRef{Off: 0x2d8, Len: 73775}) {
+		t.Errorf("%+v, %v", k, d.err)
+	}
+	p, err := parseRecords(b)
+	if err == nil || p.Size != 295253 || p.CRC != 0x9ff5c492 || p.HeaderSize != 0x2d8 || p.TmpSize != 0x10000 || p.Blocks != 0x57 {
+		t.Errorf("%+v, %v", p, err)
+	}
 }

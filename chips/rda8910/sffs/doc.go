@@ -19,11 +19,13 @@
 // (where the children of a folder and the blocks of a file are listed, what a
 // tiny file is) and out of the vendor's objects that the reference names (what
 // a table block is, which order things are written in, what a mount repairs).
-// This package mounts that image and finds every file in it; see
-// TestRealImage. That a real module can read what this package writes follows
-// from that, and was not tried.
+// This package mounts that image and finds every file in it, and an upgrade from
+// one real firmware to the next ends with the next one's files: see
+// TestRealUpgrade of package rda8910. Whether a real module reads what this
+// package writes was not tried.
 //
-// Left open: the numbers of blocks that the device keeps in RAM until it writes
-// them (8 here), what a time stamp counts (0 here, and not shown), how a chip's
-// driver erases 32 KiB (sector by sector here).
+// Left open: how many blocks the device keeps in RAM until it writes them (8
+// here) and which of them it drops first, what a time stamp counts (0 here, and
+// not shown), how the chip's driver erases 32 KiB (sector by sector here). Small
+// differences in the order of operations follow from the first.
 package sffs
