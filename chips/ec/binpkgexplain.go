@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"airlift/chips/synth"
+	"airlift/chips/volume"
 	"airlift/flash"
 	"airlift/flash/explain"
 )
@@ -126,7 +127,7 @@ func (x *inspector) findScript(e *BinpkgEntry, series Series) int64 {
 				continue
 			}
 			at := int64(l.ScriptAddr()) - e.offset()
-			if at > 0 && at < int64(len(e.Data)) && isScript(e.Data[at:]) {
+			if at > 0 && at < int64(len(e.Data)) && volume.IsScript(e.Data[at:]) {
 				return at
 			}
 		}

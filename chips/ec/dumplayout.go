@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"airlift/chips/synth"
+	"airlift/chips/volume"
 	"airlift/flash"
 )
 
@@ -59,7 +60,7 @@ func (l *Layout) agrees(data []byte) int {
 		}
 	}
 	at := func(name string) []byte { return data[l.Part(name).Off:] }
-	note(isScript(at(PartScript)), 4)
+	note(volume.IsScript(at(PartScript)), 4)
 	note(binary.LittleEndian.Uint32(at(PartInfo)) == l.Series.Magic(), 3)
 	note(isPar(at(PartFota)), 2)
 	note(string(at(PartBoot)[sealOff:sealOff+len(sealMagic)]) == sealMagic, 1)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"airlift/chips/soc"
+	"airlift/chips/volume"
 	"airlift/flash/explain"
 )
 
@@ -137,7 +138,7 @@ func (fw *Firmware) fits(l *Layout, base bool) error {
 // .binpkg has (ec618.md 5.2).
 func (fw *Firmware) production(l *Layout) bool {
 	at := l.Part(PartAP).Size
-	return int64(len(fw.AP)) > at && isScript(fw.AP[at:])
+	return int64(len(fw.AP)) > at && volume.IsScript(fw.AP[at:])
 }
 
 // errProduction is the error for a delta from or to a production .binpkg

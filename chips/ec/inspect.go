@@ -243,5 +243,3 @@ func (x *inspector) script(p []byte, off int64) explain.Field {
 	f.Shift(off)
 	return *f
 }
-
-func isScript(p []byte) bool { return bytes.HasPrefix(p, []byte{1, 4, 0x5A, 0xA5, 0x5A, 0xA5}) }

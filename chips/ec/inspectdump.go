@@ -101,7 +101,7 @@ func (d *dumper) image(f *explain.Field, data []byte, p flash.Partition) {
 	if f.Off >= d.l.FlashSize {
 		dev = d.a.chips[1]
 	}
-	state, err := inspectImage(nor{dev}, p)
+	state, err := inspectImage(nil, nor{dev}, p)
 	if err != nil {
 		f.Meaning, f.Verdict = err.Error(), explain.Bad
 		return
@@ -190,7 +190,7 @@ func param1Meaning(i *Info, series Series) string {
 
 func (d *dumper) scriptArea(f *explain.Field, data []byte) {
 	switch {
-	case isScript(data):
+	case volume.IsScript(data):
 		f.Add(d.script(withoutErased(data), f.Off))
 	case flash.Erased(data):
 		f.Meaning, f.Verdict = "no script", explain.Warn

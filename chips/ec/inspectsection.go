@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"airlift/chips/synth"
+	"airlift/chips/volume"
 	"airlift/flash/explain"
 )
 
@@ -134,7 +135,7 @@ func propsMeaning(p []byte) (string, explain.Verdict) {
 // contents explains what a section unpacks to.
 func (x *inspector) contents(p []byte) explain.Field {
 	f := explain.Field{Len: int64(len(p)), Name: "contents, unpacked", Value: fmt.Sprintf("%d bytes", len(p)), Meaning: "offsets below count from the start of the contents", Verdict: explain.OK}
-	if isScript(p) {
+	if volume.IsScript(p) {
 		f.Add(x.script(p, 0))
 		return f
 	}

@@ -5,14 +5,11 @@ import (
 	"fmt"
 
 	"airlift/chips"
+	"airlift/chips/volume"
 	"airlift/flash/explain"
-	"airlift/flash/luadb"
 )
 
 var _ chips.Unpacker = (*Family)(nil)
-
-// maxParts bounds the parts of one file.
-const maxParts = 4096
 
 // Unpack takes packages, deltas, .binpkg files and flash dumps apart. The parts
 // of a package are the unpacked sections, with the files of a script image
@@ -37,21 +34,13 @@ func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
 		}
 		err = u.dump(data, l)
 	}
-	return u.parts, true, err
+	return u.List, true, err
 }
 
 type unpacker struct {
 	inspector
-	parts []chips.Part
-	room  int64 // bytes that may still come out of sections
-}
-
-func (u *unpacker) add(name string, data []byte) error {
-	if len(u.parts) == maxParts {
-		return &explain.FormatError{What: "parts", Want: fmt.Sprintf("at most %d", maxParts), Got: "more"}
-	}
-	u.parts = append(u.parts, chips.Part{Name: name, Data: data})
-	return nil
+	volume.Parts
+	room int64 // bytes that may still come out of sections
 }
 
 func (u *unpacker) packageFile(data []byte) error {
@@ -65,7 +54,7 @@ func (u *unpacker) packageFile(data []byte) error {
 	if len(p.SDK) == 0 {
 		return nil
 	}
-	if err := u.add("delta.par", p.SDK); err != nil {
+	if err := u.Add("delta.par", p.SDK); err != nil {
 		return err
 	}
 	return u.par("delta/", p.SDK)
@@ -86,10 +75,10 @@ func (u *unpacker) common(dir string, common []byte, off int64, series Series) e
 			return moved(err, off)
 		}
 		name := fmt.Sprintf("%s%d-%s", dir, i, s.kind(data))
-		if err := u.add(name+".bin", data); err != nil {
+		if err := u.Add(name+".bin", data); err != nil {
 			return err
 		}
-		if err := u.scriptFiles(name+"/", data); err != nil {
+		if err := u.AddScript(name+"/", data); err != nil {
 			return err
 		}
 	}
@@ -108,7 +97,7 @@ func moved(err error, off int64) error {
 
 // kind says in a word what a section brings.
 func (s *Section) kind(data []byte) string {
-	if isScript(data) {
+	if volume.IsScript(data) {
 		return "script"
 	}
 	for _, t := range targets {
@@ -123,30 +112,13 @@ func (s *Section) kind(data []byte) string {
 	return "data"
 }
 
-// scriptFiles adds the files of data that is a script image.
-func (u *unpacker) scriptFiles(dir string, data []byte) error {
-	if !isScript(data) {
-		return nil
-	}
-	img, err := luadb.Parse(data)
-	if err != nil {
-		return nil // the image itself is there; inspect says what is wrong with it
-	}
-	for _, e := range img.Files {
-		if err := u.add(dir+e.Name, e.Data); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (u *unpacker) par(dir string, data []byte) error {
 	p, err := ParsePar(data)
 	if err != nil {
 		return err
 	}
 	for i, k := range p.Packages {
-		if err := u.add(fmt.Sprintf("%s%d-%s.payload", dir, i, attrName(k.Attr)), k.Payload); err != nil {
+		if err := u.Add(fmt.Sprintf("%s%d-%s.payload", dir, i, attrName(k.Attr)), k.Payload); err != nil {
 			return err
 		}
 	}
@@ -160,11 +132,11 @@ func (u *unpacker) binpkg(data []byte) error {
 	}
 	for i := range p.Entries {
 		e := &p.Entries[i]
-		if err := u.add(fmt.Sprintf("%d-%s.bin", i, e.Type), e.Data); err != nil {
+		if err := u.Add(fmt.Sprintf("%d-%s.bin", i, e.Type), e.Data); err != nil {
 			return err
 		}
 		if at := u.findScript(e, p.Series()); e.Type == "AP" && at >= 0 {
-			if err := u.scriptFiles("script/", e.Data[at:]); err != nil {
+			if err := u.AddScript("script/", e.Data[at:]); err != nil {
 				return err
 			}
 		}
@@ -175,23 +147,12 @@ func (u *unpacker) binpkg(data []byte) error {
 // dump adds each partition, the files of the script, and what waits to be
 // applied.
 func (u *unpacker) dump(data []byte, l *Layout) error {
-	for _, p := range l.Table.Sorted() {
-		if p.Overlay {
-			continue
-		}
-		part := data[p.Off:p.End():p.End()]
-		if err := u.add(p.Name+".bin", part); err != nil {
-			return err
-		}
-		if p.Name == PartScript {
-			if err := u.scriptFiles(PartScript+"/", part); err != nil {
-				return err
-			}
-		}
+	if err := u.AddPartitions(data, l.Table, PartScript); err != nil {
+		return err
 	}
 	if l.CP != nil && int64(len(data)) > l.FlashSize {
 		for _, p := range l.CP.Sorted() {
-			if err := u.add(p.Name+".bin", data[l.FlashSize+p.Off:l.FlashSize+p.End()]); err != nil {
+			if err := u.Add(p.Name+".bin", data[l.FlashSize+p.Off:l.FlashSize+p.End()]); err != nil {
 				return err
 			}
 		}
@@ -204,7 +165,7 @@ func (u *unpacker) pending(data []byte, l *Layout) error {
 	i := DecodeInfo(data[l.Part(PartInfo).Off:])
 	from := int64(l.OTAAddr())
 	if i.Magic == l.Series.Magic() && i.CRC == i.computed && i.DataStart == xipBase+l.OTAAddr() && int64(i.DataLen) <= l.FlashSize-from {
-		if err := u.add("waiting/common.bin", data[from:from+int64(i.DataLen)]); err != nil {
+		if err := u.Add("waiting/common.bin", data[from:from+int64(i.DataLen)]); err != nil {
 			return err
 		}
 	}
@@ -216,5 +177,5 @@ func (u *unpacker) pending(data []byte, l *Layout) error {
 	if err != nil {
 		return nil // inspect says what is wrong with it
 	}
-	return u.add("waiting/delta.par", bytes.Clone(zone[:p.Len]))
+	return u.Add("waiting/delta.par", bytes.Clone(zone[:p.Len]))
 }

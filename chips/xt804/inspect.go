@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"airlift/chips/volume"
 	"airlift/flash/explain"
 	"airlift/flash/luadb"
 )
@@ -26,7 +27,7 @@ func (f *Family) Inspect(data []byte) (*explain.Field, bool) {
 	switch {
 	case isMagic(data):
 		return x.file(data), true
-	case luadbMagic(data):
+	case volume.IsScript(data):
 		return x.updateBin(data), true
 	case isDump(data):
 		return x.dump(data), true
@@ -38,8 +39,6 @@ func (f *Family) Inspect(data []byte) (*explain.Field, bool) {
 
 // isMagic reports whether p starts with an image header's magic.
 func isMagic(p []byte) bool { return bytes.HasPrefix(p, []byte{0x9F, 0xFF, 0xFF, 0xA0}) }
-
-func luadbMagic(p []byte) bool { return bytes.HasPrefix(p, []byte{1, 4, 0x5A, 0xA5, 0x5A, 0xA5}) }
 
 // inspector is one explanation; its numbers count down what may still be shown.
 type inspector struct {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"airlift/chips/synth"
+	"airlift/chips/volume"
 	"airlift/flash/explain"
 	"airlift/flash/luadb"
 )
@@ -15,7 +16,7 @@ func (x *inspector) body(h *Header, body []byte, off int64) explain.Field {
 	switch {
 	case h.Zipped():
 		return x.gzip(h, body, off)
-	case luadbMagic(body):
+	case volume.IsScript(body):
 		return x.script(body, off)
 	case h.Type() == TypeScript:
 		f.Meaning, f.Verdict = "no script image: the firmware would write it to the script partition all the same", explain.Bad

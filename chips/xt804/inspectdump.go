@@ -200,7 +200,7 @@ func (x *inspector) partition(p []byte, part flash.Partition) explain.Field {
 	case part.Name == PartFS || part.Name == PartKV:
 		x.volume(&f, p, used == 0)
 	case part.Name != PartScript:
-	case luadbMagic(p):
+	case volume.IsScript(p):
 		f.Add(x.script(withoutErased(p), part.Off))
 	case used == 0:
 		f.Meaning, f.Verdict = "no script", explain.Warn

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"airlift/chips"
+	"airlift/chips/volume"
 	"airlift/flash/explain"
-	"airlift/flash/luadb"
 )
 
 var _ chips.Unpacker = (*Family)(nil)
@@ -26,23 +26,12 @@ func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
 	default:
 		return nil, false, nil
 	}
-	return u.parts, true, err
+	return u.List, true, err
 }
-
-// maxParts bounds the parts of one file.
-const maxParts = 4096
 
 type unpacker struct {
-	parts []chips.Part
-	room  int64 // bytes that may still come out of packages
-}
-
-func (u *unpacker) add(name string, data []byte) error {
-	if len(u.parts) == maxParts {
-		return &explain.FormatError{What: "parts", Want: fmt.Sprintf("at most %d", maxParts), Got: "more"}
-	}
-	u.parts = append(u.parts, chips.Part{Name: name, Data: data})
-	return nil
+	volume.Parts
+	room int64 // bytes that may still come out of packages
 }
 
 // images adds the parts of a row of images. Inside says that the row comes out
@@ -71,12 +60,12 @@ func partName(t uint32) string {
 }
 
 func (u *unpacker) image(name string, m *Image, data []byte, inside bool) error {
-	if err := u.add(name+".header", data[m.Off:m.Off+HeaderSize]); err != nil {
+	if err := u.Add(name+".header", data[m.Off:m.Off+HeaderSize]); err != nil {
 		return err
 	}
 	body := m.Body
 	if m.Zipped() {
-		if err := u.add(name+".bin.gz", body); err != nil || inside {
+		if err := u.Add(name+".bin.gz", body); err != nil || inside {
 			return err
 		}
 		g, err := readGzip(body, m.Off+HeaderSize, u.room)
@@ -89,27 +78,10 @@ func (u *unpacker) image(name string, m *Image, data []byte, inside bool) error 
 		}
 		body = g.payload
 	}
-	if err := u.add(name+".bin", body); err != nil {
+	if err := u.Add(name+".bin", body); err != nil {
 		return err
 	}
-	return u.script(name+"/", body)
-}
-
-// script adds the files of a body that is a script image.
-func (u *unpacker) script(dir string, body []byte) error {
-	if !luadbMagic(body) {
-		return nil
-	}
-	img, err := luadb.Parse(body)
-	if err != nil {
-		return nil // the body itself is there; inspect says what is wrong with it
-	}
-	for _, e := range img.Files {
-		if err := u.add(dir+e.Name, e.Data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return u.AddScript(name+"/", body)
 }
 
 // dump adds each partition, and the files of the script partition.
@@ -120,19 +92,5 @@ func (u *unpacker) dump(data []byte) error {
 	if table == nil {
 		return &explain.FormatError{Off: Off(SecbootHeaderAddr), What: "flash map", Want: "an app in the place of a known map, or with a descriptor", Got: "none"}
 	}
-	for _, p := range table.Sorted() {
-		if p.Overlay {
-			continue
-		}
-		part := data[p.Off:p.End():p.End()]
-		if err := u.add(p.Name+".bin", part); err != nil {
-			return err
-		}
-		if p.Name == PartScript {
-			if err := u.script(PartScript+"/", part); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return u.AddPartitions(data, table, PartScript)
 }
