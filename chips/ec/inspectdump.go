@@ -101,7 +101,7 @@ func (d *dumper) image(f *explain.Field, data []byte, p flash.Partition) {
 	if f.Off >= d.l.FlashSize {
 		dev = d.a.chips[1]
 	}
-	state, err := inspectImage(nil, nor{dev}, p)
+	state, err := inspectImage(nor{dev}, p)
 	if err != nil {
 		f.Meaning, f.Verdict = err.Error(), explain.Bad
 		return
