@@ -2,8 +2,10 @@ package ec
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"airlift/chips"
+	"airlift/flash"
 )
 
 // Places in the progress field (ec618.md 4.4).
@@ -134,7 +136,7 @@ func (d *deltaRun) archive() (bool, error) {
 	if err := d.ap().read(d.raw, d.l.Part(PartFota).Off); err != nil {
 		return false, err
 	}
-	if d.par.Len < ParHeadSize || parHashOf(d.raw) != d.par.Hash {
+	if d.par.Len < ParHeadSize || d.hashOf() != d.par.Hash {
 		d.decide("the delta's hash is wrong")
 		d.errno(errnoChecksum)
 		return false, nil
@@ -144,6 +146,24 @@ func (d *deltaRun) archive() (bool, error) {
 	d.field[fieldPST] &= 0xF8
 	d.field[fieldDST] &= 0xFC
 	return true, nil
+}
+
+// hashOf is the hash of the delta in raw. Its head holds the progress field,
+// which the hash leaves out, so only what is behind the head is looked up.
+func (d *deltaRun) hashOf() [32]byte {
+	n := d.ap()
+	k, ok := n.memoKey("par", d.l.Part(PartFota).Off+ParHeadSize, int64(len(d.raw))-ParHeadSize)
+	k.Other = flash.Sum{binary.LittleEndian.Uint64(d.raw), uint64(binary.LittleEndian.Uint32(d.raw[8:]))}
+	if ok {
+		if v, ok := d.memo.Get(k); ok {
+			return v.([32]byte)
+		}
+	}
+	sum := parHashOf(d.raw)
+	if ok {
+		d.memo.Put(k, sum, int64(len(sum)))
+	}
+	return sum
 }
 
 // packages splits the delta. One that announces more packages than it holds is

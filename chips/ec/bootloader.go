@@ -18,6 +18,8 @@ type Bootloader struct {
 	// Cores finds the new images of EC7xx deltas, whose payload nobody can
 	// read.
 	Cores *Cores
+	// Memo saves computing the same again; nil is fine.
+	Memo *chips.Memo
 }
 
 // bootRun is one run of the boot code.
@@ -31,7 +33,7 @@ type bootRun struct {
 
 // Boot runs the boot code.
 func (c *Bootloader) Boot(env *chips.Env) (chips.BootResult, error) {
-	a, err := newAreas(&c.Layout, env.Board.Flash)
+	a, err := newAreas(&c.Layout, env.Board.Flash, c.Memo)
 	if err != nil {
 		return chips.BootResult{}, err
 	}

@@ -2,6 +2,7 @@ package ec
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -37,6 +38,9 @@ func (d *deltaRun) patchAll() (bool, error) {
 		d.print("pkg[%d/%d:%d].pscu patching...", i+1, len(d.par.Packages), k.Attr)
 		d.strayed(d.env, "bootloader", fmt.Sprintf("the new %s image of %d bytes", attrName(k.Attr), k.NewSize), p.nor, p.part, p.part.Off, int64(k.NewSize))
 		for n := range p.count {
+			if err := d.checkpoint(i, n, global); err != nil {
+				return false, err
+			}
 			if err := d.segment(k, p, p.order(n), global); err != nil {
 				if errors.Is(err, errPatch) {
 					return d.patchFailed(k)
@@ -49,6 +53,16 @@ func (d *deltaRun) patchAll() (bool, error) {
 	}
 	d.field[fieldExit] &= 0xFC
 	return true, nil
+}
+
+// checkpoint says how far the patching is: apart from the flash, which holds
+// the delta, that is all there is in memory.
+func (d *deltaRun) checkpoint(pkg, n, global int) error {
+	return d.env.Checkpoint(func() []byte {
+		p := append([]byte("patch"), d.field[:]...)
+		p = append(p, d.par.Hash[:]...)
+		return append(p, byte(pkg), byte(n), byte(n>>8), byte(global), byte(global>>8))
+	})
 }
 
 func (d *deltaRun) patchFailed(k *ParPackage) (bool, error) {
@@ -223,7 +237,18 @@ func (d *deltaRun) patcher(k *ParPackage) (*patcher, error) {
 	p.unchanged = func(i int) bool { return pl.Segments[i].Unchanged }
 	p.patch = func(i int) ([]byte, error) {
 		from, to := pl.Window(i)
-		return pl.ApplySegment(i, window{n, part.Off + from}, to-from)
+		key, ok := n.memoKey("patch", part.Off+from, to-from)
+		key.Other = flash.Sum{binary.LittleEndian.Uint64(d.par.Hash[:]), uint64(k.ID)<<32 | uint64(i)}
+		if ok && !n.dev.Power().Lost() {
+			if v, ok := d.memo.Get(key); ok {
+				return v.([]byte), nil
+			}
+		}
+		block, err := pl.ApplySegment(i, window{n, part.Off + from}, to-from)
+		if ok && err == nil {
+			d.memo.Put(key, block, int64(len(block)))
+		}
+		return block, err
 	}
 	return p, nil
 }

@@ -23,6 +23,7 @@ type CoreStage struct {
 	Model   *chips.Model
 	Profile *chips.Profile
 	Layout  Layout
+	Memo    *chips.Memo // saves computing the same again; nil is fine
 }
 
 var (
@@ -32,7 +33,7 @@ var (
 
 // Start runs the core to the first script.
 func (c *CoreStage) Start(env *chips.Env, boot chips.BootResult) (*chips.Running, error) {
-	a, err := newAreas(&c.Layout, env.Board.Flash)
+	a, err := newAreas(&c.Layout, env.Board.Flash, c.Memo)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func poweronText(c chips.ResetCause) string {
 func (c *CoreStage) alive(env *chips.Env, a areas, image int64) error {
 	for _, attr := range []int{AttrAP, AttrCP} {
 		n, part, _ := a.image(attr)
-		state, err := inspectImage(n, part)
+		state, err := integrityOf(a.memo, n, part)
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,9 @@
 package ec
 
 import (
-	"crypto/sha256"
 	"fmt"
 
+	"airlift/chips"
 	"airlift/flash"
 )
 
@@ -24,17 +24,18 @@ const (
 type areas struct {
 	l     *Layout
 	chips []*flash.Device
+	memo  *chips.Memo // of what was computed from flash; nil is fine
 }
 
-func newAreas(l *Layout, chips []*flash.Device) (areas, error) {
+func newAreas(l *Layout, devs []*flash.Device, memo *chips.Memo) (areas, error) {
 	want := 1
 	if l.CP != nil {
 		want = 2
 	}
-	if len(chips) != want || chips[0].Size() != l.FlashSize {
-		return areas{}, fmt.Errorf("%s: the board has %d flash chips, the first of %d bytes; expected %d, %d bytes", l.Target, len(chips), chips[0].Size(), want, l.FlashSize)
+	if len(devs) != want || devs[0].Size() != l.FlashSize {
+		return areas{}, fmt.Errorf("%s: the board has %d flash chips, the first of %d bytes; expected %d, %d bytes", l.Target, len(devs), devs[0].Size(), want, l.FlashSize)
 	}
-	return areas{l, chips}, nil
+	return areas{l, devs, memo}, nil
 }
 
 func (a areas) ap() nor { return nor{a.chips[0]} }
@@ -112,7 +113,6 @@ func (a areas) imageIs(attr int, size uint32, want [32]byte) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	h := sha256.New()
-	err := n.each(p.Off, int64(size), func(b []byte) { h.Write(b) })
-	return [32]byte(h.Sum(nil)) == want, err
+	sum, err := n.sha256Of(a.memo, p.Off, int64(size))
+	return sum == want, err
 }

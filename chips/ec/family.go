@@ -22,6 +22,7 @@ type Family struct {
 	models []*chips.Model
 	// Cores are the images that EC7xx deltas lead to.
 	Cores *Cores
+	memo  chips.Memo // shared by all chips of the family
 }
 
 // New returns the family with its models.
@@ -54,8 +55,8 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	}
 	c := &chips.Chip{
 		Model: m, Profile: p, Partitions: []flash.Table{l.Table},
-		Bootloader: &Bootloader{Layout: l, Cores: f.Cores},
-		Core:       &CoreStage{Model: m, Profile: p, Layout: l},
+		Bootloader: &Bootloader{Layout: l, Cores: f.Cores, Memo: &f.memo},
+		Core:       &CoreStage{Model: m, Profile: p, Layout: l, Memo: &f.memo},
 		Maker:      &maker{model: m, profile: p, layout: l},
 	}
 	if l.CP != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
+	"airlift/chips"
 	"airlift/flash"
 )
 
@@ -39,7 +40,24 @@ const (
 )
 
 // inspectImage looks at the image in a partition.
-func inspectImage(n nor, p flash.Partition) (integrity, error) {
+func inspectImage(n nor, p flash.Partition) (integrity, error) { return integrityOf(nil, n, p) }
+
+// integrityOf is inspectImage with a memory.
+func integrityOf(m *chips.Memo, n nor, p flash.Partition) (integrity, error) {
+	k, ok := n.memoKey("seal", p.Off, p.Size)
+	if ok && !n.dev.Power().Lost() {
+		if v, ok := m.Get(k); ok {
+			return v.(integrity), nil
+		}
+	}
+	state, err := lookAtImage(n, p)
+	if ok && err == nil {
+		m.Put(k, state, 1)
+	}
+	return state, err
+}
+
+func lookAtImage(n nor, p flash.Partition) (integrity, error) {
 	head := make([]byte, sealEnd)
 	if err := n.read(head, p.Off); err != nil {
 		return 0, err
@@ -71,7 +89,7 @@ func inspectImage(n nor, p flash.Partition) (integrity, error) {
 
 // selfCheck asks whether there is boot code to run.
 func (b *bootRun) selfCheck() (bool, error) {
-	state, err := inspectImage(b.ap(), b.l.Part(PartBoot))
+	state, err := integrityOf(b.memo, b.ap(), b.l.Part(PartBoot))
 	if err != nil {
 		return false, err
 	}

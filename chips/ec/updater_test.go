@@ -37,7 +37,7 @@ func newDownload(t testing.TB, s Series) *download {
 		m = &module{t: t, boot: &Bootloader{Layout: l}, power: new(flash.Power), chips: []*flash.Device{d}}
 		d.Attach(m.power, 0)
 	}
-	a, err := newAreas(&m.boot.Layout, m.chips)
+	a, err := newAreas(&m.boot.Layout, m.chips, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package xt804
 
 import (
 	"errors"
+	"sync"
 
 	"airlift/flash"
 )
@@ -70,9 +71,23 @@ func (f fls) write(addr uint32, p []byte) (int, error) {
 		return flsBadArg, nil
 	}
 	sectorSize := f.dev.Geometry().SectorSize
-	sector := make([]byte, sectorSize)
+	var sector []byte
 	for len(p) > 0 && off < size {
 		base := off &^ (sectorSize - 1)
+		if off == base && int64(len(p)) >= sectorSize { // nothing to merge with
+			if err := f.rewrite(base, p[:sectorSize]); err != nil {
+				return 0, err
+			}
+			off, p = off+sectorSize, p[sectorSize:]
+			continue
+		}
+		if sector == nil {
+			buf := sectorBuffers.Get().(*[]byte)
+			defer sectorBuffers.Put(buf)
+			if sector = *buf; int64(len(sector)) != sectorSize {
+				sector = make([]byte, sectorSize)
+			}
+		}
 		if _, err := f.dev.ReadAt(sector, base); err != nil {
 			return 0, err
 		}
@@ -84,6 +99,12 @@ func (f fls) write(addr uint32, p []byte) (int, error) {
 	}
 	return 0, nil
 }
+
+// sectorBuffers are for merging.
+var sectorBuffers = sync.Pool{New: func() any {
+	p := make([]byte, flash.DefaultSectorSize)
+	return &p
+}}
 
 // writeNoErase is tls_fls_write_without_erase: every page touched is read,
 // merged and programmed as a whole, and NOR cells keep the AND
@@ -119,21 +140,14 @@ func (f fls) erase(addr uint32) (int, error) {
 	return 0, opError(f.dev.Erase(off, sectorSize))
 }
 
-// crcChunk is how much is read at a time to compute a CRC.
-const crcChunk = 32 << 10
-
 // crc returns the JAMCRC of n bytes at addr, which must lie on the flash.
-func (f fls) crc(addr uint32, n int64, buf []byte) (uint32, error) {
+func (f fls) crc(addr uint32, n int64) (uint32, error) {
 	sum := uint32(0)
-	for off := Off(addr); n > 0; {
-		p := buf[:min(n, int64(len(buf)))]
-		if _, err := f.dev.ReadAt(p, off); err != nil {
-			return 0, err
-		}
+	err := f.dev.View(Off(addr), n, func(p []byte) bool {
 		sum = crcUpdate(sum, p)
-		off, n = off+int64(len(p)), n-int64(len(p))
-	}
-	return ^sum, nil
+		return true
+	})
+	return ^sum, err
 }
 
 // onFlash reports whether n bytes at the mapped address addr lie on the flash.

@@ -67,7 +67,7 @@ func (b *bootRun) recall(h *Header, at uint32) bool {
 		return false
 	}
 	e := b.memo.find(h)
-	if e == nil || !sameFlash(b.fls, b.work[:], at, e.in) {
+	if e == nil || !sameFlash(b.fls, at, e.in) {
 		return false
 	}
 	if at == UpgradeAddr+HeaderSize {
@@ -86,16 +86,16 @@ func (m *Memo) find(h *Header) *memoEntry {
 	return m.entries[memoKey{h.OrgChecksum, h.ImgLen}]
 }
 
-// sameFlash compares flash from at with want, by way of work.
-func sameFlash(f fls, work []byte, at uint32, want []byte) bool {
-	for len(want) > 0 {
-		p := work[:min(len(want), len(work))]
-		if f.read(p, at) != nil || !bytes.Equal(p, want[:len(p)]) {
+// sameFlash compares flash from at with want, which must lie on it.
+func sameFlash(f fls, at uint32, want []byte) bool {
+	err := f.dev.View(Off(at), int64(len(want)), func(p []byte) bool {
+		if !bytes.Equal(p, want[:len(p)]) {
 			return false
 		}
-		at, want = at+uint32(len(p)), want[len(p):]
-	}
-	return true
+		want = want[len(p):]
+		return true
+	})
+	return err == nil && len(want) == 0
 }
 
 // overlaps reports whether unpacking out may change the n bytes of input at

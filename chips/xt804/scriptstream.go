@@ -61,7 +61,7 @@ func (c *bootCheck) recall(h *Header, s *scriptStream) (out []byte, ok bool) {
 	e := c.memo.find(h)
 	from := c.area.addr + HeaderSize
 	if e == nil || !e.proper || len(e.out) > outputSlack || !c.area.fls.onFlash(from, int64(len(e.in))) ||
-		!sameFlash(c.area.fls, make([]byte, windowSize), from, e.in) {
+		!sameFlash(c.area.fls, from, e.in) {
 		return nil, false
 	}
 	if s.touches(e.out, Off(c.area.addr), Off(from)+int64(len(e.in))) {

@@ -48,7 +48,6 @@ type bootRun struct {
 	memo *Memo
 	hit  *memoEntry // what the memo knows of the package at UpgradeAddr
 	ram  []byte     // RAM from 0x20000000, once something was copied there
-	work [crcChunk]byte
 }
 
 // Boot runs secboot to its end.

@@ -101,7 +101,7 @@ func (a *fotaArea) bodyCRC(h *Header) (sum uint32, ok bool, err error) {
 	if !a.fls.onFlash(a.addr+HeaderSize, n) {
 		return 0, false, nil
 	}
-	sum, err = a.fls.crc(a.addr+HeaderSize, n, make([]byte, crcChunk))
+	sum, err = a.fls.crc(a.addr+HeaderSize, n)
 	return sum, true, err
 }
 

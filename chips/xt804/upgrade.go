@@ -1,6 +1,8 @@
 package xt804
 
 import (
+	"encoding/binary"
+
 	"airlift/chips"
 	"airlift/flash"
 )
@@ -13,24 +15,27 @@ func (b *bootRun) upgrade(run, upg *image) (chips.BootResult, error) {
 	}
 	h := &upg.h
 	b.do("copy header and %d bytes from 0x%08X to 0x%08X and 0x%08X", h.ImgLen, h.UpgradeImgAddr, h.ImgHeaderAddr, h.ImgAddr)
-	if err := b.copyBlocks(h.ImgHeaderAddr, h.UpgradeImgAddr, HeaderSize); err != nil {
+	if err := b.copyBlocks(h, h.ImgHeaderAddr, h.UpgradeImgAddr, HeaderSize); err != nil {
 		return chips.BootResult{}, err
 	}
 	n := int64(h.ImgLen)
 	if h.Signed() {
 		n += SignatureSize
 	}
-	if err := b.copyBlocks(h.ImgAddr, h.UpgradeImgAddr+HeaderSize, n); err != nil {
+	if err := b.copyBlocks(h, h.ImgAddr, h.UpgradeImgAddr+HeaderSize, n); err != nil {
 		return chips.BootResult{}, err
 	}
 	return b.finish(h, headerPlace(h, b.size))
 }
 
 // copyBlocks copies n bytes in whole blocks of 4096: what lies behind the n
-// bytes comes along (xt804.md 3.6).
-func (b *bootRun) copyBlocks(to, from uint32, n int64) error {
+// bytes comes along (xt804.md 3.6). H is the package.
+func (b *bootRun) copyBlocks(h *Header, to, from uint32, n int64) error {
 	var block [flash.DefaultSectorSize]byte
 	for ; n > 0; n -= int64(len(block)) {
+		if err := b.checkpoint(h, "copy", to, from, uint32(n)); err != nil {
+			return err
+		}
 		if err := b.fls.read(block[:], from); err != nil {
 			return err
 		}
@@ -40,6 +45,25 @@ func (b *bootRun) copyBlocks(to, from uint32, n int64) error {
 		to, from = to+uint32(len(block)), from+uint32(len(block))
 	}
 	return nil
+}
+
+// checkpointEvery is how much of an upgrade lies between two checkpoints.
+const checkpointEvery = 64 << 10
+
+// checkpoint says where an upgrade with the package h has come to, now and
+// then. The first of the numbers is the address that is written next. What was
+// put in RAM is nowhere but there, so such an upgrade has no checkpoints.
+func (b *bootRun) checkpoint(h *Header, what string, numbers ...uint32) error {
+	if b.env.Known == nil || numbers[0]%checkpointEvery >= flash.DefaultSectorSize || b.ram != nil {
+		return nil
+	}
+	return b.env.Checkpoint(func() []byte {
+		p := append([]byte(what), h.Encode()...)
+		for _, n := range append(numbers, b.flag) {
+			p = binary.LittleEndian.AppendUint32(p, n)
+		}
+		return p
+	})
 }
 
 // store writes p to flash by sector rewrites, or to RAM.
@@ -137,6 +161,7 @@ func endlessReason(end inflateEnd, s *imageSink) string {
 func (b *bootRun) unpack(h *Header, from uint32, sink *imageSink) (inflateEnd, error) {
 	if b.memo != nil && h.UpgradeImgAddr == UpgradeAddr && b.fls.onFlash(from, int64(h.ImgLen)) {
 		if m := b.hit; m != nil && !overlaps(b, from, h.ImgLen, m.out) {
+			sink.pkg = h
 			return m.replay(sink)
 		}
 		sink.keep, sink.keepMax = make([]byte, 0, 2*int(h.ImgLen)), b.memo.limit()
@@ -180,6 +205,10 @@ type imageSink struct {
 	keep  []byte // copy of the output for the memo, if not nil
 
 	keepMax int64 // longest output that the memo takes, in bytes
+
+	// pkg is the package if the output comes from the memo: then it and the
+	// place in the output are all that the rest depends on.
+	pkg *Header
 
 	cached bool // sector and base are in use
 	base   int64
@@ -241,6 +270,11 @@ func (s *imageSink) write(p []byte) error {
 		base := off &^ (flash.DefaultSectorSize - 1)
 		if !s.cached && off == base && len(p) >= len(s.sector) && base < s.b.size {
 			// A whole sector: through the cache it would do the same.
+			if s.pkg != nil {
+				if err := s.b.checkpoint(s.pkg, "unpack", s.addr, uint32(s.total), uint32(len(p))); err != nil {
+					return err
+				}
+			}
 			if err := s.b.fls.rewrite(base, p[:len(s.sector)]); err != nil {
 				return err
 			}

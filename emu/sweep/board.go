@@ -54,6 +54,7 @@ type key struct {
 	flash    flash.Sum
 	cause    chips.ResetCause
 	retained uint64
+	memory   string // what boot code holds besides, in the middle of a boot
 }
 
 func (b *board) key() key {
@@ -90,7 +91,6 @@ type boot struct {
 	why     string // for endDead, and the source of a reset
 	running *chips.Running
 	env     *chips.Env
-	stray   string // the first finding that boot code or core reported
 }
 
 // machine boots boards. It holds nothing of a board and may be shared.
@@ -122,7 +122,7 @@ func (w *watcher) step(s chips.Step) {
 }
 
 // env is what chip code gets to see of b.
-func (m *machine) env(b *board, w *watcher, out *boot) *chips.Env {
+func (m *machine) env(b *board, w *watcher, p *walk) *chips.Env {
 	e := &chips.Env{
 		Board: &chips.Board{Flash: b.flashes, Retained: b.retained, Reset: b.cause, Seed: emu.Stream(m.seed, "boot", 0).Uint64()},
 		Sleep: func(time.Duration) {},
@@ -131,8 +131,8 @@ func (m *machine) env(b *board, w *watcher, out *boot) *chips.Env {
 		if b.power.Lost() {
 			return
 		}
-		if out.stray == "" && s.IsFinding() {
-			out.stray = s.Text[len(chips.FindingMark):]
+		if p != nil {
+			p.step(&s)
 		}
 		if w != nil {
 			w.step(s)
@@ -145,16 +145,31 @@ func (m *machine) env(b *board, w *watcher, out *boot) *chips.Env {
 			}
 		}
 	}
+	if p != nil {
+		e.Known = func(memory []byte) bool { return p.reach(b.key(), string(memory)) }
+	}
 	return e
+}
+
+// step notes a finding of chip code with the state that it came behind.
+func (p *walk) step(s *chips.Step) {
+	if l := &p.states[len(p.states)-1]; l.stray == "" && s.IsFinding() {
+		l.stray = s.Text[len(chips.FindingMark):]
+	}
 }
 
 // boot runs b from reset to the first script, or to where it ends before. The
 // board is then ready for the next reset. The error is a fault of the
 // emulation.
-func (m *machine) boot(b *board, w *watcher) (*boot, error) {
+func (m *machine) boot(b *board, w *watcher) (*boot, error) { return m.run(b, w, nil) }
+
+// settling is boot on the way to a verdict.
+func (m *machine) settling(b *board, p *walk) (*boot, error) { return m.run(b, nil, p) }
+
+func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	out := new(boot)
 	b.power.Restore()
-	env := m.env(b, w, out)
+	env := m.env(b, w, p)
 	out.env = env
 	if w != nil {
 		w.stage = "boot"
@@ -162,6 +177,9 @@ func (m *machine) boot(b *board, w *watcher) (*boot, error) {
 		env.Sleep(m.chip.Profile.Timing.Boot)
 	}
 	res, err := m.chip.Bootloader.Boot(env)
+	if errors.Is(err, chips.ErrKnown) {
+		return out, nil
+	}
 	if lost(b, err) {
 		return m.cut(b, out), nil
 	}
@@ -184,6 +202,9 @@ func (m *machine) boot(b *board, w *watcher) (*boot, error) {
 		env.Sleep(m.chip.Profile.Timing.CoreStart)
 	}
 	running, err := m.chip.Core.Start(env, res)
+	if errors.Is(err, chips.ErrKnown) {
+		return out, nil
+	}
 	var broken *chips.CoreError
 	switch {
 	case lost(b, err):

@@ -20,7 +20,7 @@ type chain struct {
 	path   []uint64
 	faults []fault.Fault
 	places []Place
-	wear   uint32
+	erases uint64 // so far
 }
 
 // settle judges what becomes of the board b, which it leaves alone.
@@ -29,16 +29,16 @@ func (c *chain) settle(b *board) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.s.result(Case{Number: c.number, Path: c.path, Faults: c.faults}, c.places, v, c.wear), nil
+	return c.s.result(Case{Number: c.number, Path: c.path, Faults: c.faults}, c.places, v, c.erases), nil
 }
 
 // with is the chain with one more fault.
-func (c *chain) with(choice uint64, f fault.Fault, p Place, wear uint32) chain {
+func (c *chain) with(choice uint64, f fault.Fault, p Place, erases uint64) chain {
 	n := *c
 	n.path = append(c.path[:len(c.path):len(c.path)], choice)
 	n.faults = append(c.faults[:len(c.faults):len(c.faults)], f)
 	n.places = append(c.places[:len(c.places):len(c.places)], p)
-	n.wear += wear
+	n.erases += erases
 	return n
 }
 
@@ -65,7 +65,6 @@ func (c *chain) all(b *board, more int) (out []*Result, err error) {
 func (c *chain) branch(b *board, wanted func() (uint64, bool), strike func(chain, *board) error) error {
 	s := c.s
 	run := b.fork()
-	start := wearOf(run)
 	t := &forkTap{sweep: s, board: run, hows: s.Scenario.Hows, ways: uint64(len(s.Scenario.Hows)), w: &watcher{rec: trace.New(), boot: c.places[len(c.places)-1].Boot + 1}}
 	t.wanted = func() (uint64, bool) {
 		choice, more := wanted()
@@ -78,7 +77,7 @@ func (c *chain) branch(b *board, wanted func() (uint64, bool), strike func(chain
 			err = errors.New("hows: expected after behind all others where there is more than one cut")
 		}
 		if err == nil {
-			err = strike(c.with(choice, f, p, mostWorn(start, at)), at)
+			err = strike(c.with(choice, f, p, run.power.Erases()), at)
 		}
 		t.err = err
 	}

@@ -114,6 +114,11 @@ func (s *Sweep) rehearse() error {
 		return err
 	}
 	res := s.result(Case{}, nil, v, 0)
+	if s.fresh.flashes != nil {
+		for i, f := range s.start.flashes {
+			f.Expect(s.fresh.flashes[i].Snapshot())
+		}
+	}
 	s.Clean.Outcome, s.Clean.Broken, s.Clean.Detail, s.Clean.Boots = res.Outcome, res.Broken, res.Detail, res.Boots
 	return nil
 }
@@ -230,18 +235,18 @@ func (t *faultTap) After(op *flash.Op) {
 	t.w.rec.FlashOp(t.w.now, t.w.boot, op)
 }
 
-// result makes the result of a case from its verdict. Spent is the wear of one
-// sector before the last cut.
-func (s *Sweep) result(c Case, places []Place, v *verdict, spent uint32) *Result {
+// result makes the result of a case from its verdict. Spent is how many sectors
+// were erased before the last cut.
+func (s *Sweep) result(c Case, places []Place, v *verdict, spent uint64) *Result {
 	r := &Result{Case: c, Outcome: v.outcome, Boots: v.boots, Detail: v.detail, Places: places}
 	broken := v.broken
 	if v.boots > s.Scenario.BootsMax {
 		broken[indexOf(Converges)] = true
 		r.Detail = orText(r.Detail, "it took %d boots to settle", v.boots)
 	}
-	if wear := spent + v.wear; wear > s.Scenario.WearMax {
+	if all := spent + v.erases; !v.endless && all > uint64(s.Scenario.WearMax)*s.Clean.erases() {
 		broken[indexOf(Wear)] = true
-		r.Detail = orText(r.Detail, "a sector was erased up to %d times", wear)
+		r.Detail = orText(r.Detail, "%d sectors were erased, %d without a fault", all, s.Clean.erases())
 	}
 	for i, name := range Invariants {
 		if broken[i] && s.wants(name) {

@@ -50,6 +50,17 @@ type Clean struct {
 	Trace   string        // hash of everything that happened
 }
 
+// erases is how many sectors the clean run erases.
+func (c *Clean) erases() uint64 {
+	n := uint64(16) // do not quarrel about a few
+	for i := range c.Ops {
+		if c.Ops[i].Kind == flash.OpErase.String() {
+			n++
+		}
+	}
+	return n
+}
+
 // reference is a version as it runs after an upgrade without a fault.
 type reference struct {
 	version string   // of the core

@@ -68,7 +68,7 @@ func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
 	t := &teller{sweep: s, w: &watcher{rec: trace.New()}}
 	t.w.rec.Sink(t.event)
 	b := s.begin()
-	start := wearOf(b)
+	spent := uint64(0)
 	c := chain{s: s, faults: faults}
 	play := s.play
 	for i := range faults {
@@ -85,12 +85,12 @@ func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
 		c.places = append(c.places, place)
 		t.endOps()
 		t.line("power", "the power is back after "+f.String())
+		spent += b.power.Erases()
 		b = b.switchedOff()
 		t.w.boot++
 		play = s.recover
 	}
 	t.fault = nil
-	spent := mostWorn(start, b)
 	v, err := s.settle(b.fork())
 	if err != nil {
 		return nil, err

@@ -98,7 +98,7 @@ type unit struct {
 	fault  fault.Fault
 	board  *board // as the fault leaves it; nil: play to find out
 	place  Place
-	wear   uint32
+	erases uint64 // up to it
 	done   chan unitDone
 }
 
@@ -205,7 +205,6 @@ func (p *producer) alongTheRun() error {
 		return nil
 	}
 	b := p.s.begin()
-	start := wearOf(b)
 	t := &forkTap{sweep: p.s, board: b, hows: p.space.hows, ways: p.space.ways(), w: &watcher{rec: trace.New()}}
 	t.wanted = func() (uint64, bool) {
 		return p.at, p.next < p.units && t.err == nil
@@ -215,9 +214,7 @@ func (p *producer) alongTheRun() error {
 		if u.fault, t.err = p.space.fault(choice); t.err != nil {
 			return
 		}
-		if at != nil {
-			u.wear = mostWorn(start, at)
-		}
+		u.erases = b.power.Erases()
 		if t.err = p.out(u); t.err == nil {
 			p.next++
 			p.skip()
@@ -252,7 +249,7 @@ func (s *Sweep) unit(u *unit) ([]*Result, error) {
 			return nil, err
 		}
 	}
-	c := chain{s: s, number: u.number, path: []uint64{u.choice}, faults: []fault.Fault{u.fault}, places: []Place{u.place}, wear: u.wear}
+	c := chain{s: s, number: u.number, path: []uint64{u.choice}, faults: []fault.Fault{u.fault}, places: []Place{u.place}, erases: u.erases}
 	switch {
 	case s.Scenario.Cuts == 1:
 		r, err := c.settle(u.board)
@@ -266,10 +263,9 @@ func (s *Sweep) unit(u *unit) ([]*Result, error) {
 // playUnit finds the board that a fault leaves.
 func (s *Sweep) playUnit(u *unit) error {
 	b := s.begin()
-	start := wearOf(b)
 	w := &watcher{rec: trace.New()}
 	var err error
 	u.place, err = s.strike(b, &u.fault, w, s.play)
-	u.board, u.wear = b.switchedOff(), mostWorn(start, b)
+	u.board, u.erases = b.switchedOff(), b.power.Erases()
 	return err
 }

@@ -57,7 +57,7 @@ type Scenario struct {
 
 	Invariants []Invariant `json:"invariants,omitempty" yaml:"invariants,omitempty"` // none for all that the mode can check
 	BootsMax   int         `json:"boots_max,omitempty" yaml:"boots_max,omitempty"`   // boots after a cut until the device must have settled; 0 for 8
-	WearMax    uint32      `json:"wear_max,omitempty" yaml:"wear_max,omitempty"`     // erases of one sector in a case; 0 for 64
+	WearMax    uint32      `json:"wear_max,omitempty" yaml:"wear_max,omitempty"`     // times as many sectors as without a fault are erased at most; 0 for 4 a cut
 }
 
 // Version is what a module runs before or after the upgrade.
@@ -99,7 +99,8 @@ const (
 	Outside Invariant = "outside"
 	// Converges: after boots_max boots nothing changes any more.
 	Converges Invariant = "converges"
-	// Wear: no sector was erased more than wear_max times.
+	// Wear: a case erases not more than wear_max times the sectors that the run
+	// without a fault does.
 	Wear Invariant = "wear"
 	// Reachable: the device goes on to the new version by itself.
 	Reachable Invariant = "reachable"
@@ -137,7 +138,7 @@ func (s *Scenario) Fill() error {
 	setDefault(&s.Seed, 1)
 	setDefault(&s.Cuts, 1)
 	setDefault(&s.BootsMax, 8)
-	setDefault(&s.WearMax, 64)
+	setDefault(&s.WearMax, 4*uint32(max(1, s.Cuts)))
 	if s.Hows == nil {
 		s.Hows = fault.DefaultHows()
 	}
@@ -206,7 +207,7 @@ func (i Invariant) Words() string {
 		Files:     "files: the user's files and key-value data survive",
 		Outside:   "outside: nothing changes that the upgrade has no business with",
 		Converges: "converges: after boots_max boots nothing changes any more",
-		Wear:      "wear: no sector is erased more than wear_max times",
+		Wear:      "wear: not more than wear_max times the usual number of sectors is erased",
 		Reachable: "reachable: the device goes on to the new version by itself",
 	}[i]
 }

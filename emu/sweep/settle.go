@@ -14,7 +14,7 @@ type verdict struct {
 	outcome emu.Outcome
 	boots   int // until nothing changes any more, if that ever happens
 	endless bool
-	wear    uint32 // erases of one sector at most: the sum of each boot's most
+	erases  uint64 // sectors, until then
 	broken  [invariantCount]bool
 	detail  string
 }
@@ -36,108 +36,118 @@ const bootsBound = 64
 // same again after every power-on: the device has settled. A state that was
 // seen before means that it never will.
 func (s *Sweep) settle(b *board) (*verdict, error) {
-	var chain []link
+	p := &walk{s: s, b: b}
 	seen := map[key]bool{}
 	for {
 		k := b.key()
-		if v := s.memo.get(k); v != nil {
-			return s.conclude(chain, v), nil
+		if p.reach(k, "") {
+			return p.conclude(p.known), nil
 		}
-		if seen[k] || len(chain) == bootsBound {
-			return s.concludeEndless(chain, seen[k]), nil
+		if seen[k] || len(seen) == bootsBound {
+			return p.endless(seen[k]), nil
 		}
 		seen[k] = true
-		wearBefore := wearOf(b)
-		r, err := s.machine.boot(b, nil)
+		r, err := s.machine.settling(b, p)
 		if err != nil {
 			return nil, err
 		}
-		l := link{key: k, why: r.why, stray: r.stray, wear: mostWorn(wearBefore, b)}
+		if p.known != nil {
+			return p.conclude(p.known), nil
+		}
+		p.bootEnds(r)
 		switch {
 		case r.end == endDead:
-			chain = append(chain, l)
 			v := &verdict{outcome: emu.OutcomeBrick}
 			v.breaks(Boots, "%s", r.why)
-			return s.conclude(chain, v), nil
+			return p.conclude(v), nil
 		case r.end == endReset:
 		case flashSum(b.flashes) == k.flash:
-			chain = append(chain, l)
 			v, err := s.judge(b, r)
 			if err != nil {
 				return nil, err
 			}
-			return s.conclude(chain, v), nil
+			return p.conclude(v), nil
 		default:
 			b.cause = chips.ResetPower
 			clear(b.retained)
 		}
-		chain = append(chain, l)
 	}
 }
 
-// link is one boot on the way to a verdict.
-type link struct {
-	key   key
-	why   string
-	stray string
-	wear  uint32
+// walk is the way of a board to its verdict: the states between boots, and
+// those at which boot code said that they are all that matters.
+type walk struct {
+	s      *Sweep
+	b      *board
+	states []state
+	known  *verdict // what the last of them leads to, if that is known
 }
 
-// conclude gives every state of the chain its verdict, given that of what
-// follows the last, and returns that of the first.
-func (s *Sweep) conclude(chain []link, v *verdict) *verdict {
-	for i := len(chain) - 1; i >= 0; i-- {
-		l := &chain[i]
+// state is a moment of a walk.
+type state struct {
+	key    key
+	stray  string // a finding that chip code reported behind it
+	erases uint64 // so far
+	last   bool   // of its boot
+	why    string // the boot ended
+}
+
+// reach adds the state in which the path is now, and reports whether it is
+// known what follows. Memory is what boot code holds besides the board.
+func (p *walk) reach(k key, memory string) bool {
+	k.memory = memory
+	p.states = append(p.states, state{key: k, erases: p.b.power.Erases()})
+	p.known = p.s.memo.get(k)
+	if p.known != nil {
+		p.states = p.states[:len(p.states)-1]
+	}
+	return p.known != nil
+}
+
+func (p *walk) bootEnds(r *boot) {
+	l := &p.states[len(p.states)-1]
+	l.last, l.why = true, r.why
+}
+
+// conclude gives every state its verdict, given that of what follows the last,
+// and returns that of the first.
+func (p *walk) conclude(v *verdict) *verdict {
+	erases := p.b.power.Erases()
+	for i := len(p.states) - 1; i >= 0; i-- {
+		l := &p.states[i]
 		n := *v
 		if !v.endless {
-			n.boots++
+			if l.last {
+				n.boots++
+			}
+			n.erases += erases - l.erases
 		}
-		n.wear += l.wear
+		erases = l.erases
 		if l.stray != "" {
 			n.breaks(Outside, "%s", l.stray)
 		}
-		s.memo.put(l.key, &n)
+		p.s.memo.put(l.key, &n)
 		v = &n
 	}
 	return v
 }
 
-// concludeEndless is conclude for a device that never settles.
-func (s *Sweep) concludeEndless(chain []link, repeats bool) *verdict {
+// endless is the verdict on a device that never settles. If states do not
+// repeat, another start of the path would end elsewhere, and nothing is
+// remembered.
+func (p *walk) endless(repeats bool) *verdict {
 	v := &verdict{outcome: emu.OutcomeStuck, endless: true}
-	last := chain[len(chain)-1]
+	last := p.states[len(p.states)-2] // the last is not booted
 	if repeats {
 		v.breaks(Boots, "it resets for ever: %s", last.why)
 	} else {
 		v.breaks(Boots, "it still has not settled after %d boots: %s", bootsBound, last.why)
 	}
 	v.breaks(Converges, "")
-	for i := range chain {
-		chain[i].wear = 0 // grows without a bound
-	}
 	if !repeats {
-		return v // another start of the chain would end elsewhere
+		return v
 	}
-	return s.conclude(chain, v)
-}
-
-// wearOf reads the erase counters.
-func wearOf(b *board) [][]uint32 {
-	out := make([][]uint32, len(b.flashes))
-	for i, f := range b.flashes {
-		out[i] = f.WearMap()
-	}
-	return out
-}
-
-// mostWorn is by how much the counter of one sector grew at most.
-func mostWorn(before [][]uint32, b *board) (most uint32) {
-	for i, f := range b.flashes {
-		for n, w := range f.WearMap() {
-			most = max(most, w-before[i][n])
-		}
-	}
-	return most
+	return p.conclude(v)
 }
 
 // memo remembers verdicts. What it returns never depends on what it holds: it
