@@ -49,7 +49,7 @@ type Line struct {
 	MS   int64  `json:"ms"`
 	Boot int    `json:"boot"`
 	Who  string `json:"who"`  // log, net, server, power, or a stage of the boot code
-	Mood string `json:"mood"` // "", good, bad, warn, dim, head
+	Mood string `json:"mood"` // "", bad, warn, dim or head
 	Text string `json:"text"`
 }
 
@@ -282,14 +282,16 @@ func (s *state) event(e *trace.Event) {
 	s.changed()
 }
 
+// logMood tells errors, warnings, and what the firmware says of itself from what
+// the scripts say.
 func logMood(line string) string {
 	switch {
 	case strings.HasPrefix(line, "E/"):
 		return "bad"
 	case strings.HasPrefix(line, "W/"):
 		return "warn"
-	case strings.HasPrefix(line, "I/user."):
-		return "good"
+	case len(line) > 2 && line[1] == '/' && !strings.HasPrefix(line[2:], "user."):
+		return "dim"
 	}
 	return ""
 }

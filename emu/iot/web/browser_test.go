@@ -39,7 +39,7 @@ type browser struct {
 
 // patience is how long a page may take to show something. It only ends tests
 // that fail.
-const patience = 8 * time.Second
+const patience = 40 * time.Second
 
 var chrome context.Context // all tests share a process, each has its own profile in it
 
@@ -170,19 +170,25 @@ func (b *browser) click(text string) {
 	eval[chromedp.Void](b, find+".click()")
 }
 
-// fill types into the field with this label.
-func (b *browser) fill(label, value string) {
+// field is the id of the visible field with this label.
+func (b *browser) field(label string) string {
 	b.t.Helper()
 	find := `[...document.querySelectorAll("label")].find(e => e.checkVisibility() && e.innerText.trim() === ` + quoteJS(label) + `)`
 	b.until("!!" + find)
-	b.do(chromedp.SetValue(chromedp.CSS("#"+eval[string](b, find+".htmlFor")), value))
+	return eval[string](b, find+".htmlFor")
 }
 
-// choose picks from a list.
+// fill types into the field with this label.
+func (b *browser) fill(label, value string) {
+	b.t.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#"+b.field(label)), value))
+}
+
+// choose picks from the list with this label.
 func (b *browser) choose(label, value string) {
 	b.t.Helper()
-	b.fill(label, value)
-	eval[chromedp.Void](b, `document.querySelectorAll("select").forEach(e => e.dispatchEvent(new Event("change", {bubbles: true})))`)
+	list := "document.getElementById(" + quoteJS(b.field(label)) + ")"
+	eval[chromedp.Void](b, list+".value = "+quoteJS(value)+"; "+list+`.dispatchEvent(new Event("change", {bubbles: true}))`)
 }
 
 func quoteJS(s string) string {

@@ -117,6 +117,7 @@ func functions(lang string, a *assets) template.FuncMap {
 		"time":   func(t time.Time) string { return stamp(t, time.DateTime) },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"bytes":  sizeText,
+		"soft":   softBreaks,
 		"reason": func(r iot.Reason) reasonText { return reasonIn(lang, r) },
 		"rule":   func(s iot.Step) string { return ruleIn(lang, s) },
 		"steps":  func(s []iot.Step) []iot.Step { return s },
@@ -137,12 +138,19 @@ func stamp(t time.Time, layout string) string {
 
 func sizeText(n int64) string {
 	switch {
+	case n >= 1<<10 && n < 10<<20 && n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
 	case n < 10<<10:
 		return fmt.Sprintf("%d B", n)
 	case n < 10<<20:
 		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
 	}
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// softBreaks lets a long name go on in the next line behind its underscores.
+func softBreaks(name string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), "_", "_<wbr>"))
 }
 
 // dict makes a map of name, value ... for a part of a page.

@@ -332,6 +332,6 @@ var chinese = map[string]string{
 	"upgrade mode":                          "升级模式",
 	"waiting":                               "等待中",
 	"waits":                                 "等待",
-	"written since it was switched on here": "本次开机后写入",
+	"written":                               "已写入",
 	"yes":                                   "是",
 }
