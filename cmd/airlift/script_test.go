@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 // compares a JSON field of two files; `flip FILE OFFSET` inverts a byte. `serve
 // FILE flags...` starts airlift serve and writes its address to FILE and to
 // $SERVED, `get FILE
-// PATH` asks it, `served OUT ERR` stops it.
+// PATH` asks it, `served OUT ERR` stops it. `docblock FILE DOC TEXT` takes the
+// code block that begins with TEXT out of docs/DOC.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"serve":     cmdServe,
 			"served":    cmdServed,
 			"get":       cmdGet,
+			"docblock":  cmdDocBlock,
 		},
 	})
 }
@@ -113,6 +115,23 @@ func cmdUnhex(ts *testscript.TestScript, neg bool, args []string) {
 	data, err := hex.DecodeString(strings.Join(strings.Fields(ts.ReadFile(args[0])), ""))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
+}
+
+// cmdDocBlock takes a code block out of a document, so that what people are told
+// to type is what is tested.
+func cmdDocBlock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: docblock FILE DOC TEXT")
+	}
+	// Scripts run in folders of their own; the documents are in the repository.
+	text, err := os.ReadFile(filepath.Join(repo, "docs", args[1]))
+	ts.Check(err)
+	_, rest, ok := strings.Cut(string(text), "```sh\n"+args[2])
+	block, _, closed := strings.Cut(rest, "```\n")
+	if !ok || !closed {
+		ts.Fatalf("docs/%s has no block that begins with %q", args[1], args[2])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[2]+block), 0o644))
 }
 
 // cmdFlip inverts one byte of a file.

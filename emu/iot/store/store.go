@@ -135,7 +135,7 @@ func Open(dir string, opt Options) (*Store, error) {
 }
 
 func (s *Store) openDatabase() (err error) {
-	name := filepath.Join(s.dir, databaseName)
+	name := filepath.Join(s.dir, DatabaseName)
 	if s.write, err = sql.Open("sqlite3", dsn(name, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
@@ -164,7 +164,8 @@ func (s *Store) openDatabase() (err error) {
 	return s.t.count()
 }
 
-const databaseName = "platform.db"
+// DatabaseName is the database in the folder.
+const DatabaseName = "platform.db"
 
 // busyMS is how long a locked database is waited for.
 const busyMS = 5000

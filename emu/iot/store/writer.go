@@ -104,7 +104,7 @@ func (s *Store) checkpointer() {
 // shorten empties the journal for good when it has grown too long: besides a
 // writer that never rests nobody else can.
 func (s *Store) shorten() {
-	info, err := os.Stat(filepath.Join(s.dir, databaseName+"-wal"))
+	info, err := os.Stat(filepath.Join(s.dir, DatabaseName+"-wal"))
 	if err != nil || info.Size() < journalBytesMax {
 		return
 	}
