@@ -158,7 +158,7 @@ func TestFullFileSystem(t *testing.T) {
 		{3, 0, -96, "does not notice before fota_end"},
 	} {
 		w := newWorld(t, "a")
-		_, run := w.mustBoot()
+		w.mustBoot()
 		root := w.vols().root
 		if err := root.Mkdir(fotaFolder, 0); err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func TestFullFileSystem(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, run = w.mustBoot()
+		_, run := w.mustBoot()
 		code, end := w.send(run, stream(StreamFile{Tag: TagApp, Data: make([]byte, 3000)}), 700)
 		if list := strings.Join(w.findings(), "\n"); code != v.code || end != v.end || !strings.Contains(list, v.finding) {
 			t.Errorf("%d blocks left: %d, %d, findings %q", v.left, code, end, list)

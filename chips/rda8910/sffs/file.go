@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/spf13/afero"
@@ -117,7 +118,8 @@ func (f *FS) openFolder(name string, at *node) (afero.File, error) {
 	return handle.NewFolder(name, handle.FolderInfo(path.Base(path.Clean("/"+name))), list), nil
 }
 
-// list describes the children of a folder.
+// list describes the children of a folder. Names that no path can reach are left
+// out: only damage makes them.
 func (f *FS) list(dir int) (list []fs.FileInfo, err error) {
 	children, err := f.children(dir)
 	if err != nil {
@@ -128,7 +130,9 @@ func (f *FS) list(dir int) (list []fs.FileInfo, err error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, describe(&node{num: n, name: nameOf(b), head: b}))
+		if name := nameOf(b); name != "" && name != "." && name != ".." && !strings.Contains(name, "/") {
+			list = append(list, describe(&node{num: n, name: name, head: b}))
+		}
 	}
 	return list, nil
 }
