@@ -169,6 +169,9 @@ func (m *machine) settling(b *board, p *walk) (*boot, error) { return m.run(b, n
 func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	out := new(boot)
 	b.power.Restore()
+	if n := m.chip.Model.RetainedWords; len(b.retained) != n {
+		b.retained = make([]uint32, n)
+	}
 	env := m.env(b, w, p)
 	out.env = env
 	if w != nil {
@@ -189,7 +192,9 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	switch res.Outcome {
 	case chips.BootCore:
 	case chips.BootReset:
-		return m.reset(b, out, "boot code resets the chip"), nil
+		m.reset(b, out, "boot code resets the chip")
+		b.cause = res.ResetCause()
+		return out, nil
 	default:
 		out.end, out.why = endDead, "boot code: "+string(res.Outcome)
 		if res.Status != "" {
