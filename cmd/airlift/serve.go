@@ -83,6 +83,10 @@ platform's upload dialog does: fotademo_1025.1.1_LuatOS-SoC_AIR601.bin.`,
 
 func (a *app) serve(s serveFlags) (err error) {
 	defer a.flush()
+	encrypted, err := s.check()
+	if err != nil {
+		return err
+	}
 	cfg, mem, server, err := s.describe(a)
 	if err != nil {
 		return err
@@ -121,7 +125,25 @@ func (a *app) serve(s serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	return withCode(exitEnv, s.run(a, server, people))
+	return withCode(exitEnv, s.run(a, server, people, encrypted))
+}
+
+// check refuses flags that make no sense together, and reads the certificate.
+func (s *serveFlags) check() (encrypted *tls.Config, err error) {
+	if s.demo && !s.local() {
+		return nil, usagef("--demo is without passwords, so it listens on this host only: use 127.0.0.1 with --listen, --admin and --tls-listen")
+	}
+	if s.cert != "" || s.key != "" {
+		c, err := tls.LoadX509KeyPair(s.cert, s.key)
+		if err != nil {
+			return nil, withCode(exitBadInput, fmt.Errorf("--tls-cert and --tls-key: %w", err))
+		}
+		encrypted = &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS12}
+	}
+	if s.tlsListen != "" && encrypted == nil {
+		return nil, usagef("--tls-listen needs --tls-cert and --tls-key")
+	}
+	return encrypted, nil
 }
 
 // describe makes what is served out of the flags.
@@ -264,14 +286,7 @@ func (s *serveFlags) local() bool {
 }
 
 // run listens and serves.
-func (s *serveFlags) run(a *app, server *iot.Server, people http.Handler) error {
-	if s.demo && !s.local() {
-		return usagef("--demo is without passwords, so it listens on this host only: use 127.0.0.1 with --listen, --admin and --tls-listen")
-	}
-	encrypted, err := s.certificate()
-	if err != nil {
-		return err
-	}
+func (s *serveFlags) run(a *app, server *iot.Server, people http.Handler, encrypted *tls.Config) (err error) {
 	opt := host.Options{Devices: server, People: people, IsDevice: server.IsDevice, Error: func(remote string, err error) { a.note("%s: %v", remote, err) }}
 	type place struct {
 		addr, what string
@@ -288,9 +303,6 @@ func (s *serveFlags) run(a *app, server *iot.Server, people http.Handler) error 
 		places = append(places, place{s.admin, what, admin})
 	}
 	if s.tlsListen != "" {
-		if encrypted == nil {
-			return usagef("--tls-listen needs --tls-cert and --tls-key")
-		}
 		tlsOpt := places[0].opt
 		tlsOpt.TLS = encrypted
 		places = append(places, place{s.tlsListen, "encrypted on https://", tlsOpt})
@@ -327,17 +339,6 @@ func (s *serveFlags) run(a *app, server *iot.Server, people http.Handler) error 
 		cancel() // one that ends early ends the others
 	}
 	return err
-}
-
-func (s *serveFlags) certificate() (*tls.Config, error) {
-	if s.cert == "" && s.key == "" {
-		return nil, nil
-	}
-	c, err := tls.LoadX509KeyPair(s.cert, s.key)
-	if err != nil {
-		return nil, withCode(exitBadInput, fmt.Errorf("--tls-cert and --tls-key: %w", err))
-	}
-	return &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // offer puts the packages of --firmware into the first project.
