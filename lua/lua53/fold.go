@@ -23,6 +23,9 @@ func (p *parser) foldBin(e *eBin) expr {
 	if !ok {
 		return e
 	}
+	if p.floats && e.op == arMod {
+		return e // 5.1 has another one
+	}
 	if v, ok := foldArith(e.op, a.v, b.v, p.narrow); ok {
 		return &eNum{v, b.line}
 	}

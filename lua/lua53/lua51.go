@@ -14,6 +14,7 @@ import (
 //   - Numbers are floats: numerals in scripts and in strings. Integers come
 //     from functions in Go only, and turn into floats where they meet one.
 //     10/2 prints 5. Libraries cut fractions off where they want an integer.
+//   - The remainder is that of a rounded quotient.
 //   - Every function value is one of its own and has an environment, which
 //     setfenv changes for it and for those that it makes from then on.
 //   - A coroutine cannot yield across pcall, metamethods and iterators.
@@ -42,6 +43,9 @@ func formatFloat51(f float64) string {
 	}
 	return strconv.FormatFloat(f, 'g', 14, 64)
 }
+
+// mod51 is %, which 5.1 makes of a division: 5 % math.huge is not a number.
+func mod51(a, b float64) float64 { return a - float64(math.Floor(a/b)*b) }
 
 // cutInteger converts what has a fraction, as a C cast does. What does not
 // fit has no defined result in C: here it is the nearest integer, and 0 for

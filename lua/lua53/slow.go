@@ -152,6 +152,9 @@ func (vm *VM) arithRaw(op int, b, c *Value) (Value, bool) {
 	if !ok1 || !ok2 {
 		return Nil, false
 	}
+	if op == arMod && vm.opts.Lua51 {
+		return mkFloat(mod51(x, y)), true
+	}
 	r, ok := floatArith(op, x, y, vm.narrow)
 	return mkFloat(r), ok
 }
