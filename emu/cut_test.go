@@ -156,6 +156,9 @@ func TestPowerCutsDuringUpgrade(t *testing.T) {
 		{model: "Air780E", profile: "full", kind: "bin", coreSize: 12 << 10, want: (*cutStory).wantInfoRecord},
 		{model: "Air780E", profile: "full", kind: "combined", coreSize: 70 << 10, want: (*cutStory).wantInfoRecord},
 		{model: "Air780EP", profile: "1", kind: "combined", coreSize: 200 << 10, want: (*cutStory).wantInfoRecord},
+		{model: "GenAB", kind: "image", coreSize: 12 << 10, want: (*cutStory).wantRecord},
+		{model: "GenSwap", kind: "image", coreSize: 12 << 10, want: (*cutStory).wantRecord},
+		{model: "GenDelta", kind: "delta", coreSize: 12 << 10, want: (*cutStory).wantRecord},
 	} {
 		t.Run(c.model+"-"+c.kind, func(t *testing.T) { c.sweep(t) })
 	}
@@ -349,6 +352,15 @@ func (c *cutStory) wantInfoRecord(done int) []emu.Outcome {
 		return []emu.Outcome{emu.OutcomeNew}
 	case done == last-1 && c.kind == "combined":
 		return []emu.Outcome{emu.OutcomeMixed}
+	}
+	return []emu.Outcome{emu.OutcomeOld}
+}
+
+// wantRecord is what the guests of the generic boards promise: old until the
+// update agent's record is whole, new from then on.
+func (c *cutStory) wantRecord(done int) []emu.Outcome {
+	if done >= c.last("boot 0 state program") {
+		return []emu.Outcome{emu.OutcomeNew}
 	}
 	return []emu.Outcome{emu.OutcomeOld}
 }
