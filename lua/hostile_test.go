@@ -13,6 +13,7 @@ import (
 
 // hostile scripts want the host's memory, stack or time.
 var hostile = map[string]string{
+	"collect loop":         `while true do collectgarbage() collectgarbage("step") end`,
 	"string doubling":      `local s = "x" while true do s = s .. s end`,
 	"caught doubling":      `while true do pcall(function() local s = "x" while true do s = s .. s end end) end`,
 	"table growth":         `local t = {} while true do t[#t + 1] = {} end`,

@@ -45,9 +45,14 @@ func (m *Machine) fill(t *glua.LTable, fns ...entryFn) {
 // stringHead is what a string takes besides its bytes.
 const stringHead = 17
 
-// counted counts the memory of the strings that f returns.
+// callSteps is what a call of a function in C takes on a module, in steps,
+// besides its work.
+const callSteps = 6
+
+// counted counts a call of f, and the memory of the strings that it returns.
 func (m *Machine) counted(f glua.LGFunction) glua.LGFunction {
 	return func(l *glua.LState) int {
+		m.charge(callSteps)
 		n := f(l)
 		var size int64
 		for i := 1; i <= n; i++ {

@@ -63,11 +63,21 @@ func (s *ptrSet) add(p unsafe.Pointer) bool {
 	return true
 }
 
+// What memory costs in steps, besides one for 64 bytes: a module looks for room
+// on its heap, and later frees it again, which takes as long as some
+// instructions. A collection looks at every object.
+const (
+	allocSteps   = 8
+	threadSteps  = 60 // more, for a coroutine
+	collectSteps = 200
+	objectSteps  = 8 // of a collection, for each object
+)
+
 // alloc counts n bytes, and the work of making and filling them: a step for
 // sixty-four, as a module fills memory much faster than it executes code.
 func (vm *VM) alloc(n int64) {
 	vm.mem += n
-	vm.budget -= n >> 6
+	vm.budget -= allocSteps + n>>6
 	if vm.mem >= vm.memNext {
 		vm.full(n)
 	}
@@ -106,7 +116,7 @@ func (vm *VM) full(n int64) {
 	w.drain(false)
 	vm.mem = w.bytes + n
 	vm.lastSeen = w.seen.n
-	vm.budget -= 200 + 8*int64(w.seen.n) // so that a script without memory comes to its end
+	vm.budget -= collectSteps + objectSteps*int64(w.seen.n) // so that a script without memory comes to its end
 	vm.setMark(w.bytes)
 	vm.gcDue = !vm.gcStop
 	if l := vm.opts.MemoryLimit; l > 0 && vm.mem > l {
@@ -148,6 +158,12 @@ func (vm *VM) autoCollect(top int) {
 	vm.gcTop = top
 	defer func() { vm.gcTop = 0 }()
 	vm.Collect()
+}
+
+// collectForScript is a collection that a script asks for: it takes its time.
+func (vm *VM) collectForScript() {
+	vm.Collect()
+	vm.Charge(collectSteps + objectSteps*vm.lastSeen)
 }
 
 // Collect is a full collection: it clears weak tables and runs finalizers.

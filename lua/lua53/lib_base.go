@@ -120,10 +120,10 @@ func baseCollect(a Args) int {
 	a.OptInt(1, 0)
 	switch opts[i] {
 	case "collect":
-		vm.Collect()
+		vm.collectForScript()
 		return a.ret(mkInt(0))
 	case "step":
-		vm.Collect()
+		vm.collectForScript()
 		return a.ret(mkBool(true))
 	case "count":
 		return a.ret(mkFloat(vm.round(float64(vm.mem) / 1024)))

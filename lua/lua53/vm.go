@@ -260,6 +260,7 @@ func (vm *VM) Globals() *glua.LTable { return vm.l.G.Global }
 func (vm *VM) globals() Value { return mkTable(vm.l.G.Global) }
 
 func (vm *VM) newThread() *Thread {
+	vm.budget -= threadSteps
 	vm.alloc(vm.sizes.thread)
 	th := &Thread{vm: vm, stack: make([]Value, firstStack)}
 	th.LState.Options.RegistryGrowStep = threadMark
