@@ -29,7 +29,9 @@ document.addEventListener("change", (e) => {
 
 function show(id) {
   const dialog = document.getElementById(id);
-  if (dialog) dialog.showModal();
+  if (!dialog) return;
+  dialog.showModal();
+  dialog.querySelector("input:not([type=hidden]), select, textarea")?.focus();
 }
 
 async function copyText(button) {
