@@ -16,6 +16,7 @@ type Index struct {
 	old   []byte
 	sa    []int32
 	begin []int32 // how many suffixes are below each two bytes
+	known []int32 // by position in the new image: where to look, plus 1
 }
 
 // NewIndex prepares an image for searching. It takes 4 bytes of memory for
@@ -34,6 +35,11 @@ func NewIndex(old []byte) *Index {
 	return x
 }
 
+// Remember makes room for the results of searches in a new image of n bytes,
+// of which [Index.Steps] then finds those that it has made before. From then on
+// the index is for that image alone.
+func (x *Index) Remember(n int) { x.known = make([]int32, n) }
+
 // Window is the part of the old image that may be used: From <= position < To.
 type Window struct{ From, To int }
 
@@ -43,10 +49,12 @@ const (
 	farEnough  = 512 // bytes after which no match is longer than another
 )
 
-// longest returns the longest match of the start of p that begins in the
-// window and ends in it, preferring, among equals, the position near want.
-func (x *Index) longest(p []byte, w Window, want int) (pos, length int) {
-	p = p[:min(len(p), farEnough)]
+// place returns how many suffixes are below the start of p, which lies at in
+// the new image.
+func (x *Index) place(p []byte, at int) int {
+	if at < len(x.known) && x.known[at] > 0 {
+		return int(x.known[at]) - 1
+	}
 	lo, hi := 0, len(x.sa)
 	if len(p) > 1 {
 		two := int(p[0])<<8 | int(p[1])
@@ -60,19 +68,31 @@ func (x *Index) longest(p []byte, w Window, want int) (pos, length int) {
 			hi = mid
 		}
 	}
+	if at < len(x.known) {
+		x.known[at] = int32(lo) + 1
+	}
+	return lo
+}
+
+// longest returns the longest match of the start of p that begins in the
+// window and ends in it, preferring, among equals, the position near want. At
+// is where p lies in the new image.
+func (x *Index) longest(p []byte, at int, w Window, want int) (pos, length int) {
+	p = p[:min(len(p), farEnough)]
+	lo := x.place(p, at)
 	// The further a suffix is from here, the less it has in common with p.
 	try := func(i int) bool {
-		at := int(x.sa[i])
-		n := common(x.old[at:], p)
+		found := int(x.sa[i])
+		n := common(x.old[found:], p)
 		if n < length || n == 0 {
 			return false
 		}
-		if at < w.From || at >= w.To {
+		if found < w.From || found >= w.To {
 			return true
 		}
-		n = min(n, w.To-at)
-		if n > length || n == length && distance(at, want) < distance(pos, want) {
-			pos, length = at, n
+		n = min(n, w.To-found)
+		if n > length || n == length && distance(found, want) < distance(pos, want) {
+			pos, length = found, n
 		}
 		return true
 	}

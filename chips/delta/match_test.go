@@ -76,7 +76,14 @@ func TestLongest(t *testing.T) {
 		for at := w.From; at < w.To; at++ {
 			want = max(want, common(old[at:w.To], p))
 		}
-		pos, n := NewIndex(old).longest(p, w, w.From)
+		x := NewIndex(old)
+		pos, n := x.longest(p, 0, w, w.From)
+		x.Remember(1)
+		for range 2 { // looked for, and remembered
+			if pos2, n2 := x.longest(p, 0, w, w.From); pos2 != pos || n2 != n {
+				t.Fatalf("%d bytes at %d, with memory %d at %d", n, pos, n2, pos2)
+			}
+		}
 		if n != want || n > 0 && (pos < w.From || pos+n > w.To || !bytes.Equal(old[pos:pos+n], p[:n])) {
 			t.Fatalf("%d bytes at %d, expected %d bytes", n, pos, want)
 		}

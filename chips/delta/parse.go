@@ -199,7 +199,7 @@ func (q *parser) search(i int, best choice, k int, first int32) {
 		near = q.shifts[k].shift
 	}
 	at := q.at + i
-	if pos, n := q.x.longest(q.p[i:], q.w, at+int(near)); n >= shortMatch {
+	if pos, n := q.x.longest(q.p[i:], at, q.w, at+int(near)); n >= shortMatch {
 		q.vain = 0
 		q.join(i, int32(pos-at), best)
 	}

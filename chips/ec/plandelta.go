@@ -19,6 +19,7 @@ type zone struct {
 // block of the image.
 func makePayloads(s Series, old, new []byte, spare int) ([]*Payload, error) {
 	p := &planner{series: s, size: s.SegmentSize(), old: old, new: new, x: delta.NewIndex(old)}
+	p.x.Remember(len(new))
 	p.sketch()
 	if err := p.try(); err != nil {
 		return nil, err
