@@ -78,9 +78,9 @@ func newPlatform(t *testing.T, answers string, settings iot.Settings) *platform 
 // run runs a module with a script on upstream's libraries. seen is called for
 // each line of its log and may change the platform meanwhile; the run is over
 // when it returns true.
-func (p *platform) run(chip *chips.Chip, libs afero.Fs, script string, seen func(line string) bool) string {
+func (p *platform) run(chip *chips.Chip, libs afero.Fs, script string, seen func(line string) bool, more ...luadb.File) string {
 	p.t.Helper()
-	proj := must[*project.Project](p.t)(project.FromFiles([]luadb.File{{Name: "main.lua", Data: []byte(script)}}))
+	proj := must[*project.Project](p.t)(project.FromFiles(append([]luadb.File{{Name: "main.lua", Data: []byte(script)}}, more...)))
 	var log strings.Builder
 	r, err := play.Run(play.Job{
 		Files: proj.Files, Chip: chip, Seed: 1, Limit: 1000 * time.Hour, Boots: 6, Script: lua.Options{Libs: libs, Steps: 1 << 28},
@@ -138,9 +138,9 @@ sys.run()
 }
 
 // pack makes the script package of the next version.
-func (p *platform) pack(chip *chips.Chip, script string) []byte {
+func (p *platform) pack(chip *chips.Chip, script string, more ...luadb.File) []byte {
 	p.t.Helper()
-	proj := must[*project.Project](p.t)(project.FromFiles([]luadb.File{{Name: "main.lua", Data: []byte(script)}}))
+	proj := must[*project.Project](p.t)(project.FromFiles(append([]luadb.File{{Name: "main.lua", Data: []byte(script)}}, more...)))
 	image := must[[]byte](p.t)(proj.Image())
 	return must[[]byte](p.t)(chip.Maker.Make("bin", chips.MakeInput{Script: image, CoreSeed: 1}))
 }
