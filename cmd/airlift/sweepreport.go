@@ -132,7 +132,7 @@ func (a *app) axisMap(h *sweep.Header, sum *sweep.Summary) {
 			break
 		}
 		p := &h.Ops[from]
-		a.printf("    #%-6d %-8s%-12s %s", from, p.Stage, p.Part, a.letters(sum.Map[from:to]))
+		a.printf("    #%-6d %-8s %-12s %s", from, p.Stage, p.Part, a.letters(sum.Map[from:to]))
 		if n := to - from; n > mapWidth {
 			a.printf("  (%d operations, %d a letter)", n, (n+mapWidth-1)/mapWidth)
 		}

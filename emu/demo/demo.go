@@ -37,13 +37,17 @@ const firstVersion = "1.0.0"
 type Config struct {
 	Chip     *chips.Chip
 	Seed     uint64
-	Answers  string        // answer set of the platform, "" for cloud
-	Link     string        // link model, "" for wifi
-	Library  string        // that the project uses: libfota or libfota2, "" for the latter; update on the Luat core
-	CoreSize int64         // bytes of code in the cores, 0 for the family's default
-	Compiled bool          // the images hold luac bytecode, as production packages do
-	Kind     string        // of the one package, "" for a row of all that tell something
-	Made     []byte        // the one package, if an equal story has made it before
+	Answers  string // answer set of the platform, "" for cloud
+	Link     string // link model, "" for wifi
+	Library  string // that the project uses: libfota or libfota2, "" for the latter; update on the Luat core
+	CoreSize int64  // bytes of code in the cores, 0 for the family's default
+	Compiled bool   // the images hold luac bytecode, as production packages do
+	Kind     string // of the one package, "" for a row of all that tell something
+	Made     []byte // the one package, if an equal story has made it before
+	// Flash is the module's flash, if an equal story has made it before: it is
+	// changed.
+	Flash    []*flash.Device
+	BootsMax int           // boots after which the run ends, 0 for 12
 	Limit    time.Duration // virtual time after which the run ends, 0 for 10 minutes
 	Script   lua.Options
 }
@@ -302,22 +306,35 @@ func (s *Story) upload() error {
 // module makes the device with the old version in its flash.
 func (s *Story) module() error {
 	cfg := s.cfg
-	script, err := (&project.Project{Files: s.From.files}).Image()
-	if err != nil {
-		return err
+	if cfg.BootsMax == 0 {
+		cfg.BootsMax = 12
 	}
-	s.flashes, err = emu.MakeFlash(cfg.Chip, chips.MakeInput{
-		Script: script, CoreVersion: s.From.Core, CoreSize: cfg.CoreSize, CoreSeed: s.seed,
-	})
-	if err != nil {
-		return fmt.Errorf("make the flash: %w", err)
+	var err error
+	if s.flashes = cfg.Flash; s.flashes == nil {
+		if s.flashes, err = s.factory(); err != nil {
+			return fmt.Errorf("make the flash: %w", err)
+		}
 	}
 	s.Device, err = emu.NewDevice(emu.Config{
 		Chip: cfg.Chip, Flash: s.flashes, Seed: cfg.Seed, Clock: s.World.Clock, Trace: s.World.Trace,
-		Net: s.World.Net, Script: cfg.Script, BootsMax: 12, UnixTime: link.Epoch.Unix(),
+		Net: s.World.Net, Script: cfg.Script, BootsMax: cfg.BootsMax, UnixTime: link.Epoch.Unix(),
 	})
 	return err
 }
+
+// factory makes the flash of a module with the old version.
+func (s *Story) factory() ([]*flash.Device, error) {
+	script, err := (&project.Project{Files: s.From.files}).Image()
+	if err != nil {
+		return nil, err
+	}
+	return emu.MakeFlash(s.chip, chips.MakeInput{
+		Script: script, CoreVersion: s.From.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed,
+	})
+}
+
+// Flash returns the flash chips of the module.
+func (s *Story) Flash() []*flash.Device { return s.flashes }
 
 // Run plays one upgrade. After a cut it may be called again: the power comes
 // back and the story goes on from what the flash holds.

@@ -87,6 +87,12 @@ func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
 		return nil, err
 	}
 	w := &Sweep{Scenario: s, Chip: c, machine: machine{chip: c, seed: s.Seed}}
+	if s.Mode == ModeSystem {
+		if err := w.rehearseSystem(); err != nil {
+			return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
+		}
+		return w, nil
+	}
 	if err := w.makeVersions(); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}

@@ -26,8 +26,10 @@ type Account struct {
 type Line struct {
 	At   time.Duration `json:"at_ns"` // virtual, since the start of the case
 	Boot int           `json:"boot"`
-	Kind string        `json:"kind"` // power, flash, cut, ignored, verdict, or that of a step: read, decide, do, print, log
-	Text string        `json:"text"`
+	// Kind is power, flash, cut, ignored, verdict, or that of a step (read,
+	// decide, do, print, log); with scripts also net, server, exit, end.
+	Kind string `json:"kind"`
+	Text string `json:"text"`
 }
 
 // linesMax bounds an account.
@@ -65,6 +67,9 @@ func (s *Sweep) Replay(path []uint64) (*Account, error) {
 
 // ReplayFaults is Replay for faults of one's own choice.
 func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
+	if s.Scenario.Mode == ModeSystem {
+		return s.replaySystem(faults)
+	}
 	t := &teller{sweep: s, w: &watcher{rec: trace.New()}}
 	t.w.rec.Sink(t.event)
 	b := s.begin()
@@ -225,13 +230,11 @@ func (t *teller) event(e *trace.Event) {
 		return
 	}
 	t.endOps()
-	text := e.Step.Text
 	if e.Kind == trace.Log {
-		text = e.Text
-	} else {
-		text = e.Step.Stage + ": " + strings.TrimRight(text, "\r\n")
+		t.line("log", e.Text)
+		return
 	}
-	t.line(string(e.Step.Kind), text)
+	t.line(string(e.Step.Kind), e.Step.Stage+": "+strings.TrimRight(e.Step.Text, "\r\n"))
 }
 
 // cut tells the operation at which the power fails, bit by bit.

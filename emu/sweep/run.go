@@ -67,7 +67,7 @@ func (s *Sweep) Units() uint64 {
 	switch n := s.Scenario.Sample; {
 	case n == 0:
 		return sp.size()
-	case s.Scenario.Cuts > 1:
+	case s.Scenario.Cuts > 1 && s.Scenario.Mode != ModeSystem:
 		return (n + clusterSize - 1) / clusterSize
 	default:
 		return min(n, sp.size())
@@ -170,8 +170,10 @@ func (s *Sweep) produce(opt Options, out func(*unit) error) error {
 	}
 	p.next = opt.From
 	p.skip()
-	if err := p.alongTheRun(); err != nil {
-		return err
+	if s.Scenario.Mode != ModeSystem {
+		if err := p.alongTheRun(); err != nil {
+			return err
+		}
 	}
 	return p.withoutBoards(p.space.size())
 }
@@ -244,6 +246,9 @@ func (p *producer) withoutBoards(end uint64) error {
 
 // unit runs everything behind a first fault.
 func (s *Sweep) unit(u *unit) ([]*Result, error) {
+	if s.Scenario.Mode == ModeSystem {
+		return s.systemUnit(u)
+	}
 	if u.board == nil {
 		if err := s.playUnit(u); err != nil {
 			return nil, err

@@ -28,6 +28,7 @@ type Scenario struct {
 	// Boot is the user's own boot code, as NAME@SHA256; "" for the chip's.
 	Boot string `json:"boot,omitempty" yaml:"boot,omitempty"`
 
+	Link string  `json:"link,omitempty" yaml:"link,omitempty"` // of the mode system; "" for ideal
 	Mode Mode    `json:"mode,omitempty" yaml:"mode,omitempty"` // "" for boot
 	Old  Version `json:"old,omitzero" yaml:"old,omitempty"`
 	New  Version `json:"new,omitzero" yaml:"new,omitempty"`
@@ -170,6 +171,12 @@ func (s *Scenario) check() error {
 		return errors.New("more than 1000 ways to fail at an operation, or 1000000 times")
 	case s.Old.CoreBytes < 0 || s.New.CoreBytes < 0 || s.Old.ScriptBytes < 0 || s.New.ScriptBytes < 0 || s.Old.ScriptBytes > 8<<20 || s.New.ScriptBytes > 8<<20:
 		return errors.New("core_bytes and script_bytes: expected sizes in bytes")
+	}
+	if s.Mode == ModeSystem && (s.New != Version{} || s.Old != Version{CoreBytes: s.Old.CoreBytes} || s.NoPad || s.Force) {
+		return errors.New("mode system plays the demo project: of old and new it takes old.core_bytes alone")
+	}
+	if s.Mode == ModeSystem && s.Cuts > 1 && s.Sample == 0 {
+		return errors.New("mode system with several cuts takes a sample: name its size")
 	}
 	for _, i := range s.Invariants {
 		if !slices.Contains(Invariants[:], i) {

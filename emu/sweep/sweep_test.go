@@ -23,6 +23,7 @@ var small = map[string]Scenario{
 	"zipped":   {Chip: "Air6208", Old: Version{CoreBytes: 8 << 10}, New: Version{CoreBytes: 9 << 10}},
 	"download": {Chip: "Air6208", Mode: ModeUpdate, Old: Version{CoreBytes: 6 << 10}, New: Version{CoreBytes: 7 << 10, ScriptBytes: 5000}},
 	"file":     {Chip: "Air601", Mode: ModeUpdate, New: Version{ScriptBytes: 3000}},
+	"system":   {Chip: "Air6208", Mode: ModeSystem, Old: Version{CoreBytes: 6 << 10}, Sample: 60},
 	"delta":    {Chip: "Air780E", Profile: "full", Package: "combined", Old: Version{CoreBytes: 8 << 10}, Hows: []fault.How{{Kind: fault.Before}, {Kind: fault.Few, Num: 1}, {Kind: fault.After}}},
 }
 
@@ -107,10 +108,10 @@ func TestReplayAgrees(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		cuts int
-	}{{"zipped", 1}, {"download", 1}, {"file", 1}, {"delta", 1}, {"zipped", 2}, {"download", 3}} {
+	}{{"zipped", 1}, {"download", 1}, {"file", 1}, {"delta", 1}, {"system", 1}, {"system", 2}, {"zipped", 2}, {"download", 3}} {
 		s := small[c.name]
 		s.Cuts = c.cuts
-		if c.cuts > 1 {
+		if c.cuts > 1 && s.Sample == 0 {
 			s.Sample = 200
 		}
 		w := openScenario(t, c.name, s)
@@ -220,7 +221,7 @@ func TestShardsMerge(t *testing.T) {
 		name   string
 		cuts   int
 		sample uint64
-	}{{"file", 1, 0}, {"file", 1, 100}, {"download", 2, 300}, {"file", 2, 0}} {
+	}{{"file", 1, 0}, {"file", 1, 100}, {"system", 2, 12}, {"download", 2, 300}, {"file", 2, 0}} {
 		s := small[c.name]
 		s.Cuts, s.Sample = c.cuts, c.sample
 		if c.cuts == 2 && c.sample == 0 {

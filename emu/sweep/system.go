@@ -1,0 +1,287 @@
+package sweep
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"airlift/emu"
+	"airlift/emu/demo"
+	"airlift/emu/fault"
+	"airlift/emu/trace"
+	"airlift/flash"
+)
+
+// The mode system plays the whole story of an upgrade: scripts ask a platform,
+// download over a link, store and restart. What happens after a cut depends on
+// the server, the clock and the link too, and what was in RAM is gone, so a case
+// is the story from its beginning, with the faults put in. Flash and package
+// are made once; verdicts are not remembered.
+
+// systemBootsMax is how often a module of the mode system may start for each
+// power-on.
+const systemBootsMax = 6
+
+// story makes the world of a case.
+func (s *Sweep) story() (*demo.Story, error) {
+	c := s.Scenario
+	cfg := demo.Config{
+		Chip: s.Chip, Seed: c.Seed, CoreSize: c.Old.CoreBytes, Kind: c.Package, Link: c.Link, Made: s.Package,
+		BootsMax: systemBootsMax * (1 + c.Cuts + len(c.Faults)),
+	}
+	if cfg.Link == "" {
+		cfg.Link = "ideal"
+	}
+	if s.start != nil {
+		cfg.Flash = s.begin().flashes
+	}
+	return demo.New(cfg)
+}
+
+// rehearseSystem plays the story without a fault.
+func (s *Sweep) rehearseSystem() error {
+	st, err := s.story()
+	if err != nil {
+		return err
+	}
+	s.Package, s.Kind = st.Package.Data, st.Package.Kind
+	flashes := make([]*flash.Device, len(st.Flash()))
+	for i, f := range st.Flash() {
+		flashes[i] = f.Fork()
+	}
+	s.start = newBoard(flashes)
+	r := &systemRun{s: s, st: st, all: true}
+	r.watch()
+	rep, err := st.Run()
+	if err != nil {
+		return err
+	}
+	s.Clean = Clean{Ops: r.places, Outcome: rep.Outcome, Boots: st.Device.Boots(), Virtual: rep.Virtual, Trace: rep.Trace}
+	if rep.Outcome != emu.OutcomeNew {
+		s.Clean.Detail = string(rep.End.End) + ": " + rep.End.Detail
+		s.Clean.Broken = []Invariant{Reachable}
+	}
+	return nil
+}
+
+// systemRun watches one story.
+type systemRun struct {
+	s       *Sweep
+	st      *demo.Story
+	stage   string
+	inject  fault.Injector
+	scripts bool    // they have begun
+	places  []Place // that were hit, or all
+	all     bool
+	cut     *fault.Fault
+	n       uint64
+	erases  uint64
+	tell    *teller
+	offset  time.Duration // when the power came back
+}
+
+// watch puts the run's tap and sink in place.
+func (r *systemRun) watch() {
+	r.st.Device.Tap(r)
+	r.st.World.Trace.Sink(r.event)
+}
+
+// event keeps the stage, and fails the power in time.
+func (r *systemRun) event(e *trace.Event) {
+	r.stage = r.stageOf(e)
+	if r.tell != nil {
+		r.tell.w.now, r.tell.w.boot = e.Time, e.Boot
+		if e.Kind != trace.Flash && e.Kind != trace.Step && e.Kind != trace.Log && e.Kind != trace.Power {
+			r.tell.endOps()
+			r.tell.line(string(e.Kind), e.Text)
+		} else {
+			r.tell.event(e)
+		}
+	}
+	if r.cut != nil && r.cut.Kind == fault.CutAt && e.Time-r.offset >= time.Duration(r.cut.At) && !r.st.Device.Power().Lost() {
+		r.st.Device.Power().Cut()
+		if r.tell != nil {
+			r.tell.line("cut", "the power fails, as the time is up")
+		}
+	}
+}
+
+// stageOf follows the device through boot code and core to its scripts. Once
+// these run, what chip code reports is the updater's.
+func (r *systemRun) stageOf(e *trace.Event) string {
+	own := e.Step.Stage == "" || e.Step.Stage == "scene"
+	switch {
+	case e.Kind == trace.Power:
+		r.scripts = false
+		return "boot"
+	case e.Kind == trace.Net, e.Kind == trace.Log && own:
+		r.scripts = true
+		return "scripts"
+	case e.Kind == trace.Flash || own:
+		return r.stage
+	case r.scripts:
+		return "updater"
+	case e.Step.Stage == "core":
+		return "core"
+	}
+	return "boot"
+}
+
+// Before implements flash.Tap.
+func (r *systemRun) Before(op *flash.Op) flash.Fate {
+	number := r.n
+	r.n++
+	if op.Kind == flash.OpErase {
+		r.erases++
+	}
+	place := r.s.place(op, number, r.st.Device.Boots(), r.stage)
+	fate := flash.Fate{}
+	if r.cut != nil {
+		fate = r.inject.Before(op)
+	} else if r.all {
+		r.places = append(r.places, place)
+	}
+	if r.tell != nil {
+		r.tell.w.now, r.tell.w.boot = r.st.World.Clock.Now(), place.Boot
+	}
+	switch fate.Kind {
+	case flash.FateProceed:
+		if r.tell != nil {
+			r.tell.operation(&place)
+		}
+	case flash.FateIgnore:
+		if r.tell != nil {
+			r.tell.endOps()
+			r.tell.line("ignored", "the chip ignores operation "+place.String())
+		}
+	default:
+		r.places = append(r.places, place)
+		if r.tell != nil {
+			r.tell.endOps()
+			r.tell.cut(op, &place, fate)
+		}
+	}
+	return fate
+}
+
+// After implements flash.Tap.
+func (r *systemRun) After(*flash.Op) {}
+
+// playSystem plays the story with faults, and tells it if tell is not nil.
+func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
+	st, err := s.story()
+	if err != nil {
+		return nil, err
+	}
+	r := &systemRun{s: s, st: st, tell: tell}
+	if tell != nil {
+		tell.w.rec = st.World.Trace
+	}
+	r.watch()
+	faults := slices.Concat(s.Scenario.Faults, c.Faults)
+	for i := range faults {
+		f := &faults[i]
+		r.cut, r.n, r.offset = f, 0, st.World.Clock.Now()
+		r.inject = fault.Injector{Faults: []fault.Fault{*f}}
+		if tell != nil {
+			tell.fault = f
+		}
+		before := len(r.places)
+		rep, err := st.Run()
+		if err != nil {
+			return nil, err
+		}
+		if rep.End.End != emu.EndPower {
+			return nil, fmt.Errorf("%w: %s: the run is over before that", ErrNoCase, f)
+		}
+		if len(r.places) == before && f.Kind == fault.CutAt {
+			r.places = append(r.places, Place{Boot: st.Device.Boots() - 1, Stage: r.stage, Kind: "time", Part: "-"})
+		}
+		if tell != nil {
+			tell.endOps()
+			tell.line("power", "the power is back after "+f.String())
+		}
+	}
+	r.cut = nil
+	boots := st.Device.Boots()
+	rep, err := st.Run()
+	if err != nil {
+		return nil, err
+	}
+	return s.systemResult(c, r, rep, st.Device.Boots()-boots)
+}
+
+// systemResult judges how a story ended.
+func (s *Sweep) systemResult(c Case, r *systemRun, rep demo.Report, boots int) (*Result, error) {
+	v := &verdict{outcome: rep.Outcome, boots: boots}
+	why := string(rep.End.End) + ": " + rep.End.Detail
+	switch rep.Outcome {
+	case emu.OutcomeBrick, emu.OutcomeStuck:
+		v.breaks(Boots, "%s", why)
+		v.endless = rep.Outcome == emu.OutcomeStuck
+	case emu.OutcomeMixed:
+		v.breaks(Exact, "the module stays with the core of one version and the scripts of the other: %s", why)
+	}
+	if rep.End.End == emu.EndBoots {
+		v.breaks(Converges, "%s", why)
+	}
+	if rep.Outcome != emu.OutcomeNew {
+		v.breaks(Reachable, "the module does not go on to the new version: %s", why)
+	}
+	return s.result(c, r.places, v, r.erases), nil
+}
+
+// systemUnit runs the cases of a unit of the mode system.
+func (s *Sweep) systemUnit(u *unit) ([]*Result, error) {
+	c := Case{Number: u.number, Path: []uint64{u.choice}, Faults: []fault.Fault{u.fault}}
+	for n := 1; n < s.Scenario.Cuts; n++ {
+		ops, err := s.systemOps(c.Faults)
+		if err != nil {
+			return nil, err
+		}
+		if ops == 0 {
+			break
+		}
+		sp := s.recoverySpace(ops)
+		choice := s.draw("next", n, u.number).Uint64N(sp.size())
+		f, err := sp.fault(choice)
+		if err != nil {
+			return nil, err
+		}
+		c.Path, c.Faults = append(c.Path, choice), append(c.Faults, f)
+	}
+	r, err := s.playSystem(c, nil)
+	return []*Result{r}, err
+}
+
+// systemOps counts the operations behind the last of some faults.
+func (s *Sweep) systemOps(faults []fault.Fault) (uint64, error) {
+	st, err := s.story()
+	if err != nil {
+		return 0, err
+	}
+	r := &systemRun{s: s, st: st}
+	r.watch()
+	for _, f := range slices.Concat(s.Scenario.Faults, faults) {
+		r.cut, r.offset, r.inject = &f, st.World.Clock.Now(), fault.Injector{Faults: []fault.Fault{f}}
+		if _, err := st.Run(); err != nil {
+			return 0, err
+		}
+	}
+	r.cut, r.n = nil, 0
+	_, err = st.Run()
+	return r.n, err
+}
+
+// replaySystem is ReplayFaults of the mode system.
+func (s *Sweep) replaySystem(faults []fault.Fault) (*Account, error) {
+	t := &teller{sweep: s, w: new(watcher)}
+	r, err := s.playSystem(Case{Faults: faults}, t)
+	if err != nil {
+		return nil, err
+	}
+	t.endOps()
+	r.Faults = faults
+	t.verdict(r)
+	return &Account{Result: r, Lines: t.lines, Trace: t.w.rec.Sum()}, nil
+}
