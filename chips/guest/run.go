@@ -49,7 +49,6 @@ type run struct {
 	mem             api.Memory
 	steps           api.MutableGlobal
 	depth           api.MutableGlobal
-	fns             map[string]api.Function
 
 	stopped *stop
 	left    int64 // steps at the start of the call
