@@ -54,5 +54,5 @@ var assumptions = []assumption{
 	{chips.Assumption{Name: "modem-image", Source: "8910.md 2.5",
 		Text: "A synthetic core comes with a small made-up modem image: a file in pieces, the index, NV. The modem itself is not emulated."}, nil},
 	{chips.Assumption{Name: "generation-d", Source: "8910.md 1.5, 10.9",
-		Text: "The map is that of V1009; that / is an SFFS and where it ends is inferred; the libraries' date is assumed. The device side of upgrades is closed: the fota library refuses, no package is made."}, onlyD},
+		Text: "The map is that of V1009; that / is an SFFS and where it ends is inferred; the libraries' date is assumed. The device side of upgrades is closed: the fota library refuses. A script package asks for the modem version 0x8910A002 of the one example."}, onlyD},
 }

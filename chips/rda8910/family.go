@@ -66,6 +66,7 @@ func formats() []format {
 		{isOldPack, (*inspector).oldPack, nil},
 		{isUpgrade, (*inspector).upgrade, (*unpacker).upgrade},
 		{isPac, (*inspector).pac, (*unpacker).pac},
+		{isDump, (*inspector).dump, nil},
 		{isUImage, (*inspector).uimage, (*unpacker).uimage},
 		{isAppImage, (*inspector).appImage, nil},
 		{isLuaApp, (*inspector).app, (*unpacker).app},

@@ -17,7 +17,7 @@ import (
 const (
 	bootBytes  = 41952 // that of V302340 has 41952 behind its head (8910.md 8.3)
 	coreBytes  = 1280 * kib
-	modemBytes = 150 * kib
+	modemBytes = 80 * kib
 )
 
 // bootLoad is where the boot code runs (8910.md 8.3).
@@ -268,11 +268,11 @@ func (fw *firmware) modemFiles(l *Layout) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("modem image: %w", err)
 	}
-	return files, collect(f, "/", files)
+	return files, collect(f, "/", modemFolder, files)
 }
 
-// collect adds all files below a folder.
-func collect(f *sffs.FS, dir string, files map[string][]byte) error {
+// collect adds all files below a folder, under their names below prefix.
+func collect(f *sffs.FS, dir, prefix string, files map[string][]byte) error {
 	d, err := f.Open(dir)
 	if err != nil {
 		return err
@@ -284,7 +284,7 @@ func collect(f *sffs.FS, dir string, files map[string][]byte) error {
 	for _, e := range list {
 		name := path.Join(dir, e.Name())
 		if e.IsDir() {
-			if err := collect(f, name, files); err != nil {
+			if err := collect(f, name, prefix, files); err != nil {
 				return err
 			}
 			continue
@@ -293,7 +293,7 @@ func collect(f *sffs.FS, dir string, files map[string][]byte) error {
 		if err != nil {
 			return err
 		}
-		files[modemFolder+name[1:]] = b
+		files[prefix+name[1:]] = b
 	}
 	return nil
 }

@@ -226,7 +226,7 @@ func TestRealUpgrade(t *testing.T) {
 		}
 	}
 	have := map[string][]byte{}
-	if err := collect(v.modem, "/", have); err != nil {
+	if err := collect(v.modem, "/", modemFolder, have); err != nil {
 		t.Fatal(err)
 	}
 	for stem := range stems {

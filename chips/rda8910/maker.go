@@ -25,6 +25,7 @@ const (
 	KindApp          = "app"           // script with its MD5, without them
 	KindPac          = "pac"           // everything, for the downloader
 	KindLuadb        = "luadb"         // bare script image
+	KindSota         = "sota"          // script for LuatOS-SoC
 	KindFlash        = "flash"
 )
 
@@ -70,7 +71,8 @@ func (m *maker) Kinds() []chips.PackageKind {
 	case GenB:
 		return append(core, images...)
 	case GenD:
-		return append(script, images...)
+		sota := chips.PackageKind{Name: KindSota, Ext: ".sota", Summary: "script package, as the public packer makes it", Upgrade: true, Fits: false, Why: refusalD}
+		return append(append(script, sota), images...)
 	}
 	app := chips.PackageKind{Name: KindApp, Ext: ".app", Summary: "script with its MD5, /fota/app on the module", Fits: true}
 	return append(append(append(scripts, core...), app, script[0]), images...)
@@ -83,7 +85,7 @@ func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
 	makers := map[string]func(chips.MakeInput) ([]byte, error){
 		KindAll: m.all, KindCore: m.coreOnly, KindScript: m.scriptOnly,
 		KindAllStream: m.allStream, KindCoreStream: m.coreStream, KindScriptStream: m.scriptStream,
-		KindPack: m.pack, KindApp: m.app, KindPac: m.pac, KindLuadb: m.script, KindFlash: m.flash,
+		KindPack: m.pack, KindApp: m.app, KindPac: m.pac, KindLuadb: m.script, KindFlash: m.flash, KindSota: m.sota,
 	}
 	known := false
 	for _, k := range m.Kinds() {
@@ -168,6 +170,18 @@ func (m *maker) allStream(in chips.MakeInput) ([]byte, error) {
 		s.Files = append(s.Files, StreamFile{Tag: TagCore, Data: pack})
 	}
 	return s.Encode(), nil
+}
+
+// cpVersion is the modem's version that packages ask for (8910.md 2.8): that of
+// the one example.
+const cpVersion = 0x8910A002
+
+func (m *maker) sota(in chips.MakeInput) ([]byte, error) {
+	script, err := m.script(in)
+	if err != nil {
+		return nil, err
+	}
+	return MakeUpgrade(UpgradeInput{CPVersion: cpVersion, Script: script})
 }
 
 // Files for the platform (8910.md 2.2): the inner layout of LuaTools' is not
