@@ -160,7 +160,7 @@ func (t *tx) piece(w *work) error {
 	if w.err != nil {
 		t.undo(marks)
 		if err := t.exec("rollback to piece"); err != nil {
-			return err
+			return errors.Join(w.err, err) // a full disk ends the whole transaction at once
 		}
 	}
 	return t.exec("release piece")
