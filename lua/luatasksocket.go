@@ -34,7 +34,6 @@ type taskSocket struct {
 	remote  netip.AddrPort // of UDP
 	rx      []byte
 	open    bool
-	closed  bool // by the script
 }
 
 func (m *Machine) openSocketCore() {
@@ -75,7 +74,7 @@ func (s *taskSocket) end() {
 	if s.packets != nil {
 		s.packets.Close()
 	}
-	s.conn, s.packets, s.open, s.closed = nil, nil, false, true
+	s.conn, s.packets, s.open = nil, nil, false
 }
 
 // sockConnect is sock_conn(type, host, port, certificates); it returns the
@@ -122,7 +121,6 @@ func (m *Machine) sockConnect(l *glua.LState) int {
 		},
 		Closed: func(error) {
 			s.end()
-			s.closed = false
 			m.postSocket(s, taskSockLost, false)
 		},
 	})

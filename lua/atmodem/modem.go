@@ -14,6 +14,7 @@ package atmodem
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -82,10 +83,10 @@ const (
 	smsSendTime  = 1500 * time.Millisecond // for a short message
 )
 
-// commandMax bounds a command line in bytes, pduMax the text after a prompt.
+// commandMax bounds a line in bytes, queueMax the commands that wait.
 const (
 	commandMax = 2048
-	pduMax     = 1024
+	queueMax   = 100
 	storeMax   = 50 // short messages on the card
 )
 
@@ -102,6 +103,7 @@ const (
 type Modem struct {
 	c      Config
 	line   []byte
+	long   bool     // the line is longer than it may be
 	busy   bool     // an answer is on its way
 	queue  []string // commands that wait for it
 	prompt func(text string)
@@ -278,15 +280,21 @@ func (m *Modem) Write(p string) {
 		case m.prompt == nil && c == '\r':
 			m.command(m.take())
 		case m.prompt == nil && c == '\n' && len(m.line) == 0:
-		case len(m.line) < max(commandMax, pduMax):
+		case len(m.line) == commandMax:
+			m.long = true
+		default:
 			m.line = append(m.line, c)
 		}
 	}
 }
 
+// take returns the line; one that is too long is none that the modem knows.
 func (m *Modem) take() string {
 	text := string(m.line)
-	m.line = nil
+	if m.long {
+		text = "a line of more than " + strconv.Itoa(commandMax) + " bytes"
+	}
+	m.line, m.long = nil, false
 	return text
 }
 
@@ -296,9 +304,11 @@ func (m *Modem) command(line string) {
 		return
 	}
 	if m.busy {
-		if len(m.queue) < 100 {
-			m.queue = append(m.queue, line)
+		if len(m.queue) == queueMax {
+			m.c.Unknown("a command while " + strconv.Itoa(queueMax) + " wait")
+			return
 		}
+		m.queue = append(m.queue, line)
 		return
 	}
 	m.busy = true

@@ -270,6 +270,22 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
+// TestLimits sends too much.
+func TestLimits(t *testing.T) {
+	b := commandBench(t)
+	b.Write("AT+CSQ" + strings.Repeat(" ", commandMax) + "\rAT+CSQ\r")
+	if got := b.run(time.Second); got != "ERROR|+CSQ: 25,99|OK|" {
+		t.Errorf("a long line: %q", got)
+	}
+	b.Write(strings.Repeat("AT\r", queueMax+2))
+	if got := strings.Count(b.run(time.Minute), "OK|"); got != queueMax+1 {
+		t.Errorf("%d answers", got)
+	}
+	if want := []string{"a line of more than 2048 bytes", "a command while 100 wait"}; !slices.Equal(b.asked, want) {
+		t.Errorf("reported %q, want %q", b.asked, want)
+	}
+}
+
 func FuzzModem(f *testing.F) {
 	for _, s := range []string{"AT+CMGS=19\r0011000D91683108108300F00008000\x1a", "AT\r", "AT+CREG=2\rAT+CREG?\r", "AT+CGDCONT=1,\r", "A/\r\n", "AT+CFUN=0\r"} {
 		f.Add(s)
@@ -280,12 +296,12 @@ func FuzzModem(f *testing.F) {
 		b.run(10 * time.Second)
 		b.Write(s)
 		b.run(time.Minute)
-		if b.prompt != nil {
-			b.Write("\x1b")
-			b.run(time.Minute)
+		for _, end := range []string{"\x1b", "\r", "\x1b"} {
+			if end == "\r" || b.prompt != nil {
+				b.Write(end)
+				b.run(time.Minute)
+			}
 		}
-		b.Write("\r")
-		b.run(time.Minute)
 		if got := b.ask("AT+CGMM"); !strings.HasSuffix(got, fmt.Sprintf("+CGMM: %q|OK|", "Air724UG")) {
 			t.Errorf("after %q the modem says %q", s, got)
 		}

@@ -108,7 +108,7 @@ func (r *pduReader) byte() int { return int(r.next(1)[0]) }
 // decodeSubmit reads an SMS-SUBMIT behind the address of the service centre.
 func decodeSubmit(text string) (SMS, error) {
 	p, err := hex.DecodeString(text)
-	if err != nil || len(p) > pduMax/2 {
+	if err != nil {
 		return SMS{}, errPDU
 	}
 	r := &pduReader{p: p}
