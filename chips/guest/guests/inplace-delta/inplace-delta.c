@@ -30,18 +30,36 @@ static int delta_ok(void) {
            delta.from <= slot0.size && delta.from_len <= slot0.size - delta.from;
 }
 
-/* payload_word reads a word of the payload, through a window of it. */
-static u32 payload_word(u32 at) {
-    static u32 window[128], begin = 1, end;
-    if (at < begin || at + 4 > end) {
-        u32 n = delta.payload - at;
-        if (at > delta.payload || n < 4) return 0;
-        if (n > sizeof window) n = sizeof window;
-        air_read(slot1.chip, slot1.off + sizeof delta + at, window, n);
-        begin = at;
-        end = at + n;
+/* A window of a partition: small reads next to one another become one. */
+struct window {
+    u32 begin, end;
+    u8 bytes[1024];
+};
+static struct window payload, old;
+
+/* copy_from copies n bytes at a place, by way of a window. */
+static void copy_from(struct window *w, const struct air_partition *p, u32 at, void *to, u32 n) {
+    if (at > p->size || n > p->size - at) return; /* the CRC was right: it cannot be */
+    if (n > sizeof w->bytes) {
+        air_read(p->chip, p->off + at, to, n);
+        return;
     }
-    return window[(at - begin) / 4];
+    if (at < w->begin || at + n > w->end) {
+        u32 have = p->size - at;
+        if (have > sizeof w->bytes) have = sizeof w->bytes;
+        air_read(p->chip, p->off + at, w->bytes, have);
+        w->begin = at;
+        w->end = at + have;
+    }
+    memcpy(to, w->bytes + (at - w->begin), n);
+}
+
+static void read_payload(u32 at, void *to, u32 n) { copy_from(&payload, &slot1, sizeof delta + at, to, n); }
+
+static u32 payload_word(u32 at) {
+    u32 v = 0;
+    read_payload(at, &v, 4);
+    return v;
 }
 
 /* make puts sector i of the new image together in RAM. */
@@ -49,15 +67,16 @@ static void make(u32 i) {
     u32 want = delta.size - i * SECTOR, at = payload_word(4 * i);
     if (want > SECTOR) want = SECTOR;
     memset(sector_buffer + want, 0xFF, SECTOR - want);
+    old.end = 0; /* the slot has changed */
     for (u32 done = 0; done < want;) {
         u32 op = payload_word(at), n = op & 0xFFFF;
         at += 4;
         if (n == 0 || n > want - done) return; /* the CRC was right: it cannot be */
         if (op >> 16 == AIR_DELTA_COPY) {
-            air_read(slot0.chip, slot0.off + payload_word(at), sector_buffer + done, n);
+            copy_from(&old, &slot0, payload_word(at), sector_buffer + done, n);
             at += 4;
         } else {
-            air_read(slot1.chip, slot1.off + sizeof delta + at, sector_buffer + done, n);
+            read_payload(at, sector_buffer + done, n);
             at += (n + 3) & ~3u;
         }
         done += n;
