@@ -2,7 +2,9 @@ package store
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -16,6 +18,11 @@ import (
 // memory, which have the same things, and compares every answer, reason, log
 // row and delivery.
 func TestLikeMemory(t *testing.T) {
+	if os.Getenv("AIRLIFT_SCALE") != "full" {
+		// Each check opens a database, which waits for the disk.
+		defer flag.Set("rapid.checks", flag.Lookup("rapid.checks").Value.String())
+		flag.Set("rapid.checks", "12")
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, func(o *Options) {
 			o.Settings.Registration = rapid.SampledFrom([]iot.Registration{iot.FirstRequest, iot.FirstSuccess, iot.Manual}).Draw(rt, "registration")

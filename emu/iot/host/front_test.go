@@ -1,0 +1,232 @@
+package host_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"airlift/emu/iot"
+	"airlift/emu/iot/host"
+	"airlift/emu/iot/store"
+	"airlift/emu/link"
+)
+
+// front serves what is given on a real port.
+func front(t *testing.T, o host.Options) string {
+	t.Helper()
+	ln := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
+	ctx, stop := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := host.Serve(ctx, ln, o); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { stop(); group.Wait() })
+	return ln.Addr().String()
+}
+
+var twoSides = host.Options{
+	Devices:  link.HandlerFunc(func(r *link.Request) *link.Response { return link.Text(200, "device "+r.Target) }),
+	People:   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "people ", r.URL.Path) }),
+	IsDevice: func(path string) bool { return strings.HasPrefix(path, "/api/site/") },
+}
+
+func raw(t *testing.T, addr string, pieces ...string) string {
+	t.Helper()
+	c := must[net.Conn](t)(net.Dial("tcp", addr))
+	defer c.Close()
+	for _, p := range pieces {
+		if _, err := io.WriteString(c, p); err != nil {
+			return ""
+		}
+	}
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	got, _ := io.ReadAll(c)
+	return string(got)
+}
+
+func TestOnePortForBoth(t *testing.T) {
+	addr := front(t, twoSides)
+	letters := func(s string) []string { return strings.Split(s, "") }
+	const end = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+	for name, tc := range map[string]struct {
+		send []string
+		want string
+	}{
+		"device":               {[]string{"GET /api/site/firmware_upgrade?a=b" + end}, "device /api/site/firmware_upgrade?a=b"},
+		"people":               {[]string{"GET /projects?x=1" + end}, "people /projects"},
+		"root":                 {[]string{"GET /" + end}, "people /"},
+		"letter by letter":     {letters("GET /api/site/x?y" + end), "device /api/site/x?y"},
+		"people, by letters":   {letters("GET /log" + end), "people /log"},
+		"a blank in the query": {[]string{"GET /api/site/firmware_upgrade?firmware_name=a b" + end}, "400"},
+		"no request":           {[]string{"\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n"}, "400"},
+		"long first line":      {[]string{"GET /" + strings.Repeat("x", 1<<20) + end}, "HTTP/1.1 4"},
+		"huge query":           {[]string{"GET /api/site/firmware_upgrade?imei=" + strings.Repeat("x", 1<<20) + end}, "HTTP/1.1 4"},
+	} {
+		if got := raw(t, addr, tc.send...); !strings.Contains(got, tc.want) && !(strings.HasPrefix(tc.want, "HTTP/1.1 4") && got == "") {
+			t.Errorf("%s: %.200q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+// TestSlowClientsAreCutOff: a client that says nothing, half a line, or half a
+// request, does not hold its place for ever.
+func TestSlowClientsAreCutOff(t *testing.T) {
+	o := twoSides
+	o.Head, o.Conns = 30*time.Millisecond, 2
+	addr := front(t, o)
+	for _, begin := range []string{"", "GET /api", "GET /projects HTTP/1.1\r\nHost:"} {
+		if got := raw(t, addr, begin); strings.Contains(got, "200 OK") {
+			t.Errorf("%q: %q", begin, got)
+		}
+	}
+	if got := raw(t, addr, "GET /api/site/x HTTP/1.0\r\n\r\n"); !strings.Contains(got, "device") {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
+// TestFilesGoOutWhole downloads a file that does not fit into one write, whole
+// and in part, over plain and encrypted connections.
+func TestFilesGoOutWhole(t *testing.T) {
+	content := make([]byte, 5<<20+123)
+	rand.Read(content)
+	s := must[*store.Store](t)(store.Open(t.TempDir(), store.Options{Every: -1}))
+	t.Cleanup(func() { s.Close() })
+	tenant := s.Tenant(must[iot.Account](t)(s.SignUp("a", "a password")).ID, "test")
+	p := must[iot.ProjectInfo](t)(tenant.CreateProject("p", ""))
+	must[iot.Firmware](t)(tenant.CreateFirmware(p.ID, iot.FirmwareDraft{Name: "f", Version: "1.0.1", FileName: "f.bin", Allow: true, All: true}, bytes.NewReader(content)))
+	server := must[*iot.Server](t)(iot.NewServerOn(s, s.AnswerSet(), iot.DefaultSettings()))
+	cert := certificate(t)
+	for name, encrypted := range map[string]*tls.Config{"plain": nil, "encrypted": {Certificates: []tls.Certificate{cert}}} {
+		o := twoSides
+		o.Devices, o.IsDevice, o.TLS = server, server.IsDevice, encrypted
+		addr := front(t, o)
+		scheme := "http"
+		if encrypted != nil {
+			scheme = "https"
+		}
+		client := http.Client{Transport: &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		for _, from := range []int{0, 1, 65536, 5 << 20} {
+			req := must[*http.Request](t)(http.NewRequest("GET", scheme+"://"+addr+iot.Path+"?imei="+name+fmt.Sprint(from)+"&project_key="+p.Key+"&firmware_name=f&version=1.0.0", nil))
+			if from > 0 {
+				req.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+			}
+			resp := must[*http.Response](t)(client.Do(req))
+			got, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || sha256.Sum256(got) != sha256.Sum256(content[from:]) {
+				t.Errorf("%s from %d: %d, %d bytes: %v", name, from, resp.StatusCode, len(got), err)
+			}
+		}
+		client.CloseIdleConnections()
+	}
+	l := must[iot.List[iot.Delivery]](t)(tenant.Deliveries(iot.DeliveryFilter{}, iot.Page{}))
+	if l.Total != 2 { // resumed downloads do not count
+		t.Errorf("%d deliveries", l.Total)
+	}
+}
+
+func certificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	key := must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	der := must[[]byte](t)(x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{SerialNumber: big.NewInt(1)}, key.Public(), key))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestLocalOnly(t *testing.T) {
+	h := host.LocalOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+	for _, tc := range []struct {
+		method, hostName, origin string
+		status                   int
+	}{
+		{"GET", "127.0.0.1:8000", "", 204}, {"GET", "localhost", "", 204}, {"GET", "[::1]:8000", "", 204},
+		{"GET", "evil.example:8000", "", 421}, {"GET", "127.0.0.1.evil.example", "", 421}, {"GET", "192.168.1.2", "", 421},
+		{"POST", "127.0.0.1:8000", "http://evil.example", 403}, {"POST", "127.0.0.1:8000", "http://127.0.0.1:8000", 204}, {"POST", "127.0.0.1:8000", "", 204},
+	} {
+		req := httptest.NewRequest(tc.method, "/", nil)
+		req.Host = tc.hostName
+		if tc.origin != "" {
+			req.Header.Set("Origin", tc.origin)
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		if rec.Code != tc.status {
+			t.Errorf("%+v: %d", tc, rec.Code)
+		}
+	}
+}
+
+// TestEveryParameterWrong sends each parameter in each wrong way over a real
+// socket. All answers are those of the code table; none is a crash, and the
+// same device is served afterwards.
+func TestEveryParameterWrong(t *testing.T) {
+	p := newPlatform(t, "cloud", iot.DefaultSettings())
+	p.upload(iot.FirmwareDraft{Name: "f", Version: "1.0.1", FileName: "f.bin", Allow: true, All: true}, []byte("package"))
+	good := map[string]string{"imei": "1", "project_key": p.project.Key, "firmware_name": "f", "version": "1.0.0"}
+	names := []string{"imei", "project_key", "firmware_name", "version"}
+	// What a value that cannot be understood is answered with.
+	code := map[string]string{"imei": "3", "project_key": "25", "firmware_name": "26", "version": "27"}
+	ways := map[string]func(name, value string) string{
+		"missing":       func(string, string) string { return "" },
+		"empty":         func(n, _ string) string { return n + "=" },
+		"no value":      func(n, _ string) string { return n },
+		"wrong case":    func(n, v string) string { return strings.ToUpper(n) + "=" + v },
+		"nil":           func(string, string) string { return "nil" },
+		"5000 bytes":    func(n, _ string) string { return n + "=" + strings.Repeat("x", 5000) },
+		"invalid UTF-8": func(n, _ string) string { return n + "=%ff%fe" },
+		"raw bytes":     func(n, _ string) string { return n + "=\xff\xfe" },
+		"NUL":           func(n, _ string) string { return n + "=%00" },
+		"bad escape":    func(n, _ string) string { return n + "=%zz" },
+		"line end":      func(n, _ string) string { return n + "=%0d%0aX-Evil:%201" },
+	}
+	send := func(query string) string {
+		return raw(t, p.addr, "GET "+iot.Path+"?"+query+" HTTP/1.1\r\nHost: iot.openluat.com:80\r\nConnection: Close\r\n\r\n")
+	}
+	for _, wrong := range names {
+		for way, make := range ways {
+			var parts []string
+			for _, n := range names {
+				part := n + "=" + good[n]
+				if n == wrong {
+					part = make(n, good[n])
+				}
+				if part != "" {
+					parts = append(parts, part)
+				}
+			}
+			got := send(strings.Join(parts, "&"))
+			if !strings.HasPrefix(got, "HTTP/1.1 400 BAD REQUEST\r\n") || !strings.Contains(got, "\r\n\r\n{\"code\": "+code[wrong]+", ") || strings.Contains(got, "X-Evil") {
+				t.Errorf("%s %s: %.300q, want code %s", wrong, way, got, code[wrong])
+			}
+		}
+		// Of doubled ones the first counts.
+		got := send("imei=1&project_key=" + p.project.Key + "&firmware_name=f&version=1.0.1&" + wrong + "=other")
+		if !strings.Contains(got, `{"code": 27, `) {
+			t.Errorf("%s doubled: %.300q", wrong, got)
+		}
+	}
+	for _, query := range []string{"imei=1 2&project_key=x", strings.Repeat("x", 1<<20)} {
+		if got := send(query); !strings.HasPrefix(got, "HTTP/1.1 4") && got != "" {
+			t.Errorf("%.40q: %.200q", query, got)
+		}
+	}
+	if got := send("imei=1&project_key=" + p.project.Key + "&firmware_name=f&version=1.0.0"); !strings.HasSuffix(got, "\r\n\r\npackage") {
+		t.Errorf("afterwards: %q", got)
+	}
+}
