@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -187,9 +188,9 @@ const memoryMax = 1 << 20
 
 // readForm reads the request's form, with its files.
 func (c *ctx) readForm() error {
-	err := c.r.ParseMultipartForm(memoryMax)
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = c.r.ParseForm()
+	err := c.r.ParseForm()
+	if kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err == nil && kind == "multipart/form-data" {
+		err = c.r.ParseMultipartForm(memoryMax)
 	}
 	var tooBig *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooBig) {

@@ -121,12 +121,13 @@ func (c *ctx) events() error {
 				return nil
 			}
 			names := map[string]bool{}
+			late := time.After(streamPause)
 			for more := true; more; { // one event for many that come together
 				names[eventName(e.Kind)] = true
 				select {
 				case e, ok = <-happened:
 					more = ok
-				case <-time.After(streamPause):
+				case <-late:
 					more = false
 				}
 			}

@@ -33,7 +33,7 @@ func (c *ctx) recognise() error {
 func (c *ctx) createFirmware() error {
 	project := c.number("project")
 	file, head, err := c.r.FormFile("file")
-	if errors.Is(err, http.ErrMissingFile) {
+	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
 		return c.fail(http.StatusUnprocessableEntity, "Choose a file first.")
 	}
 	if err != nil {
