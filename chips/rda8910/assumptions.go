@@ -41,6 +41,8 @@ var assumptions = []assumption{
 		Text: "ROM code starts boot code whose image head and CRC are right; what the real one checks is not known."}, nil},
 	{chips.Assumption{Name: "tmp-file", Source: "8910.md 4.5",
 		Text: "fota.tmp and rebuilt files are written with the normal write of a whole file, the stage with the safe one: so do the vendor's objects."}, onlyAB},
+	{chips.Assumption{Name: "fupdate-v302043", Source: "8910.md 4.4, 4.6",
+		Text: "How boot code V302043 differs in applying a pack is not described, only that it asks for no flag: it is taken to be like V302340, its weakness with cut pieces of modem files included."}, onlyAB},
 	{chips.Assumption{Name: "short-file", Source: "8910.md 2.5",
 		Text: "Whether pieces of a modem file that became shorter are removed is not known: they stay."}, onlyAB},
 	{chips.Assumption{Name: "pack-memory", Source: "8910.md 7.21",

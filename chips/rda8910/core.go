@@ -99,12 +99,16 @@ func (c *CoreStage) identify(r *coreRun, image int64) error {
 		Model: c.Model.Name, BSP: c.Model.BSP, Version: c.Profile.CoreVersion, Base: c.Profile.Base,
 		BuildDate: buildDate(c.Profile.CoreDate), BuildTime: "00:00:00", Profile: c.Profile,
 	}
-	if p := FindPartitions(m.Data); p != nil && !found {
-		if err := p.fits(&c.Layout); err != nil {
-			return broken("%v", err)
+	if !found {
+		if p := FindPartitions(m.Data); p != nil {
+			if err := p.fits(&c.Layout); err != nil {
+				return broken("%v", err)
+			}
 		}
-	}
-	if found {
+		if v := versionOf(m.Data); v != "" {
+			r.id.Version = v
+		}
+	} else {
 		if r.l, err = layoutFrom(desc.Partitions); err != nil {
 			return broken("its flash map: %v", err)
 		}

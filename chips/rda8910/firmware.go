@@ -136,6 +136,8 @@ func (m *maker) firmwareFile(data []byte) (*firmware, error) {
 	}
 	if desc, ok, err := synth.Find(img.Data); err == nil && ok {
 		fw.version = desc.Version
+	} else {
+		fw.version = versionOf(img.Data)
 	}
 	if fw.boot == nil || fw.modem == nil && fw.ps == nil {
 		made, err := m.firmware(chips.MakeInput{})

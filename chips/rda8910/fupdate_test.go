@@ -185,7 +185,7 @@ func TestRealUpgrade(t *testing.T) {
 	}
 	w.dev = flashes[0]
 	_, run := w.mustBoot()
-	if run.Identity.Synthetic {
+	if run.Identity.Synthetic || run.Identity.Version != "CSDK_V302043_RDA8910_TMP" {
 		t.Errorf("%+v", run.Identity)
 	}
 	v := w.vols()
@@ -203,7 +203,7 @@ func TestRealUpgrade(t *testing.T) {
 	if code, end := w.send(run, stream, 1460); code != 0 || end != 0 {
 		t.Fatalf("%d, %d\n%s", code, end, w.log())
 	}
-	if r, _ := w.mustBoot(); !r.Upgraded || len(w.findings()) > 0 {
+	if r, run := w.mustBoot(); !r.Upgraded || len(w.findings()) > 0 || run.Identity.Version != "CSDK_V302340_RDA8910" {
 		t.Fatalf("%+v\n%s", r, w.log())
 	}
 	want, err := m.firmware(in)

@@ -169,3 +169,15 @@ func TestCompare(t *testing.T) {
 		t.Errorf("%s, %v", name, err)
 	}
 }
+
+func TestVersionOf(t *testing.T) {
+	for text, want := range map[string]string{
+		"xx\x00CSDK_V302340_RDA8910\x00":               "CSDK_V302340_RDA8910",
+		"%s_RDA8910\x00LuatOS-Air_V4029_RDA8910_RFTIP": "LuatOS-Air_V4029_RDA8910_RFTIP",
+		"_RDA8910": "", "": "", "CSDK_V1_RDA8910%s": "",
+	} {
+		if got := versionOf([]byte(text)); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
