@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"airlift/emu/fault"
 	"airlift/emu/sweep"
@@ -14,6 +17,7 @@ import (
 type replayFlags struct {
 	scenarioFlags
 	scenario, results string
+	shrink            bool
 }
 
 func (a *app) replayCmd() *cobra.Command {
@@ -36,6 +40,7 @@ The exit code is 1 if the case goes wrong.`,
 	f.add(cmd)
 	cmd.Flags().StringVar(&f.scenario, "scenario", "", "scenario `file`")
 	cmd.Flags().StringVar(&f.results, "results", "", "results `file` of airlift sweep --out")
+	cmd.Flags().BoolVar(&f.shrink, "shrink", false, "look for the smallest case that goes wrong alike, and tell that")
 	return cmd
 }
 
@@ -89,6 +94,9 @@ func (a *app) replay(text string, f *replayFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.shrink {
+		return a.shrink(w, id)
+	}
 	account, err := w.Replay(id.Path)
 	if errors.Is(err, sweep.ErrNoCase) {
 		return withCode(exitUsage, fmt.Errorf("%s: %w", text, err))
@@ -128,4 +136,32 @@ func (a *app) account(x *sweep.Account) {
 		a.printf("%11.3fs boot %d  %s %s\n", l.At.Seconds(), l.Boot, kind, l.Text)
 	}
 	a.printf("trace sha256 %s\n", x.Trace)
+}
+
+// shrink looks for a smaller case and tells it.
+func (a *app) shrink(w *sweep.Sweep, id sweep.ID) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	x, err := w.Shrink(ctx, id.Path)
+	if errors.Is(err, sweep.ErrNoCase) {
+		return withCode(exitUsage, fmt.Errorf("%s: %w", id, err))
+	}
+	if err != nil {
+		return err
+	}
+	a.code = exitFindings
+	if !a.text() {
+		return a.json(x)
+	}
+	for _, line := range x.Tried {
+		a.printf("  %s\n", line)
+	}
+	a.printf("%s  package of %d bytes, was %d; %s run\n\n", a.c(bold, x.ID.String()), x.Package, len(w.Package), plural(int64(x.Cases), "case"))
+	text, err := yaml.Marshal(x.Scenario)
+	if err != nil {
+		return err
+	}
+	a.printf("# a scenario file: airlift replay %s --scenario FILE\n%s\n", x.ID, text)
+	a.account(x.Account)
+	return nil
 }

@@ -143,6 +143,7 @@ func readScenario(name string) (*sweep.Scenario, error) {
 type sweepFlags struct {
 	scenarioFlags
 	list    bool
+	schema  bool
 	out     string
 	shard   string
 	workers int
@@ -173,6 +174,7 @@ breaks an invariant.`,
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.list, "list", false, "list the built-in scenarios")
+	cmd.Flags().BoolVar(&f.schema, "schema", false, "print the JSON schema of scenario files")
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "results `file`")
 	cmd.Flags().StringVar(&f.shard, "shard", "", "run part `i/n` of the cases, i from 0; /n takes i from the environment")
 	cmd.Flags().IntVar(&f.workers, "jobs", 0, "cases run at a time (0: one a processor)")
@@ -181,6 +183,10 @@ breaks an invariant.`,
 
 func (a *app) sweep(names []string, f *sweepFlags) error {
 	defer a.flush()
+	if f.schema {
+		a.printf("%s", sweep.Schema)
+		return nil
+	}
 	if f.list {
 		return a.listScenarios()
 	}

@@ -10,6 +10,11 @@ import (
 //go:embed scenarios/*.yaml
 var builtinFiles embed.FS
 
+// Schema is the JSON schema of scenario files.
+//
+//go:embed schema.json
+var Schema []byte
+
 // Builtin returns the built-in scenarios in the order in which they are listed.
 func Builtin() []*Scenario {
 	entries, err := builtinFiles.ReadDir("scenarios")

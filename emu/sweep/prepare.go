@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"regexp"
+	"strconv"
 	"sync"
 	"time"
 
@@ -204,15 +205,22 @@ func byName(files []luadb.File) map[string]string {
 	return m
 }
 
-// nextCore counts a core version up: "V2001" to "V2002".
+// nextCore counts a core version up: "V2001" to "V2002", and
+// "Luat_V3103_RDA8910" to "Luat_V3104_RDA8910".
 func nextCore(v string) (string, error) {
-	digits := strings.TrimLeft(v, "Vv")
-	var n int
-	if _, err := fmt.Sscanf(digits, "%d", &n); err != nil {
+	at := coreNumber.FindStringIndex(v)
+	if at == nil {
 		return "", fmt.Errorf("core version %q: expected V and digits; name the new one", v)
 	}
-	return v[:len(v)-len(digits)] + fmt.Sprintf("%0*d", len(digits), n+1), nil
+	digits := v[at[0]+1 : at[1]]
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return "", fmt.Errorf("core version %q: %w", v, err)
+	}
+	return v[:at[0]+1] + fmt.Sprintf("%0*d", len(digits), n+1) + v[at[1]:], nil
 }
+
+var coreNumber = regexp.MustCompile(`[Vv][0-9]{1,9}`)
 
 // pickKind finds the kind of package: the one called name, or the first with a
 // core that the firmware takes, or the first that it takes.

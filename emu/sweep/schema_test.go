@@ -1,0 +1,143 @@
+package sweep
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"airlift/emu/fault"
+)
+
+func scenarioSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("scenario.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("scenario.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// asJSON turns YAML into what a JSON schema looks at.
+func asJSON(t *testing.T, text []byte) any {
+	t.Helper()
+	var v any
+	if err := yaml.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// The schema takes what the reader takes, and refuses what it refuses.
+func TestSchemaAgrees(t *testing.T) {
+	schema := scenarioSchema(t)
+	entries, err := builtinFiles.ReadDir("scenarios")
+	if err != nil || len(entries) == 0 {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := builtinFiles.ReadFile("scenarios/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(asJSON(t, data)); err != nil {
+			t.Errorf("%s: %v", e.Name(), err)
+		}
+	}
+	head := "name: a\nchip: Air601\n"
+	for text, good := range map[string]bool{
+		head: true, "chip: a\n": false, "name: a\n": false,
+		head + "hows: [before, after, front 1/2, back 4, bits 1, few 2, most 3]\n": true,
+		head + "hows: [sideways]\n": false, head + "hows: [front]\n": false, head + "mode: fast\n": false,
+		head + "cuts: 9\n": false, head + "unknown: 1\n": false, head + "old: {core: V1, unknown: 2}\n": false,
+		head + "faults: [{kind: cut, op: 3, how: after}, {kind: cut-at, at: 1.5s}]\n": true,
+		head + "faults: [{kind: flood}]\n":                                            false, head + "invariants: [boots, nice]\n": false,
+		head + "old: {script_bytes: 9999999}\n": false, head + "boots_max: 1001\n": false,
+	} {
+		_, err := ReadScenario([]byte(text))
+		if (err == nil) != good {
+			t.Errorf("reader on %q: %v", text, err)
+		}
+		if err := schema.Validate(asJSON(t, []byte(text))); (err == nil) != good {
+			t.Errorf("schema on %q: %v", text, err)
+		}
+	}
+}
+
+// Every field is in the schema, and nothing else.
+func TestSchemaIsComplete(t *testing.T) {
+	var schema struct {
+		Properties map[string]any
+		Defs       map[string]struct{ Properties map[string]any } `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		v     any
+		names map[string]any
+	}{{Scenario{}, schema.Properties}, {Version{}, schema.Defs["version"].Properties}, {fault.Fault{}, schema.Defs["fault"].Properties}} {
+		typ := reflect.TypeOf(c.v)
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("yaml"), ",")
+			if _, ok := c.names[name]; !ok {
+				t.Errorf("%v: field %s is not in the schema", typ, name)
+			}
+		}
+		if len(c.names) != typ.NumField() {
+			t.Errorf("%v: %d fields, %d in the schema", typ, typ.NumField(), len(c.names))
+		}
+	}
+}
+
+// A finding shrinks to a smaller package that goes wrong alike, and the case
+// can be replayed.
+func TestShrink(t *testing.T) {
+	s := small["download"]
+	s.Old.CoreBytes, s.New.CoreBytes, s.New.ScriptBytes = 12<<10, 16<<10, 8000
+	w := openScenario(t, "download", s)
+	var bad *Result
+	for _, r := range collect(t, w, Options{}) {
+		if r.Outcome == "mixed" {
+			bad = r // the last
+		}
+	}
+	x, err := w.Shrink(t.Context(), bad.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Package >= len(w.Package) || signature(x.Account.Result) != signature(bad) || len(x.Tried) == 0 {
+		t.Fatalf("package of %d bytes, was %d; %s, was %s; %v", x.Package, len(w.Package), signature(x.Account.Result), signature(bad), x.Tried)
+	}
+	again, err := New(x.Scenario, w.Chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := again.Replay(x.ID.Path)
+	if err != nil || a.Trace != x.Account.Trace {
+		t.Fatalf("the shrunk case does not replay: %v", err)
+	}
+	if _, err := w.Shrink(t.Context(), []uint64{0}); err == nil {
+		t.Error("a case that goes well was shrunk")
+	}
+}
