@@ -21,6 +21,14 @@ func seeds(f *testing.F) {
 		f.Add(wasm, uint32(len(wasm)/2), uint32(0x0B0B0B0B))
 	}
 	f.Add([]byte("\x00asm\x01\x00\x00\x00"), uint32(0), uint32(0))
+	a := &asm{} // without a memory, and a host function as an export
+	i := a.use("random")
+	for _, name := range roleExports[RoleUpdater] {
+		a.fn(name, exportTypes[name], iI32Const, 0)
+	}
+	a.exports = cat(a.exports, name("boot"), []byte{0, i})
+	a.nexports++
+	f.Add(a.bytes(), uint32(0), uint32(0))
 }
 
 // FuzzGuest runs random bytes, and real modules with four bytes changed, as

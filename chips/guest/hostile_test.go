@@ -2,6 +2,8 @@ package guest
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"airlift/chips"
 	"airlift/chips/guest/meter"
 	"airlift/flash"
+	"airlift/flash/flashtest"
 )
 
 // bootOnly makes a board whose boot code is a module of the test.
@@ -257,5 +260,71 @@ func TestHostileUpdaters(t *testing.T) {
 				t.Errorf("steps %v", w.steps)
 			}
 		})
+	}
+}
+
+// TestNoMemory is a guest without a memory that hands over a pointer.
+func TestNoMemory(t *testing.T) {
+	a := &asm{}
+	f := a.use("read")
+	a.fn("boot", bootType, iI32Const, 0, iI32Const, 0, iI32Const, 0, iI32Const, 8, iCall, f)
+	w := bootOnly(t, a.bytes(), Limits{})
+	if res, err := w.boot(); err != nil || res.Cause != chips.ResetException || !strings.Contains(w.steps[0].Text, "the guest has no memory") {
+		t.Errorf("%+v, %v, %v", res, err, w.steps)
+	}
+}
+
+// TestExportedImports are guests that export a host function as their own.
+func TestExportedImports(t *testing.T) {
+	for fn, want := range map[string]chips.BootOutcome{"random": chips.BootCore, "reset_cause": chips.BootCore} {
+		a := &asm{}
+		i := a.use(fn)
+		a.exports, a.nexports = cat(name("boot"), []byte{0, i}), 1
+		w := bootOnly(t, a.bytes(), Limits{})
+		w.seed = 3 // random begins with a positive number
+		if res, err := w.boot(); err != nil || res.Outcome != want && res.Outcome != chips.BootFailed {
+			t.Errorf("%s: %+v, %v", fn, res, err)
+		}
+	}
+	a := &asm{}
+	i := a.use("reset")
+	a.fn("boot", bootType, iI32Const, 0)
+	a.exports = cat(a.exports, name("_initialize"), []byte{0, i}, name("confirm"), []byte{0, i})
+	a.nexports += 2
+	w := bootOnly(t, a.bytes(), Limits{})
+	if res, err := w.boot(); err != nil || res.Outcome != chips.BootReset || res.Cause != chips.ResetSoftware {
+		t.Errorf("reset as _initialize: %+v, %v", res, err)
+	}
+	if _, err := newUpdater(w.env(), w.chip.Bootloader.(*Bootloader).Module, nil); err != nil {
+		t.Errorf("reset as confirm: %v", err)
+	}
+}
+
+// TestManyAtOnce boots one module from several goroutines: they have nothing
+// in common.
+func TestManyAtOnce(t *testing.T) {
+	start := newWorld(t, mustBoard(t, "GenSwap"), 8<<10)
+	if err := start.update(pack(t, start.chip, 8<<10)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan string)
+	const n = 8
+	for i := range n {
+		w := start.fork()
+		go func() {
+			w.power.SetTap(flashtest.CutAt{Op: uint64(20 * i), How: flashtest.TornBits, Seed: 1})
+			_, err := w.boot()
+			w.power.SetTap(nil)
+			got, err2 := w.settle()
+			if !errors.Is(err, flash.ErrPowerLost) || err2 != nil {
+				got = fmt.Sprint(err, err2)
+			}
+			done <- got
+		}()
+	}
+	for range n {
+		if got := <-done; got != "new" {
+			t.Error(got)
+		}
 	}
 }

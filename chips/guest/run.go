@@ -78,7 +78,9 @@ func (m *Module) newRun(env *chips.Env, tables []flash.Table, stage string) (*ru
 	if r.inst, err = rt.InstantiateModule(r, m.code, cfg); err != nil {
 		return nil, fmt.Errorf("guest %s cannot start: %s", m.Name, firstLine(err))
 	}
-	r.mem = r.inst.Memory()
+	if m.info.Memory {
+		r.mem = r.inst.Memory()
+	}
 	r.steps, _ = r.inst.ExportedGlobal(meter.StepsGlobal).(api.MutableGlobal)
 	r.depth, _ = r.inst.ExportedGlobal(meter.DepthGlobal).(api.MutableGlobal)
 	if r.steps == nil || r.depth == nil {

@@ -201,7 +201,7 @@ func (f *function) insert(out []byte, m *mark) []byte {
 
 // result puts the new module together.
 func (p *parser) result() (*Module, error) {
-	m := &Module{Imports: p.imports, Exports: p.exports, MinPages: p.minPages, DataEnd: p.dataEnd}
+	m := &Module{Imports: p.imports, Exports: p.exports, Memory: p.memory, DataEnd: p.dataEnd}
 	globals := appendU32(nil, uint32(p.globals+2))
 	if old := p.sections[secGlobal]; old != nil {
 		r := reader{data: old, end: len(old)}

@@ -93,8 +93,8 @@ type Module struct {
 	Code    []byte // the new module
 	Imports []Import
 	// Exports are the functions that the module offers.
-	Exports  map[string]FuncType
-	MinPages uint32 // memory at the start, units of PageSize
+	Exports map[string]FuncType
+	Memory  bool // it has one
 	// DataEnd is the first byte behind all data that lies at a fixed place.
 	DataEnd int64
 }

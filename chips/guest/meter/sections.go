@@ -41,7 +41,6 @@ type parser struct {
 	globals int
 	exports map[string]FuncType
 
-	minPages uint32
 	dataEnd  int64
 	sections map[int][]byte // contents, rewritten where need be
 	exported int            // number of exports, of all kinds
@@ -212,7 +211,6 @@ func (p *parser) memorySection() {
 	}
 	p.memory = true
 	minimum, maximum := p.bounds(p.limits.Pages, "memory, in pages of 64 KiB")
-	p.minPages = minimum
 	p.sections[secMemory] = appendU32(appendU32([]byte{1, 1}, minimum), maximum)
 }
 
