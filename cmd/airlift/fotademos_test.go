@@ -161,8 +161,6 @@ type demoRun struct {
 	*servedDemo
 	t           *testing.T
 	dir         string // of this run
-	project     string // the demo's scripts
-	next        string // its next version
 	pkg         string // file
 	key         string
 	server      *demoServer
