@@ -109,3 +109,47 @@ func TestRules(t *testing.T) {
 		}
 	}
 }
+
+// What decisions say is said in Chinese too: every text in their code is, but
+// for parameters as they were sent.
+func TestPhrases(t *testing.T) {
+	literal := regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+	fixed := regexp.MustCompile(`%[sdv]`)
+	lines, missing := 0, 0
+	for _, file := range []string{"../decide.go", "../decide_policy.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if !strings.Contains(line, "r.pass(") && !strings.Contains(line, "r.stop(") {
+				continue
+			}
+			lines++
+			for _, m := range literal.FindAllStringSubmatch(line, -1) {
+				english := fixed.ReplaceAllString(m[1], "0")
+				if len(english) < 8 || strings.HasSuffix(english, "=") || strings.HasSuffix(english, " ") || strings.HasPrefix(english, " ") || ruleIn("zh", iot.Step{Rule: m[1]}) != m[1] {
+					continue // a part of a text
+				}
+				if sayIn("zh", english) == english {
+					t.Errorf("%s: no Chinese for %q", file, m[1])
+					missing++
+				}
+			}
+		}
+	}
+	if lines < 30 {
+		t.Errorf("only %d decisions found", lines)
+	}
+	for english, want := range map[string]string{
+		`"8600" is in no project; registration is first_request`:               `"8600" 不在任何项目里；登记方式为 first_request`,
+		`newer: numbers compared from left to right`:                           `更新：从左到右逐段比较数字`,
+		`the device's version "x" is not three numbers with dots between them`: `设备的 版本 "x" 不是用点分隔的三个数字`,
+		`7 same target deliveries in 24h0m0s, 6 are allowed`:                   `24h0m0s 内下发同一固件 7 次，允许 6 次`,
+		`imei="8600"`: `imei="8600"`,
+	} {
+		if got := sayIn("zh", english); got != want {
+			t.Errorf("%s: %s, want %s", english, got, want)
+		}
+	}
+}
