@@ -97,6 +97,16 @@ func TestRealPacs(t *testing.T) {
 	if err != nil || len(boot) != 54144 || byteSum(boot) != 0x5995fe {
 		t.Errorf("second-stage boot code: %d bytes, %v", len(boot), err)
 	}
+	ps := pacs[1].find(t, "PS") // 8.1
+	deleted := 0
+	for at := 0x200; at <= len(ps); at += 0x200 {
+		if le.Uint64(ps[at-8:]) == 0 {
+			deleted++
+		}
+	}
+	if le.Uint32(ps) != 0x1E5 || !bytes.HasPrefix(ps[4:], unhex(t, "524f4f54 01000100 f4010000")) || len(ps) != 5120*0x200 || deleted != 598 {
+		t.Errorf("modem image: % x, %d bytes, %d places are deleted", ps[:16], len(ps), deleted)
+	}
 	old, new := pacs[0].find(t, "AP"), pacs[1].find(t, "AP")
 	if packCRC(old) != 0x2d44adbd || packCRC(new) != 0xc22dd511 { // 8.4
 		t.Error("the cores are not those of the reference")
