@@ -64,7 +64,7 @@ func (f *batchFlags) resolve() (script lua.Options, model link.Model, err error)
 		return script, model, withCode(exitUsage, err)
 	}
 	if f.libs != "" {
-		if script.Libs, err = lua.LibsFromDir(f.libs); err != nil {
+		if script.Libs, err = anyLibs(f.libs); err != nil {
 			return script, model, withCode(exitEnv, err)
 		}
 	}

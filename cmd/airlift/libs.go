@@ -20,3 +20,15 @@ func scriptLibs(chip *chips.Chip, dir string) (libs afero.Fs, err error) {
 	}
 	return libs, withCode(exitEnv, err)
 }
+
+// anyLibs reads the folder of --libs where projects may be for several modules:
+// that of LuatOS, or else that of the Luat core.
+func anyLibs(dir string) (afero.Fs, error) {
+	libs, err := lua.LibsFromDir(dir)
+	if err != nil {
+		if task, e := lua.TaskLibsFromDir(dir); e == nil {
+			return task, nil
+		}
+	}
+	return libs, err
+}
