@@ -25,6 +25,7 @@ var dtlsWaits = []time.Duration{
 const (
 	dtlsHandshake     = 22
 	dtlsClientHello   = 1
+	dtlsServerHello   = 2
 	dtlsVerifyRequest = 3
 	dtlsRecordHead    = 13
 	dtlsMessageHead   = 12
@@ -95,13 +96,13 @@ func (d *dtlsClient) receive(from netip.AddrPort, p []byte) {
 		}
 		return
 	}
-	if p[0] == dtlsHandshake {
+	if p[0] == dtlsHandshake && body[0] == dtlsServerHello {
 		const what = "DTLS beyond the ServerHello"
 		d.s.m.board.Hardware(HardwareEvent{Unit: UnitRefused, Action: what})
 		d.fail(what + " is not emulated")
 		return
 	}
-	d.fail("the server refuses")
+	d.fail("the server refuses, or sends what nobody asked for")
 }
 
 // Cipher suites that are offered: ECDHE, then RSA, or those with a pre-shared

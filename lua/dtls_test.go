@@ -45,6 +45,7 @@ func TestDTLS(t *testing.T) {
 		}, 8, "0003", []string{"true", "result false 123"}},
 		"an alert":            {func(int) []byte { return dtlsRecord(21, []byte{2, 40}) }, 1, "0000", []string{"true", "result false 0"}},
 		"a ServerHello":       {func(int) []byte { return dtlsRecord(22, append([]byte{2}, make([]byte, 50)...)) }, 1, "0000", []string{"true", "result false 0"}},
+		"an echo":             {func(int) []byte { return dtlsRecord(22, append([]byte{1}, make([]byte, 50)...)) }, 1, "0000", []string{"true", "result false 0"}},
 		"noise, then nothing": {func(int) []byte { return []byte("??") }, 7, "0000", []string{"true", "result false 123"}},
 	} {
 		t.Run(name, func(t *testing.T) {

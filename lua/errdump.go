@@ -111,7 +111,7 @@ func (m *Machine) errDumpConfig(l *glua.LState) int {
 
 // errDumpDump is dump(zbuff, type, delete). It returns whether something was
 // recorded since the last time: so the firmware does, against its own
-// documentation.
+// documentation, which luatos-runtime.md 9.10 repeats.
 func (m *Machine) errDumpDump(l *glua.LState) int {
 	kind := m.optInt(l, 2, errDumpUsr)
 	if kind < 0 || kind > errDumpUsr {

@@ -10,5 +10,6 @@ func (m *Machine) openNetLibs() {
 	m.openHttpsrv()
 	m.openErrDump()
 	m.openAirlink()
+	m.openErcoap()
 	m.openIperf()
 }

@@ -125,7 +125,7 @@ func lacks(t *firmware.Table, uses []string) int {
 			n += 1000
 			continue
 		}
-		if _, ok := l.Member(member); !ok {
+		if _, ok := l.Member(member); !ok && member != "" {
 			n++
 		}
 	}
@@ -139,7 +139,7 @@ func usedMembers(files []luadb.File) []string {
 	for _, name := range firmware.LibraryNames() {
 		libs[name] = true
 	}
-	seen := map[string]bool{}
+	seen, needed := map[string]bool{}, map[string]bool{}
 	var list []string
 	for _, f := range reached(files) {
 		o, err := lua53.ReadOutline(string(lua53.SkipPrefix(f.Data)), "@"+f.Name, 64)
@@ -149,7 +149,17 @@ func usedMembers(files []luadb.File) []string {
 		for _, s := range o.Sets {
 			seen[s.Name] = true // its own
 		}
+		asked := map[string]bool{} // libraries that the file asks for as a whole
 		for _, r := range o.Refs {
+			asked[r.Name] = true
+		}
+		for _, r := range o.Refs {
+			if root := lua53.Root(r.Name); r.Guarded && !r.Module && libs[root] && root != r.Name && !asked[root] && !seen[root] && !needed[root] {
+				// Who asks for a function only needs its library all the same.
+				needed[root] = true
+				list = append(list, root)
+				continue
+			}
 			if root := lua53.Root(r.Name); r.Module || r.Guarded || !libs[root] || root == r.Name || seen[r.Name] || seen[root] {
 				continue
 			}
