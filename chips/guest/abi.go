@@ -2,6 +2,8 @@ package guest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"airlift/chips/guest/meter"
 	"airlift/flash/explain"
@@ -134,7 +136,8 @@ func checkABI(m *meter.Module) error {
 			return &explain.FormatError{What: "import " + quote(im.Name), Want: "type " + t.String(), Got: im.Type.String()}
 		}
 	}
-	for name, t := range exportTypes {
+	for _, name := range slices.Sorted(maps.Keys(exportTypes)) {
+		t := exportTypes[name]
 		if got, ok := m.Exports[name]; ok && !t.Equal(got) {
 			return &explain.FormatError{What: "export " + name, Want: "type " + t.String(), Got: got.String()}
 		}

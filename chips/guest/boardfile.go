@@ -381,5 +381,6 @@ func ptr[T any](v T) *T { return &v }
 var assumptions = []chips.Assumption{
 	{Name: "no-silicon", Text: "No such module is sold: the board is what its file says. Core and image are airlift's own form (docs/GUESTS.md)."},
 	{Name: "core-integrity", Text: "The core carries a CRC of itself and runs only if that is right, whatever boot code looked at."},
+	{Name: "libraries", Text: "Scripts have every library that airlift emulates: there is no firmware whose table could say otherwise."},
 	{Name: "step-time", Text: "A step of a guest takes a fixed virtual time; host functions for CRC and hash take none, flash operations what the board file says."},
 }

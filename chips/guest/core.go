@@ -46,6 +46,13 @@ func (c *core) Start(env *chips.Env, boot chips.BootResult) (*chips.Running, err
 	env.Log("I", "main", "LuatOS@%s base %s bsp %s %dbit", id.Model, id.Base, id.Version, id.Profile.Bits)
 	env.Log("I", "main", "ROM Build: %s %s", id.BuildDate, id.BuildTime)
 	run := &chips.Running{Identity: id, Mounts: new(mount.Table), Code: sum}
+	if run.Reboot, err = c.fails(d, boot.Image); err != nil {
+		return nil, err
+	}
+	if run.Reboot {
+		env.Step(chips.Step{Stage: "core", Kind: chips.KindDecide, Text: "the core is one that fails: the watchdog resets the chip"})
+		return run, nil
+	}
 	if c.updater != nil {
 		u, err := newUpdater(env, c.updater, c.tables)
 		if err != nil {
@@ -108,6 +115,13 @@ func (c *core) identify(d *flash.Device, image int64) (id chips.Identity, script
 		id.BuildDate, id.BuildTime = desc.BuildDate, desc.BuildTime
 	}
 	return id, binary.LittleEndian.Uint32(head[8:]), sha256.Sum256(body), nil
+}
+
+// fails reports whether the core is one that never gets to its first script.
+func (c *core) fails(d *flash.Device, image int64) (bool, error) {
+	var word [4]byte
+	_, err := d.ReadAt(word[:], image+imageHeader+12)
+	return binary.LittleEndian.Uint32(word[:]) == coreFailing, err
 }
 
 // partition returns the first partition of a kind on flash chip 0.

@@ -1,9 +1,12 @@
 package guest
 
 import (
+	"encoding/binary"
 	"errors"
 	"testing"
 
+	"airlift/chips"
+	"airlift/chips/guest/guests"
 	"airlift/flash"
 	"airlift/flash/flashtest"
 )
@@ -69,6 +72,63 @@ func TestNoCutBricks(t *testing.T) {
 				}
 			}
 			t.Logf("%d operations, outcomes %v", clean.power.Ops(), outcomes)
+		})
+	}
+}
+
+// failing makes version 2 with a core that is whole and never comes up.
+func failing(t testing.TB, c *chips.Chip, coreSize int64) []byte {
+	t.Helper()
+	img, err := c.Maker.Make(KindImage, input(t, 2, coreSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := input(t, 2, coreSize)
+	in.Core = append([]byte(nil), img[imageHeader:][:coreSize]...)
+	binary.LittleEndian.PutUint32(in.Core[12:], coreFailing)
+	if img, err = c.Maker.Make(KindImage, in); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// TestWayBack upgrades to firmware that never comes up: guests with a way back
+// go it, wherever the power fails besides; the others are stuck.
+func TestWayBack(t *testing.T) {
+	const coreSize = 8 << 10
+	for _, g := range []struct{ name, board, want string }{
+		{"ab", "GenAB", "old"}, {"ab-rust", "GenAB", "old"}, {"swap", "GenSwap", "old"}, {"copy", "GenSwap", "stuck"},
+	} {
+		t.Run(g.name, func(t *testing.T) {
+			wasm, err := guests.Wasm(g.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := WithBoot(mustBoard(t, g.board), g.name, wasm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start, pkg := newWorld(t, c, coreSize), failing(t, c, coreSize)
+			if _, err := start.settle(); err != nil {
+				t.Fatal(err)
+			}
+			clean := start.fork()
+			if got, err := clean.life(pkg); err != nil || got != g.want {
+				t.Fatalf("without a cut: %s, %v, want %s: %v", got, err, g.want, clean.steps)
+			}
+			if g.want != "old" {
+				return
+			}
+			for cut := range flashtest.Sample(flashtest.Sweep(clean.power.Ops(), 1), 200, 1) {
+				w := start.fork()
+				w.power.SetTap(cut)
+				if _, err := w.life(pkg); !errors.Is(err, flash.ErrPowerLost) {
+					t.Fatalf("%v: no cut, %v", cut, err)
+				}
+				if got, err := w.settle(); err != nil || got != "old" {
+					t.Errorf("%v: %s, %v", cut, got, err)
+				}
+			}
 		})
 	}
 }

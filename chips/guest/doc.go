@@ -1,7 +1,7 @@
 // Package guest runs boot code and update agents that users bring along, as
 // WebAssembly modules on wazero, and makes models out of board files.
 //
-// A guest sees a board through about a dozen host functions (docs/GUESTS.md,
+// A guest sees a board through a few host functions (docs/GUESTS.md,
 // guests/airlift.h): it reads, programs and erases the board's flash, and
 // every program and erase is an operation of flash.Device like any other. Cuts,
 // tears, traces, maps and sweeps therefore work on guests without knowing of

@@ -36,10 +36,13 @@ const (
 //	0  4  magic "CORE"
 //	4  4  bytes of the core, with the CRC
 //	8  4  where the script image begins, from the start of the image's header; 0 for none
+//	12 4  1 for a core that fails before its first script: the watchdog resets
+//	      the chip, and boot code with a way back goes it
 const (
-	coreMagic = "CORE"
-	coreMin   = 12 + 4
-	coreMax   = 64 << 20 // bytes
+	coreMagic   = "CORE"
+	coreMin     = 16 + 4
+	coreMax     = 64 << 20 // bytes
+	coreFailing = 1
 )
 
 // Image is the header of an image.
@@ -118,6 +121,9 @@ func sealCore(core []byte, script uint32) {
 	copy(core, coreMagic)
 	binary.LittleEndian.PutUint32(core[4:], uint32(len(core)))
 	binary.LittleEndian.PutUint32(core[8:], script)
+	if binary.LittleEndian.Uint32(core[12:]) != coreFailing {
+		binary.LittleEndian.PutUint32(core[12:], 0)
+	}
 	end := len(core) - 4
 	binary.LittleEndian.PutUint32(core[end:], crc32.ChecksumIEEE(core[:end]))
 }

@@ -125,6 +125,10 @@ func (w *world) start() (*chips.Running, error) {
 		if errors.As(err, &broken) {
 			return nil, fmt.Errorf("%w: %w", errBrick, err)
 		}
+		if err == nil && run.Reboot {
+			w.cause = chips.ResetSoftware
+			continue
+		}
 		return run, err
 	}
 	return nil, errStuck
