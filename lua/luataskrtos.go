@@ -109,7 +109,9 @@ func (m *Machine) openTaskRtos() {
 		"MSG_ALARM", 15, "MSG_TP", 1, "MSG_PDP_ACT_CNF", 28, "MSG_PDP_DEACT_CNF", 29, "MSG_PDP_DEACT_IND", 30,
 		"MSG_SOCK_RECV_IND", taskSockRecv, "MSG_SOCK_SEND_CNF", taskSockSend, "MSG_SOCK_CLOSE_CNF", taskSockClose,
 		"MSG_SOCK_CONN_CNF", taskSockConn, "MSG_SOCK_SEND_IND", 35, "MSG_SOCK_CLOSE_IND", taskSockLost,
-		"MSG_TTSPLY_STATUS", 37, "MSG_TTSPLY_ERROR", 38, "MSG_ZBAR", 39, "MSG_WIFI", 40)
+		"MSG_TTSPLY_STATUS", 37, "MSG_TTSPLY_ERROR", 38, "MSG_ZBAR", 39, "MSG_WIFI", 40,
+		// Cores have these, too, with numbers that no source shows.
+		"MSG_BLUETOOTH", 41, "MSG_HEADSET", 42)
 }
 
 // refused makes refusals of functions of a library.
