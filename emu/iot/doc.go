@@ -33,14 +33,23 @@
 //   - The loop guard counts deliveries of one firmware within 24 hours while
 //     the version does not rise (U-1); answers 43 are not counted (U-7), nor
 //     are requests that resume a download with a Range.
-//   - Difference packages that the platform builds are not really built: after
-//     the building time the uploaded file is served as it is.
+//   - A difference package is built by package emu/iot/store from a base core
+//     whose file was uploaded; it is never ready before [Settings].DiffDelay.
+//     Where only the core's number is known, and always in [Mem], the uploaded
+//     file is served as it is after that time. One that cannot be built is
+//     answered with 44.
+//   - A device that is not in a released group of a roll-out gets 27: roll-outs
+//     are an addition of ours, and devices must not notice.
+//   - The turnkey API (libfota3) finds a firmware whose name is the script's
+//     name, or that with _LuatOS-SoC_ and the model; it answers 1 for "nothing
+//     newer" and the platform's numbers otherwise (U-20).
 //   - Which RDA8910 cores belong to which baseline is not published. The rule
 //     against crossing baselines works on [Settings].Baselines, empty by
 //     default.
 //   - A device that nobody registered is refused with 25 when registration is
 //     manual.
 //
-// Not here: the turnkey API, the UDP protocol, web pages, accounts with
-// passwords.
+// Not here: the UDP protocol of 2G scripts. Accounts with passwords and storage
+// are in emu/iot/store, the REST API in emu/iot/api, pages in emu/iot/web;
+// [Platform] is what they share.
 package iot

@@ -1,7 +1,9 @@
 package iot
 
 import (
+	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -75,5 +77,41 @@ func FuzzConfig(f *testing.F) {
 		if err == nil {
 			s.Serve(&link.Request{Method: "GET", Target: Path + "?imei=1"})
 		}
+	})
+}
+
+// FuzzTurnkey checks that no question and no report breaks the turnkey API, and
+// that every answer is JSON with status 200.
+func FuzzTurnkey(f *testing.F) {
+	f.Add("imei=1&project_key="+keyA1+"&model=m&script_name=f&script_version=1.0.0&core_version=1", `{"fota_sn":"x","result_code":1}`)
+	f.Add("uid=\x00\xff&project_key=%zz", `{"fota_sn":1}`)
+	f.Add("", "")
+	w := newWorld(f)
+	w.add(Firmware{Name: "f", Version: "2.1.1", ScriptVersion: "1.0.1", Allow: true, All: true})
+	w.serve("/")
+	f.Fuzz(func(t *testing.T, query, body string) {
+		for _, req := range []*link.Request{
+			{Method: "GET", Target: TurnkeyPath + "?" + query, Time: noon},
+			{Method: "POST", Target: TurnkeyResultPath + "?" + query, Body: []byte(body), Time: noon},
+		} {
+			resp := w.server.Serve(req)
+			if resp.Status != 200 || !json.Valid(resp.Body) {
+				t.Errorf("%s: %d %q", req.Target, resp.Status, resp.Body)
+			}
+		}
+	})
+}
+
+// FuzzTargetOf checks that what people paste becomes a target.
+func FuzzTargetOf(f *testing.F) {
+	for _, s := range []string{"http://iot.openluat.com/api/site/firmware_upgrade?imei=1", "imei=1", "?imei=1", "/x?y", "https://h", "HTTP://h?x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		target := TargetOf(url)
+		if !strings.HasPrefix(target, "/") {
+			t.Errorf("%q", target)
+		}
+		ParseTarget(target)
 	})
 }

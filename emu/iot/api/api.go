@@ -189,7 +189,7 @@ func (c *call) run(r route) (any, error) {
 
 // errors of the API itself.
 var (
-	errLogin = errors.New("send a token: Authorization: Bearer ...")
+	errLogin = errors.New("send a token as Authorization: Bearer TOKEN")
 	errCSRF  = errors.New("with a cookie, " + CSRFHeader + " is needed")
 	errRate  = errors.New("too many requests, slow down")
 	errType  = errors.New("wrong Content-Type")

@@ -531,8 +531,12 @@ func TestRateLimit(t *testing.T) {
 	l := newLimiter(10, 2)
 	now := time.Unix(0, 0)
 	l.now = func() time.Time { return now }
-	if !l.allow("x") || !l.allow("x") || l.allow("x") || !l.allow("y") {
-		t.Error("burst of two for each")
+	var got []bool
+	for _, key := range []string{"x", "x", "x", "y"} {
+		got = append(got, l.allow(key))
+	}
+	if !slices.Equal(got, []bool{true, true, false, true}) {
+		t.Errorf("burst of two for each: %v", got)
 	}
 	now = now.Add(100 * time.Millisecond)
 	if !l.allow("x") || l.allow("x") {

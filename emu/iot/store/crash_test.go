@@ -67,8 +67,9 @@ func TestCrashVictim(t *testing.T) {
 				acknowledged("firmware %d %s", f.ID, content)
 			}
 			if i%3 == 2 {
-				if err := tenant.DeleteFirmware(f.ID); err == nil {
-					acknowledged("deleted %d", f.ID)
+				acknowledged("deleting %d", f.ID) // from here on it may be gone
+				if err := tenant.DeleteFirmware(f.ID); err != nil {
+					fmt.Println("error", err)
 				}
 			}
 		}
@@ -124,7 +125,7 @@ func crash(t *testing.T, dir string, round, n int, devices map[string]bool, firm
 			devices[line[2]] = true
 		case "firmware":
 			firmware[id] = strings.Join(line[3:], " ")
-		case "deleted":
+		case "deleting":
 			delete(firmware, id)
 		}
 		if got >= n && !killed {

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"airlift/emu/iot"
+)
+
+// TestWebhooks calls an address that fails first, and checks what it gets.
+func TestWebhooks(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.PrivateWebhooks, o.Look = true, true }) // calls are made here, one by one
+	type call struct {
+		event iot.Event
+		id    string
+	}
+	var got []call
+	status := http.StatusInternalServerError
+	var secret string
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		if r.Header.Get(SignatureHeader) != hex.EncodeToString(mac.Sum(nil)) {
+			t.Errorf("signature %q", r.Header.Get(SignatureHeader))
+		}
+		c := call{id: r.Header.Get("X-Airlift-Call")}
+		if err := json.Unmarshal(body, &c.event); err != nil {
+			t.Error(err)
+		}
+		got = append(got, c)
+		rw.WriteHeader(status)
+	}))
+	defer server.Close()
+	h := must[iot.Webhook](t)(w.a.CreateWebhook(iot.WebhookDraft{URL: server.URL, Events: []iot.EventKind{iot.EventRegistered, iot.EventOutcome}}))
+	secret = h.Secret
+	w.upload(iot.FirmwareDraft{Name: "f", Version: "1.0.1", FileName: "f.bin", Allow: true, All: true})
+	w.ask("1", w.pa.Key, "f", "1.0.0")
+	client := w.s.webhookClient()
+	due := func() {
+		t.Helper()
+		if _, err := w.s.callDue(client); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due()
+	due() // not due yet
+	calls := must[iot.List[iot.WebhookCall]](t)(w.a.WebhookCalls(h.ID, iot.Page{}))
+	if len(got) != 1 || got[0].event.Kind != iot.EventRegistered || got[0].event.Device != "1" || calls.Items[0].Tries != 1 || calls.Items[0].Done ||
+		calls.Items[0].Status != 500 || !calls.Items[0].NextTry.Equal(w.clock.now().Add(pauses[0])) {
+		t.Fatalf("%+v, calls %+v", got, calls)
+	}
+	w.clock.add(time.Minute)
+	status = http.StatusNoContent
+	w.ask("1", w.pa.Key, "f", "1.0.1")
+	due()
+	if len(got) != 3 || got[1].id != got[0].id || got[2].event.Kind != iot.EventOutcome || got[2].event.Outcome != iot.OutcomeNew {
+		t.Fatalf("%+v", got)
+	}
+	status = http.StatusTeapot
+	w.ask("2", w.pa.Key, "f", "1.0.1")
+	for range pauses {
+		due()
+		w.clock.add(2 * time.Hour)
+	}
+	due()
+	due()
+	calls = must[iot.List[iot.WebhookCall]](t)(w.a.WebhookCalls(h.ID, iot.Page{}))
+	if last := calls.Items[0]; calls.Total != 3 || !last.GaveUp || last.Tries != len(pauses)+1 || len(got) != 3+len(pauses)+1 {
+		t.Errorf("%+v after %d calls", calls.Items[0], len(got))
+	}
+}
+
+func TestWebhooksStayOut(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Look = true })
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("reached") }))
+	defer server.Close()
+	for _, host := range []string{server.URL, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), strings.Replace(server.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
+		h := must[iot.Webhook](t)(w.a.CreateWebhook(iot.WebhookDraft{URL: host}))
+		w.upload(iot.FirmwareDraft{Name: "f", Version: "1.0.1", FileName: "f.bin"})
+		if _, err := w.s.callDue(w.s.webhookClient()); err != nil {
+			t.Fatal(err)
+		}
+		calls := must[iot.List[iot.WebhookCall]](t)(w.a.WebhookCalls(h.ID, iot.Page{}))
+		if calls.Total != 1 || calls.Items[0].Done || calls.Items[0].Tries != 1 {
+			t.Errorf("%s: %+v", host, calls)
+		}
+	}
+}
+
+func TestDecisionPathsKeep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var steps []iot.Step
+		for range rapid.IntRange(0, 14).Draw(t, "steps") {
+			steps = append(steps, iot.Step{N: rapid.IntRange(1, 13).Draw(t, "n"), Rule: rapid.String().Draw(t, "rule"), Compared: rapid.String().Draw(t, "compared"),
+				Conclusion: rapid.String().Draw(t, "conclusion"), Fix: rapid.String().Draw(t, "fix"), Passed: rapid.Bool().Draw(t, "passed")})
+		}
+		notes := rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "notes")
+		gotSteps, gotNotes, err := decodePath(encodePath(steps, notes))
+		if err != nil || !reflect.DeepEqual(gotSteps, steps) || !reflect.DeepEqual(gotNotes, notes) {
+			t.Fatalf("%+v %q: %v", gotSteps, gotNotes, err)
+		}
+	})
+}
+
+// FuzzDecodePath reads paths that are damaged.
+func FuzzDecodePath(f *testing.F) {
+	f.Add(encodePath([]iot.Step{{N: 1, Rule: "r", Compared: "c", Conclusion: "d", Fix: "f"}}, []string{"n"}))
+	f.Add("[[[1,2,3]],null]")
+	f.Add("")
+	f.Fuzz(func(_ *testing.T, path string) { decodePath(path) })
+}
+
+// TestMigrations opens a database again, and refuses one of a newer program.
+func TestMigrations(t *testing.T) {
+	dir := t.TempDir()
+	s := must[*Store](t)(Open(dir, Options{Every: -1}))
+	must[iot.Account](t)(s.SignUp("a", "a password"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SignUp("b", "a password"); !errors.Is(err, errClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	s = must[*Store](t)(Open(dir, Options{Every: -1}))
+	must[iot.Session](t)(s.LogIn("a", "a password"))
+	if _, err := s.LogIn("a", "another one"); !errors.Is(err, iot.ErrCredentials) {
+		t.Errorf("%v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db := must[*sql.DB](t)(sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName))))
+	defer db.Close()
+	if _, err := db.Exec("pragma user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "schema 99") {
+		t.Errorf("a newer schema: %v", err)
+	}
+}
+
+// TestFoldersWithOddNames opens folders whose names mean something in URLs.
+func TestFoldersWithOddNames(t *testing.T) {
+	names := []string{"a b", "a%20b", "a#b", "项目"}
+	if runtime.GOOS != "windows" {
+		names = append(names, "a?b")
+	}
+	for _, name := range names {
+		s, err := Open(filepath.Join(t.TempDir(), name), Options{Every: -1})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		must[iot.Account](t)(s.SignUp("a", "a password"))
+		s.Close()
+	}
+}
