@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -53,13 +54,18 @@ func (u *tutorial) console(text string) {
 			u.run(command)
 			continue
 		}
-		_, after, ok := strings.Cut(u.rest, line)
+		_, after, ok := strings.Cut(u.rest, squeeze(line))
 		if !ok {
 			u.t.Fatalf("%s: no %q in\n%s", u.command, line, u.rest)
 		}
 		u.rest = after
 	}
 }
+
+var blanks = regexp.MustCompile(` +`)
+
+// squeeze makes one blank of many: how wide columns are does not matter.
+func squeeze(text string) string { return blanks.ReplaceAllString(text, " ") }
 
 // run runs a command of the tutorial.
 func (u *tutorial) run(command string) {
@@ -75,13 +81,13 @@ func (u *tutorial) run(command string) {
 		if code := a.execute(args[1:]); code != exitFine && code != exitFindings {
 			u.t.Fatalf("%s: exit code %d\n%s", command, code, out.String())
 		}
-		u.rest = out.String()
+		u.rest = squeeze(out.String())
 	default:
 		out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 		if err != nil {
 			u.t.Fatalf("%s: %v\n%s", command, err, out)
 		}
-		u.rest = string(out)
+		u.rest = squeeze(string(out))
 	}
 }
 
