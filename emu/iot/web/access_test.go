@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -48,11 +49,15 @@ const audit = `(() => {
 
 	// contrast of text with what is behind it (WCAG 2.2, 1.4.3)
 	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+	const known = new Map();
 	const rgba = (colour) => {
+		if (known.has(colour)) return known.get(colour);
 		canvas.clearRect(0, 0, 1, 1);
 		canvas.fillStyle = colour;
 		canvas.fillRect(0, 0, 1, 1);
-		return canvas.getImageData(0, 0, 1, 1).data;
+		const c = canvas.getImageData(0, 0, 1, 1).data;
+		known.set(colour, c);
+		return c;
 	};
 	const light = ([r, g, b]) => {
 		const part = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -77,9 +82,12 @@ const audit = `(() => {
 	return wrong.join("\n");
 })()`
 
+func full() bool { return os.Getenv("AIRLIFT_SCALE") == "full" }
+
 // Every page can be used without seeing it, in both languages, and read in both
 // colour schemes, on a screen and on a phone.
 func TestAccessibility(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	check := func(what string) {
@@ -115,10 +123,10 @@ func TestAccessibility(t *testing.T) {
 		lang, scheme string
 		width        int64
 	}{{"en", "light", 1280}, {"zh", "dark", 390}, {"zh", "light", 1280}, {"en", "dark", 390}, {"en", "light", 390}, {"zh", "dark", 1280}}
-	if os.Getenv("AIRLIFT_SCALE") != "full" {
+	if !full() {
 		looks = looks[:2]
 	}
-	for _, look := range looks {
+	for i, look := range looks {
 		b.open("/choose?language=" + look.lang + "&back=/projects")
 		b.do(chromedp.EmulateViewport(look.width, 860))
 		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}}
@@ -132,11 +140,13 @@ func TestAccessibility(t *testing.T) {
 			}
 			check(path + " " + look.lang + " " + look.scheme)
 			// Dialogs are only read when they are open.
+			if i == 0 && !full() {
+				continue
+			}
 			n := eval[int](b, `document.querySelectorAll("dialog").length`)
 			for i := range n {
-				eval[chromedp.Void](b, `{ const d = document.querySelectorAll("dialog")[`+string(rune('0'+i))+`]; show(d.id); }`)
+				eval[chromedp.Void](b, fmt.Sprintf(`{ document.querySelector("dialog[open]")?.close(); show(document.querySelectorAll("dialog")[%d].id); }`, i))
 				check(path + ", dialog, " + look.lang + " " + look.scheme)
-				eval[chromedp.Void](b, `document.querySelector("dialog[open]").close()`)
 			}
 		}
 	}
@@ -144,6 +154,7 @@ func TestAccessibility(t *testing.T) {
 
 // The audit finds what it looks for.
 func TestAuditFinds(t *testing.T) {
+	t.Parallel()
 	b := newSite(t).browser()
 	for html, want := range map[string]string{
 		`<input>`:                                "no label",
@@ -168,6 +179,7 @@ func TestAuditFinds(t *testing.T) {
 // The keyboard reaches the content first, then what is there to do, and a
 // dialog begins at its first field and gives the focus back.
 func TestKeyboard(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.signUp("13800000000")

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,31 +42,38 @@ type browser struct {
 // that fail.
 const patience = 40 * time.Second
 
-var chrome context.Context // all tests share a process, each has its own profile in it
+// chrome is the process that all tests share; each has a profile of its own.
+var chrome struct {
+	once  sync.Once
+	ctx   context.Context
+	err   error
+	close context.CancelFunc
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if chrome != nil {
-		_ = chromedp.Cancel(chrome)
+	if chrome.close != nil {
+		_ = chromedp.Cancel(chrome.ctx)
+		chrome.close()
 	}
 	os.Exit(code)
 }
 
 func startChrome(t testing.TB) context.Context {
 	path := browserPath(t)
-	if chrome != nil {
-		return chrome
+	chrome.once.Do(func() {
+		opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+			chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US"),
+			chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true))
+		var alloc context.Context
+		alloc, chrome.close = chromedp.NewExecAllocator(context.Background(), opts...)
+		chrome.ctx, _ = chromedp.NewContext(alloc)
+		chrome.err = chromedp.Do(chrome.ctx, chromedp.Navigate("about:blank"))
+	})
+	if chrome.err != nil {
+		t.Skipf("SKIPPED: %s does not start here: %v", path, chrome.err)
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US"),
-		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true))
-	alloc, _ := chromedp.NewExecAllocator(context.Background(), opts...)
-	ctx, _ := chromedp.NewContext(alloc)
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Skipf("SKIPPED: %s does not start here: %v", path, err)
-	}
-	chrome = ctx
-	return chrome
+	return chrome.ctx
 }
 
 // browser opens a window. Errors of scripts, and anything that the page's own
@@ -234,6 +242,7 @@ func (b *browser) shot(name string, width, height int64, dark bool) {
 }
 
 func TestSignUpInBrowser(t *testing.T) {
+	t.Parallel()
 	b := newSite(t).browser()
 	b.signUp("13800000000")
 	b.shot("projects-empty", 1280, 860, false)

@@ -93,8 +93,10 @@ func (c *ctx) firmware() error {
 
 func (c *ctx) updateFirmware() error {
 	name, version, core, remark := c.value("name"), c.value("version"), c.value("core"), c.value("remark")
-	allow, all := c.on("allow"), c.on("all")
-	_, err := c.tenant.UpdateFirmware(c.id(), iot.FirmwareUpdate{Name: &name, Version: &version, Core: &core, Remark: &remark, Allow: &allow, All: &all})
+	allow, all, coreID, script := c.on("allow"), c.on("all"), c.number("core_id"), c.value("script_version")
+	_, err := c.tenant.UpdateFirmware(c.id(), iot.FirmwareUpdate{
+		Name: &name, Version: &version, Core: &core, Remark: &remark, Allow: &allow, All: &all, CoreID: &coreID, ScriptVersion: &script,
+	})
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,7 @@ func (b *browser) createFirmware(file string, all bool) {
 }
 
 func TestCreateProjectAndCopyKey(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.signUp("13800000000")
@@ -86,6 +87,7 @@ func TestCreateProjectAndCopyKey(t *testing.T) {
 }
 
 func TestUploadRecognisesName(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.signUp("13800000000")
@@ -116,6 +118,7 @@ func TestUploadRecognisesName(t *testing.T) {
 }
 
 func TestChooseDevices(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.signUp("13800000000")
@@ -151,6 +154,7 @@ func TestChooseDevices(t *testing.T) {
 // A virtual device upgrades itself while somebody watches: it asks, downloads,
 // restarts into upgrade mode, and comes back new.
 func TestWatchUpgrade(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.signUp("13800000000")
@@ -187,6 +191,7 @@ func TestWatchUpgrade(t *testing.T) {
 }
 
 func TestReadWhyRefused(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.signUp("13800000000")
@@ -210,6 +215,7 @@ func TestReadWhyRefused(t *testing.T) {
 // Of three devices of a first stage one comes back with the old version: the
 // roll-out stops by itself, and the next device gets nothing.
 func TestRolloutStopsItself(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.signUp("13800000000")
