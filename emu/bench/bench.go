@@ -48,6 +48,7 @@ type Bench struct {
 
 	mu     sync.Mutex
 	units  map[int64]*Unit
+	making map[int64]int // units of an owner that are being made
 	last   int64
 	closed bool
 	group  sync.WaitGroup
@@ -58,7 +59,7 @@ func New(opt Options) *Bench {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	return &Bench{opt: opt, limits: opt.Limits.withDefaults(), units: map[int64]*Unit{}}
+	return &Bench{opt: opt, limits: opt.Limits.withDefaults(), units: map[int64]*Unit{}, making: map[int64]int{}}
 }
 
 // Errors of a bench.
@@ -70,16 +71,19 @@ var (
 
 // Start makes a unit for an owner and switches it on.
 func (b *Bench) Start(owner int64, s Spec) (*Unit, error) {
-	if err := b.room(owner); err != nil {
+	if err := b.reserve(owner); err != nil {
 		return nil, err
 	}
 	u, err := b.newUnit(owner, s)
-	if err != nil {
-		return nil, err
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.roomLocked(owner); err != nil { // others start units too
+	if b.making[owner]--; b.making[owner] == 0 {
+		delete(b.making, owner)
+	}
+	if err == nil && b.closed {
+		err = ErrClosed
+	}
+	if err != nil {
 		return nil, err
 	}
 	b.last++
@@ -93,14 +97,15 @@ func (b *Bench) Start(owner int64, s Spec) (*Unit, error) {
 	return u, nil
 }
 
-func (b *Bench) room(owner int64) error {
+// reserve takes a place, so that units which are made at the same time are
+// bounded too.
+func (b *Bench) reserve(owner int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.roomLocked(owner)
-}
-
-func (b *Bench) roomLocked(owner int64) error {
-	mine := 0
+	mine, all := b.making[owner], len(b.units)
+	for _, n := range b.making {
+		all += n
+	}
 	for _, u := range b.units {
 		if u.Owner == owner {
 			mine++
@@ -111,9 +116,10 @@ func (b *Bench) roomLocked(owner int64) error {
 		return ErrClosed
 	case mine >= b.limits.OwnerUnits:
 		return fmt.Errorf("%w: an account may have %d", ErrFull, b.limits.OwnerUnits)
-	case len(b.units) >= b.limits.Units:
+	case all >= b.limits.Units:
 		return fmt.Errorf("%w: it holds %d", ErrFull, b.limits.Units)
 	}
+	b.making[owner]++
 	return nil
 }
 

@@ -141,8 +141,7 @@ func start(t *testing.T, b *Bench, owner int64, s Spec) *Unit {
 	return u
 }
 
-func running(s Status) bool { return s.Phase == PhaseRun }
-func off(s Status) bool     { return s.Phase == PhaseOff && s.End != "" }
+func off(s Status) bool { return s.Phase == PhaseOff && s.End != "" }
 
 func TestBounds(t *testing.T) {
 	server, _, _ := platform(t)
@@ -168,7 +167,10 @@ func TestBounds(t *testing.T) {
 	if n := len(b.Units(1)); n != 1 {
 		t.Errorf("%d units are left", n)
 	}
-	start(t, b, 3, Spec{})
+	if _, err := b.Start(3, Spec{Model: "Air1", Main: idle}); err == nil {
+		t.Error("an unknown model was started")
+	}
+	start(t, b, 3, Spec{}) // the failed one holds no place
 	b.Close()
 	if _, err := b.Start(4, Spec{Model: "Air601", Main: idle}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)

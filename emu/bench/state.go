@@ -88,7 +88,6 @@ type state struct {
 	status  Status
 	lines   []Line
 	last    uint64 // number of the last line
-	boots   int    // where this life began
 	since   time.Time
 	watched time.Time
 	news    chan struct{} // closed when there is something new

@@ -164,7 +164,7 @@ func (c *ctx) unitPackage() error {
 	if err != nil {
 		return err
 	}
-	p, err := u.Spec.Package(bench.Draft{Kind: c.value("kind"), Version: c.value("version"), Core: c.value("core"), Damaged: c.on("damaged")})
+	p, err := c.makePackage(u)
 	if err != nil {
 		return c.benchError(err)
 	}
@@ -186,6 +186,18 @@ func (c *ctx) unitPackage() error {
 		return err
 	}
 	return c.done(pathOf("/bench", u.ID), c.t("Firmware %s %s created.", f.Name, f.Version))
+}
+
+// makePackage makes what the form asks for. A delta takes a second or more of a
+// processor, so people wait for one another.
+func (c *ctx) makePackage(u *bench.Unit) (bench.Package, error) {
+	select {
+	case c.p.making <- struct{}{}:
+		defer func() { <-c.p.making }()
+	case <-c.r.Context().Done():
+		return bench.Package{}, c.r.Context().Err()
+	}
+	return u.Spec.Package(bench.Draft{Kind: c.value("kind"), Version: c.value("version"), Core: c.value("core"), Damaged: c.on("damaged")})
 }
 
 // projectOf is the project whose key a unit was started with.

@@ -39,12 +39,13 @@ type Pages struct {
 	origin  *http.CrossOriginProtection
 	demo    iot.Session
 	streams streams
+	making  chan struct{} // a slot: packages are made one at a time
 }
 
 // New returns the pages.
 func New(opt Options) (*Pages, error) {
 	opt.UploadMax = cmp.Or(opt.UploadMax, iot.FirmwareMax)
-	p := &Pages{opt: opt, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
+	p := &Pages{opt: opt, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), making: make(chan struct{}, 1)}
 	var err error
 	if p.assets, err = loadAssets(); err != nil {
 		return nil, err
