@@ -186,6 +186,8 @@ const (
 	EndPower  End = "power"  // the power was cut
 	EndBudget End = "budget" // the scripts used up their step budget
 	EndOff    End = "off"    // the scripts switched the module off
+	// EndRefused: what boot code started is sound but not emulated.
+	EndRefused End = "refused"
 )
 
 // Result is how a run ended.
@@ -313,7 +315,7 @@ func (d *Device) scripts(env *chips.Env, running *chips.Running, res Result) (ch
 	d.poweron = d.poweronReason(env.Board.Reset)
 	d.bench.PowerOn()
 	if running.Identity.Profile.Scripts == chips.ScriptsNone {
-		res.End, res.Detail = EndIdle, "the core runs a C program, which is not emulated"
+		res.End, res.Detail = EndRefused, "the core runs a C program, which is not emulated"
 		return 0, res, nil
 	}
 	fw, err := d.firmware(running)

@@ -219,11 +219,11 @@ func (r *runFlags) check() error {
 	return checkCoreSize(r.coreSize)
 }
 
-// endCode is the exit code of a run: a module that cannot start, or that
-// resets without end, is a finding.
+// endCode is the exit code of a run: a module that cannot start, that resets
+// without end, or that runs what is not emulated, is a finding.
 func endCode(e emu.End) int {
 	switch e {
-	case emu.EndBoot, emu.EndCore, emu.EndBoots:
+	case emu.EndBoot, emu.EndCore, emu.EndBoots, emu.EndRefused:
 		return exitFindings
 	case emu.EndBudget:
 		return exitTimeout

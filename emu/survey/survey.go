@@ -138,7 +138,7 @@ func (f *Finding) classify() {
 		f.Class, f.Detail = Refused, strings.Join(r.Refused, " ")
 	case len(r.Errors) > 0:
 		f.classifyError(firstLine(r.Errors[0]))
-	case r.End == emu.EndBoot || r.End == emu.EndCore:
+	case r.End == emu.EndBoot || r.End == emu.EndCore || r.End == emu.EndRefused:
 		f.Class, f.Detail = Failed, r.Detail
 	case len(r.Warnings) > 0:
 		f.Class, f.Detail = Noop, strings.Join(r.Warnings, " ")
