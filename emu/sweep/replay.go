@@ -20,7 +20,15 @@ type Account struct {
 	// Trace is the hash of everything that happened, each flash operation and
 	// its bytes included: the same on every platform.
 	Trace string `json:"trace_sha256"`
+	// Before and After are the flash chips at the start of the case and once the
+	// device has settled, for reports.
+	Before []*flash.Device `json:"-"`
+	After  []*flash.Device `json:"-"`
 }
+
+// Meant returns the flash chips after the run without a fault; none if that did
+// not end in a core that starts. They are shared: fork them to change them.
+func (s *Sweep) Meant() []*flash.Device { return s.fresh.flashes }
 
 // Line is one step of an account.
 type Line struct {
@@ -73,6 +81,7 @@ func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
 	t := &teller{sweep: s, w: &watcher{rec: trace.New()}}
 	t.w.rec.Sink(t.event)
 	b := s.begin()
+	before := b.fork().flashes
 	spent := uint64(0)
 	c := chain{s: s, faults: faults}
 	play := s.play
@@ -108,7 +117,7 @@ func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
 	r := s.result(Case{Faults: faults}, c.places, v, spent)
 	r.Faults, r.Places = faults, c.places // also of a case that went well
 	t.verdict(r)
-	return &Account{Result: r, Lines: t.lines, Trace: t.w.rec.Sum()}, nil
+	return &Account{Result: r, Lines: t.lines, Trace: t.w.rec.Sum(), Before: before, After: b.flashes}, nil
 }
 
 // teller turns what a run records into lines. Flash operations that follow one
@@ -120,6 +129,8 @@ type teller struct {
 	fault *fault.Fault // the one to come
 	lines []Line
 	run   opRun
+
+	before, after []*flash.Device // of the mode system
 }
 
 // opRun is a row of operations of one kind in one partition.

@@ -56,6 +56,7 @@ func (s *Sweep) rehearseSystem() error {
 	if err != nil {
 		return err
 	}
+	s.fresh.flashes = st.Flash()
 	s.Clean = Clean{Ops: r.places, Outcome: rep.Outcome, Boots: st.Device.Boots(), Virtual: rep.Virtual, Trace: rep.Trace}
 	if rep.Outcome != emu.OutcomeNew {
 		s.Clean.Detail = string(rep.End.End) + ": " + rep.End.Detail
@@ -208,6 +209,9 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if tell != nil {
+		tell.after = st.Flash()
+	}
 	return s.systemResult(c, r, rep, st.Device.Boots()-boots)
 }
 
@@ -276,6 +280,7 @@ func (s *Sweep) systemOps(faults []fault.Fault) (uint64, error) {
 // replaySystem is ReplayFaults of the mode system.
 func (s *Sweep) replaySystem(faults []fault.Fault) (*Account, error) {
 	t := &teller{sweep: s, w: new(watcher)}
+	t.before = s.begin().flashes
 	r, err := s.playSystem(Case{Faults: faults}, t)
 	if err != nil {
 		return nil, err
@@ -283,5 +288,5 @@ func (s *Sweep) replaySystem(faults []fault.Fault) (*Account, error) {
 	t.endOps()
 	r.Faults = faults
 	t.verdict(r)
-	return &Account{Result: r, Lines: t.lines, Trace: t.w.rec.Sum()}, nil
+	return &Account{Result: r, Lines: t.lines, Trace: t.w.rec.Sum(), Before: t.before, After: t.after}, nil
 }
