@@ -277,7 +277,7 @@ func TestCutSweeps(t *testing.T) {
 		got := map[string]int{}
 		step := uint64(1)
 		if !flashtest.Full() {
-			step = 1 + ops/24
+			step = 1 + ops/10
 		}
 		for k := uint64(0); k < ops; k += step {
 			for _, half := range []bool{false, true} {
