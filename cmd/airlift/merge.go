@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 func (a *app) mergeCmd() *cobra.Command {
 	var out string
+	var reports reportFlags
 	cmd := &cobra.Command{
 		Use:   "merge FILE...",
 		Short: "Join the results files of a sweep's shards",
@@ -21,13 +23,14 @@ files does not matter.
 
 The exit code is 1 if there are findings.`,
 		Args: operands("FILE..."),
-		RunE: func(_ *cobra.Command, args []string) error { return a.merge(args, out) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.merge(args, out, &reports) },
 	}
+	reports.add(cmd.Flags())
 	cmd.Flags().StringVarP(&out, "out", "o", "", "results `file` of the whole sweep")
 	return cmd
 }
 
-func (a *app) merge(names []string, out string) error {
+func (a *app) merge(names []string, out string, reports *reportFlags) error {
 	defer a.flush()
 	var files []*sweep.Reader
 	for _, name := range names {
@@ -63,5 +66,12 @@ func (a *app) merge(names []string, out string) error {
 	if out == "" {
 		out = names[0]
 	}
-	return a.sweepReport(&h, sum, "", out, time.Since(from))
+	took := time.Since(from)
+	if err := reports.gather(context.Background(), &h, sum, nil, " --results "+out, out, took); err != nil {
+		return err
+	}
+	if err := reports.write(); err != nil {
+		return err
+	}
+	return a.sweepReport(&h, sum, "", out, took)
 }

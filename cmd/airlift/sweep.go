@@ -147,6 +147,7 @@ type sweepFlags struct {
 	out     string
 	shard   string
 	workers int
+	reports reportFlags
 }
 
 func (a *app) sweepCmd() *cobra.Command {
@@ -177,6 +178,7 @@ breaks an invariant.`,
 	cmd.Flags().BoolVar(&f.schema, "schema", false, "print the JSON schema of scenario files")
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "results `file`")
 	cmd.Flags().StringVar(&f.shard, "shard", "", "run part `i/n` of the cases, i from 0; /n takes i from the environment")
+	f.reports.add(cmd.Flags())
 	cmd.Flags().IntVar(&f.workers, "jobs", 0, "cases run at a time (0: one a processor)")
 	return cmd
 }
@@ -229,11 +231,11 @@ func (a *app) sweep(names []string, f *sweepFlags) error {
 		if files[s] != "" {
 			extra += " --scenario " + files[s]
 		}
-		if err := a.sweepOne(s, f, opt, extra); err != nil {
+		if err := a.sweepOne(s, f, opt, extra, files[s]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return f.reports.write()
 }
 
 // shardOptions reads --shard.
@@ -278,7 +280,7 @@ func (a *app) listScenarios() error {
 }
 
 // sweepOne runs a scenario and reports.
-func (a *app) sweepOne(s *sweep.Scenario, f *sweepFlags, opt sweep.Options, extra string) error {
+func (a *app) sweepOne(s *sweep.Scenario, f *sweepFlags, opt sweep.Options, extra, file string) error {
 	from := time.Now()
 	w, err := f.prepare(s)
 	if err != nil {
@@ -302,7 +304,11 @@ func (a *app) sweepOne(s *sweep.Scenario, f *sweepFlags, opt sweep.Options, extr
 		}
 		return err
 	}
-	return a.sweepReport(header, sum, extra, f.out, time.Since(from))
+	took := time.Since(from)
+	if err := f.reports.gather(ctx, w.Header(opt), sum, w, extra, file, took); err != nil {
+		return err
+	}
+	return a.sweepReport(header, sum, extra, f.out, took)
 }
 
 // sweepToFile runs a sweep into a results file, or goes on with one.
