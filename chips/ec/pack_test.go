@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"airlift/chips"
-	"airlift/flash/flashtest"
 	"airlift/flash"
+	"airlift/flash/flashtest"
 	"airlift/flash/luadb"
 )
 
