@@ -235,7 +235,7 @@ func TestHostileText(t *testing.T) {
 func TestOwnPath(t *testing.T) {
 	for in, want := range map[string]string{
 		"/log?imei=1": "/log?imei=1", "/": "/", "": "/", "//example.com": "/", "http://example.com/": "/", `/\example.com`: "/", "/\r\nSet-Cookie: x": "/",
-		"javascript:alert(1)": "/", "log": "/", "/a//b": "/a//b", "%2f%2fexample.com": "/", "/%2f%2fexample.com": "/%2f%2fexample.com",
+		"javascript:alert(1)": "/", "log": "/", "/a//b": "/a//b", "%2f%2fexample.com": "/", "/%2f%2fexample.com": "/", "/%2f example.com": "/", "/%5cexample.com": "/%5cexample.com",
 	} {
 		if got := ownPath(in); got != want {
 			t.Errorf("%q leads to %q, not %q", in, got, want)

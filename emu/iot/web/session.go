@@ -54,7 +54,7 @@ func (c *ctx) choose() error {
 func ownPath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(to, "/") ||
-		strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+		strings.HasPrefix(u.Path, "//") || strings.ContainsAny(to, "\\\r\n\t") {
 		return "/"
 	}
 	return u.RequestURI()
