@@ -1,0 +1,293 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"airlift/chips/all"
+	"airlift/chips/guest"
+	"airlift/chips/guest/guests"
+	"airlift/emu/report"
+	"airlift/emu/sweep"
+)
+
+// unsafeSweep sweeps a guest that writes its flag before its data.
+func unsafeSweep(t *testing.T) *report.Sweep {
+	t.Helper()
+	const name = "broken-flag-first"
+	wasm, err := guests.Wasm(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := guest.Describe(name, wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := all.Chip(d.Board, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = guest.WithBoot(c, name, wasm); err != nil {
+		t.Fatal(err)
+	}
+	s := &sweep.Scenario{Name: "<unsafe> & \"sweep\"", Summary: "A flag & no data <b>", Chip: d.Board, Mode: sweep.ModeUpdate, Sample: 300, Old: sweep.Version{CoreBytes: 6 << 10}, New: sweep.Version{CoreBytes: 7 << 10, ScriptBytes: 1000}}
+	return gather(t, s, c.Model.Name, func() (*sweep.Sweep, error) { return sweep.New(s, c) })
+}
+
+func gather(t *testing.T, s *sweep.Scenario, _ string, prepare func() (*sweep.Sweep, error)) *report.Sweep {
+	t.Helper()
+	w, err := prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sweep.NewSummary(s, len(w.Clean.Ops))
+	if err := w.Run(context.Background(), sweep.Options{}, func(r *sweep.Result) error { sum.Add(r); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	sum.Close()
+	r, err := report.Gather(context.Background(), w.Header(sweep.Options{}), sum, w, " --scenario f.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Took, r.File = 1500*time.Millisecond, "dir/f 1.yaml"
+	return r
+}
+
+func safeSweep(t *testing.T) *report.Sweep {
+	t.Helper()
+	s, err := sweep.FindBuiltin("xt804-file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Sample = 200
+	c, err := all.Chip(s.Chip, s.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gather(t, s, s.Chip, func() (*sweep.Sweep, error) { return sweep.New(s, c) })
+}
+
+func write(t *testing.T, f func(io.Writer, []*report.Sweep) error, sweeps []*report.Sweep) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := f(&b, sweeps); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestReports(t *testing.T) {
+	sweeps := []*report.Sweep{unsafeSweep(t), safeSweep(t)}
+	if len(sweeps[0].Findings) == 0 {
+		t.Fatal("the unsafe boot code has no findings")
+	}
+	t.Run("evidence", func(t *testing.T) { checkEvidence(t, sweeps[0]) })
+	t.Run("junit", func(t *testing.T) { checkJUnit(t, write(t, report.WriteJUnit, sweeps), sweeps) })
+	t.Run("sarif", func(t *testing.T) { checkSARIF(t, write(t, report.WriteSARIF, sweeps), sweeps) })
+	t.Run("html", func(t *testing.T) { checkHTML(t, string(write(t, report.WriteHTML, sweeps)), sweeps) })
+	t.Run("empty", func(t *testing.T) {
+		for _, f := range []func(io.Writer, []*report.Sweep) error{report.WriteJUnit, report.WriteSARIF, report.WriteHTML} {
+			write(t, f, nil)
+		}
+	})
+}
+
+// checkEvidence wants each finding to have an account that ends in its verdict,
+// and a flash that says why.
+func checkEvidence(t *testing.T, s *report.Sweep) {
+	other := 0
+	for _, f := range s.Findings {
+		if f.Account == nil || f.Account.Lines[len(f.Account.Lines)-1].Kind != "verdict" {
+			t.Errorf("%s: no account to the verdict", f.ID)
+		}
+		for _, p := range f.Parts {
+			if int64(len(p.Sectors)) != p.Size/4096 {
+				t.Errorf("%s: %s has %d sectors of %d bytes", f.ID, p.Name, len(p.Sectors), p.Size)
+			}
+			other += strings.Count(p.Sectors, string(report.SectorOther)) + strings.Count(p.Sectors, string(report.SectorMissing))
+		}
+		if b := f.Bytes; b != nil && bytes.Equal(b.After, b.Meant) {
+			t.Errorf("%s: the bytes shown at 0x%X are as meant", f.ID, b.Off)
+		}
+	}
+	if other == 0 {
+		t.Error("no finding shows a sector that is not as meant")
+	}
+}
+
+// checkJUnit holds the file against what the usual schema of JUnit asks for.
+func checkJUnit(t *testing.T, data []byte, sweeps []*report.Sweep) {
+	type counts struct {
+		Name     string `xml:"name,attr"`
+		Tests    int    `xml:"tests,attr"`
+		Failures int    `xml:"failures,attr"`
+		Errors   int    `xml:"errors,attr"`
+		Time     string `xml:"time,attr"`
+	}
+	var got struct {
+		XMLName xml.Name `xml:"testsuites"`
+		counts
+		Suites []struct {
+			counts
+			Cases []struct {
+				Name    string `xml:"name,attr"`
+				Class   string `xml:"classname,attr"`
+				Time    string `xml:"time,attr"`
+				Failure *struct {
+					Message string `xml:"message,attr"`
+					Type    string `xml:"type,attr"`
+					Text    string `xml:",chardata"`
+				} `xml:"failure"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	tests, failures := 0, 0
+	for i, s := range got.Suites {
+		failed := 0
+		names := map[string]bool{}
+		for _, c := range s.Cases {
+			if c.Name == "" || c.Class != s.Name || names[c.Name] {
+				t.Errorf("%s: test case %q of class %q: empty, of another class or there twice", s.Name, c.Name, c.Class)
+			}
+			names[c.Name] = true
+			if _, err := strconv.ParseFloat(c.Time, 64); err != nil {
+				t.Error(err)
+			}
+			if f := c.Failure; f != nil {
+				failed++
+				if f.Type == "" || f.Message == "" || !strings.Contains(f.Text, "airlift replay ") {
+					t.Errorf("%s: a failure without type, message or replay command", c.Name)
+				}
+			}
+		}
+		if len(s.Cases) != s.Tests || failed != s.Failures || failed != len(sweeps[i].Findings) || s.Name != sweeps[i].Header.Scenario.Name {
+			t.Errorf("%s: %d tests, %d failures of %d findings; it counts %d and %d", s.Name, len(s.Cases), failed, len(sweeps[i].Findings), s.Tests, s.Failures)
+		}
+		tests, failures = tests+s.Tests, failures+s.Failures
+	}
+	if len(got.Suites) != len(sweeps) || got.Tests != tests || got.Failures != failures {
+		t.Errorf("%d suites, %d tests, %d failures; the file counts %d and %d", len(got.Suites), tests, failures, got.Tests, got.Failures)
+	}
+}
+
+// checkSARIF holds the file against the rules that code scanning has, and
+// against the schema of OASIS if SARIF_SCHEMA names it.
+func checkSARIF(t *testing.T, data []byte, sweeps []*report.Sweep) {
+	var got struct {
+		Version string
+		Runs    []struct {
+			Tool struct {
+				Driver struct {
+					Name  string
+					Rules []struct{ ID string }
+				}
+			}
+			Results []struct {
+				RuleID              string
+				RuleIndex           int
+				Level               string
+				Message             struct{ Text string }
+				PartialFingerprints map[string]string
+				Locations           []struct {
+					PhysicalLocation struct{ ArtifactLocation struct{ URI string } }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Version != "2.1.0" || len(got.Runs) != len(sweeps) {
+		t.Fatalf("version %s, %d runs", got.Version, len(got.Runs))
+	}
+	for i, run := range got.Runs {
+		if len(run.Results) != len(sweeps[i].Findings) {
+			t.Errorf("%d results of %d findings", len(run.Results), len(sweeps[i].Findings))
+		}
+		prints := map[string]bool{}
+		for _, r := range run.Results {
+			if run.Tool.Driver.Rules[r.RuleIndex].ID != r.RuleID {
+				t.Errorf("rule %d is not %s", r.RuleIndex, r.RuleID)
+			}
+			p := r.PartialFingerprints["airliftSignature/v1"]
+			if p == "" || prints[p] || len(r.Locations) != 1 || r.Locations[0].PhysicalLocation.ArtifactLocation.URI != "dir/f%201.yaml" {
+				t.Errorf("result %q: fingerprint %q, locations %v", r.Message.Text, p, r.Locations)
+			}
+			prints[p] = true
+		}
+	}
+	t.Run("schema", func(t *testing.T) { checkSARIFSchema(t, data) })
+}
+
+func checkSARIFSchema(t *testing.T, data []byte) {
+	name := os.Getenv("SARIF_SCHEMA")
+	if name == "" {
+		t.Skip("SARIF_SCHEMA does not name sarif-schema-2.1.0.json of OASIS: the file is not held against it")
+	}
+	schema, err := jsonschema.NewCompiler().Compile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(v); err != nil {
+		t.Error(err)
+	}
+}
+
+var (
+	outside = regexp.MustCompile(`(?i)(src=|<script|<link|@import|url\(|https?://)`)
+	idAttr  = regexp.MustCompile(`\bid="([^"]+)"`)
+	hrefs   = regexp.MustCompile(`href="#([^"]+)"`)
+)
+
+// checkHTML wants a page that loads nothing, keeps text text, and whose links
+// lead somewhere.
+func checkHTML(t *testing.T, page string, sweeps []*report.Sweep) {
+	if m := outside.FindString(page); m != "" {
+		t.Errorf("the page has %q", m)
+	}
+	if strings.Contains(page, "<unsafe>") || !strings.Contains(page, "&lt;unsafe&gt; &amp;") {
+		t.Error("the scenario's name is not escaped")
+	}
+	ids := map[string]bool{}
+	for _, m := range idAttr.FindAllStringSubmatch(page, -1) {
+		if ids[m[1]] {
+			t.Errorf("id %s is there twice", m[1])
+		}
+		ids[m[1]] = true
+	}
+	for _, m := range hrefs.FindAllStringSubmatch(page, -1) {
+		if !ids[m[1]] {
+			t.Errorf("a link leads to #%s, which is not there", m[1])
+		}
+	}
+	n := 0
+	for _, s := range sweeps {
+		n += len(s.Findings)
+	}
+	if got := strings.Count(page, `<article class="finding`); got != n {
+		t.Errorf("%d findings on the page of %d", got, n)
+	}
+	for _, tag := range []string{"section", "article", "table", "details", "tbody", "pre", "ul"} {
+		if open, shut := len(regexp.MustCompile(`<`+tag+`[ >]`).FindAllString(page, -1)), strings.Count(page, "</"+tag+">"); open != shut {
+			t.Errorf("<%s> opens %d times and closes %d times", tag, open, shut)
+		}
+	}
+}
