@@ -39,3 +39,7 @@ func BenchmarkPlain700KiB(b *testing.B) {
 func BenchmarkEC618Delta(b *testing.B) {
 	benchSweep(b, Scenario{Chip: "Air780E", Profile: "full", Package: "combined", Old: Version{CoreBytes: 2000 << 10}})
 }
+
+func BenchmarkRDA8910(b *testing.B) {
+	benchSweep(b, Scenario{Chip: "Air724UG", Old: Version{CoreBytes: 64 << 10}, New: Version{ScriptBytes: 2000}})
+}

@@ -73,8 +73,7 @@ func (s *Sweep) core(b *board, r *boot) (match, string) {
 		}
 		return m, "it is whole all the same"
 	}
-	all := matchBoth
-	where := ""
+	all, where := s.volumesMatch(b)
 	for _, g := range s.regions {
 		m := matchNone
 		if s.fresh.flashes == nil || sameBytes(b, s.fresh.flashes, g, g.new) {

@@ -108,6 +108,7 @@ func (s *Sweep) rehearse() error {
 	s.Clean.Trace = w.rec.Sum()
 	if r.end == endRuns {
 		s.fresh.flashes, s.fresh.version, s.fresh.code = b.fork().flashes, r.running.Identity.Version, r.running.Code
+		s.fresh.volumes = volumesOf(s.Chip, b.flashes)
 	}
 	v, err := s.settle(b)
 	if err != nil {

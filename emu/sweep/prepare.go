@@ -28,16 +28,17 @@ type Sweep struct {
 	// Clean is the run without a fault.
 	Clean Clean
 
-	machine machine
-	memo    memo
-	start   *board     // where every case begins; never changed
-	forking sync.Mutex // start
-	old     reference
-	fresh   reference // the new version
-	regions []region
-	struck  bool              // start is behind the scenario's own faults
-	armed   bool              // start has the package in place
-	touched map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
+	machine     machine
+	memo        memo
+	start       *board     // where every case begins; never changed
+	forking     sync.Mutex // start
+	old         reference
+	fresh       reference // the new version
+	regions     []region
+	codeVolumes []string          // mount points
+	struck      bool              // start is behind the scenario's own faults
+	armed       bool              // start has the package in place
+	touched     map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
 }
 
 // Clean is the run without a fault.
@@ -67,7 +68,8 @@ type reference struct {
 	version string   // of the core
 	code    [32]byte // of the code that runs, where it has no fixed place
 	flashes []*flash.Device
-	scripts map[string]string // contents by name
+	scripts map[string]string            // contents by name
+	volumes map[string]map[string]string // contents by name, by mount point
 }
 
 // region is a part of the flash that holds code.
@@ -193,7 +195,7 @@ func (w *Sweep) makeVersions() error {
 	if err != nil {
 		return fmt.Errorf("make the new version's flash: %w", err)
 	}
-	w.regions = codeRegions(c, factory, target)
+	w.regions, w.codeVolumes = codeRegions(c, factory, target), codeVolumes(volumesOf(c, factory), volumesOf(c, target))
 	return w.install(factory)
 }
 
@@ -253,7 +255,7 @@ func codeRegions(c *chips.Chip, a, b []*flash.Device) []region {
 	var out []region
 	for i, table := range c.Partitions {
 		for _, p := range table {
-			if p.Overlay || p.Name == scriptPartition {
+			if p.Overlay || p.Name == scriptPartition || p.Kind == fsKind {
 				continue
 			}
 			x, y := contents(a[i], p), contents(b[i], p)
@@ -309,6 +311,7 @@ func (w *Sweep) install(factory []*flash.Device) error {
 		wrote, b.cause = true, chips.ResetPower
 		if b.key().flash == before.flash {
 			w.start = b
+			w.old.volumes = volumesOf(w.Chip, b.flashes)
 			w.old.version, w.old.code, w.old.flashes = r.running.Identity.Version, r.running.Code, b.fork().flashes
 			return nil
 		}
