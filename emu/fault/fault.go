@@ -65,7 +65,7 @@ func (f *Fault) Check() error {
 	switch f.Kind {
 	case Cut, BrownOut:
 		if f.How.Kind == "" {
-			return fmt.Errorf("fault %s: how is missing: before, after, front 1/2 ...", f.Kind)
+			return fmt.Errorf("fault %s: how is missing: before, after, front 1/2 and so on", f.Kind)
 		}
 		if f.Kind == BrownOut && f.Ops == 0 {
 			return fmt.Errorf("fault %s: ops is missing: how many operations are ignored", f.Kind)
