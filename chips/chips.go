@@ -9,8 +9,10 @@
 package chips
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,6 +134,28 @@ type Chip struct {
 	Bootloader Bootloader
 	Core       Core
 	Maker      Maker
+	// SPI is the board's SPI flash, or nil: see [WithSPIFlash].
+	SPI *SPIFlash
+	// Files are the user's own files that decide what the chip does: board file,
+	// partition file, boot code, update agent. A case of a sweep is the same case
+	// only with the same files.
+	Files []OwnFile
+}
+
+// OwnFile is a file that the user brought along.
+type OwnFile struct {
+	Role string // "boot code"
+	Name string // without folders
+	Sum  [sha256.Size]byte
+}
+
+// WithFile returns a copy of the chip that names one more file, in place of
+// others of its role.
+func (c *Chip) WithFile(role, name string, data []byte) *Chip {
+	d := *c
+	d.Files = slices.DeleteFunc(slices.Clone(c.Files), func(f OwnFile) bool { return f.Role == role })
+	d.Files = append(d.Files, OwnFile{role, name, sha256.Sum256(data)})
+	return &d
 }
 
 // Board is all that boot code and core can see (rule 4 of the house): equal
@@ -143,6 +167,8 @@ type Board struct {
 	Reset    ResetCause // why the chip starts
 	Console  []byte     // bytes that wait at the boot UART
 	Seed     uint64     // of this boot
+	// SPI are the flash chips on the module's SPI buses.
+	SPI []BoardSPI
 }
 
 // ResetCause says why a chip starts.

@@ -60,6 +60,9 @@ func (b *board) Fota() lua.Fota {
 	if u, ok := b.running.Updater.(chips.FileUpdater); ok {
 		return fileFota{f, u}
 	}
+	if u, ok := b.running.Updater.(chips.SPIUpdater); ok {
+		return spiFota{f, u}
+	}
 	return f
 }
 
@@ -112,6 +115,19 @@ var _ lua.FileFota = fileFota{}
 
 func (f fileFota) Process(p []byte, total int64) int {
 	n, err := f.u.Process(f.env, p, total)
+	return result(n, err)
+}
+
+// spiFota is fota for firmware that takes an upgrade into an SPI flash.
+type spiFota struct {
+	fota
+	u chips.SPIUpdater
+}
+
+var _ lua.SPIFota = spiFota{}
+
+func (f spiFota) InitSPI(start, length int64, bus, cs, powerPin int) int {
+	n, err := f.u.InitSPI(f.env, start, length, chips.SPIDevice{Bus: bus, CS: cs, PowerPin: powerPin})
 	return result(n, err)
 }
 

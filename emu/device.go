@@ -20,6 +20,7 @@ import (
 	"airlift/emu/scene"
 	"airlift/emu/trace"
 	"airlift/flash"
+	"airlift/flash/spinor"
 	"airlift/lua"
 )
 
@@ -75,6 +76,7 @@ type Device struct {
 	bench    *scene.Bench // what surrounds the module
 	alarms   alarms
 	wake     *wakeUp // what ended the sleep before this boot
+	spi      []chips.BoardSPI
 }
 
 // NewDevice puts the flash chips of cfg on one supply.
@@ -101,6 +103,11 @@ func NewDevice(cfg Config) (*Device, error) {
 	d.alarms = alarms{clock: d.clock, woke: -1}
 	for i, f := range cfg.Flash {
 		f.Attach(d.power, i)
+	}
+	if s := cfg.Chip.SPI; s != nil {
+		dev := cfg.Flash[len(cfg.Flash)-1]
+		d.spi = append(d.spi, chips.BoardSPI{Bus: s.Bus, CS: s.CS, Dev: dev})
+		d.bench.Solder(s.Bus, spinor.New(dev))
 	}
 	d.power.SetTap((*deviceTap)(d))
 	d.fillIdentity()
@@ -358,7 +365,7 @@ func (d *Device) env(cause chips.ResetCause) *chips.Env {
 	return &chips.Env{
 		Board: &chips.Board{
 			Flash: d.cfg.Flash, Retained: d.retained, Reset: cause, Console: d.console,
-			Seed: d.rand("boot", d.boot).Uint64(),
+			Seed: d.rand("boot", d.boot).Uint64(), SPI: d.spi,
 		},
 		Step:  d.step,
 		Sleep: d.sleep,

@@ -121,6 +121,13 @@ type Fota interface {
 	WaitReady() bool
 }
 
+// SPIFota is a Fota that takes an upgrade into a flash on an SPI bus.
+type SPIFota interface {
+	Fota
+	// InitSPI is Init for a script that names the device.
+	InitSPI(start, length int64, bus, cs, powerPin int) int
+}
+
 // Units of events that are about airlift, not about hardware.
 const (
 	// UnitRefused: a script called a function that is not emulated and got an

@@ -21,11 +21,7 @@ func (m *Machine) openFota() {
 	}
 	m.lib("fota",
 		fn("init", func(l *glua.LState) int {
-			start := int64(0)
-			if n, ok := m.number(l.Get(1)); ok {
-				start = int64(n)
-			}
-			r := f.Init(start, m.optInt(l, 2, 0))
+			r := m.fotaInit(l, f)
 			m.checkPower()
 			return pushBool(l, r == 0)
 		}),
@@ -50,6 +46,35 @@ func (m *Machine) openFota() {
 		}),
 		fn("emgsvc", m.refuse("fota.emgsvc")),
 	)
+}
+
+// fotaNowhere is where an upgrade goes if a script does not say, and
+// fotaNoPin the pin that switches nothing.
+const (
+	fotaNowhere = 0xFFFFFFFF
+	fotaNoPin   = 0xFF
+)
+
+// fotaInit begins an upgrade, in a flash on an SPI bus if the script names one.
+func (m *Machine) fotaInit(l *glua.LState, f Fota) int {
+	start, given := int64(0), false
+	if n, ok := m.number(l.Get(1)); ok {
+		start, given = int64(n), true
+	}
+	length := m.optInt(l, 2, 0)
+	ud, _ := l.Get(3).(*glua.LUserData)
+	spi, canSPI := f.(SPIFota)
+	if ud == nil || !canSPI {
+		return f.Init(start, length)
+	}
+	b, ok := ud.Value.(*spiBus)
+	if !ok {
+		m.typeError(l, 3, spiDeviceName)
+	}
+	if !given {
+		start = fotaNowhere
+	}
+	return spi.InitSPI(start&0xFFFFFFFF, length, b.id, b.cs, int(m.optInt(l, 4, fotaNoPin))&0xFF)
 }
 
 // refuseFota installs fota.* of firmware whose upgrades are not emulated.

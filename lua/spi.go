@@ -12,6 +12,7 @@ import glua "github.com/yuin/gopher-lua"
 // spiBus is a bus that is set up.
 type spiBus struct {
 	id   int
+	cs   int // of a device: what selects it
 	half bool
 	open bool
 }
@@ -96,7 +97,7 @@ func (m *Machine) spiDevice(l *glua.LState) int {
 		return 1
 	}
 	ud := l.NewUserData()
-	ud.Value = &spiBus{id: id, half: half, open: true}
+	ud.Value = &spiBus{id: id, cs: int(m.optInt(l, 2, 0)), half: half, open: true}
 	ud.Metatable = m.spiMeta
 	l.Push(ud)
 	return 1
@@ -119,7 +120,9 @@ func (m *Machine) spiExchange(b *spiBus, out []byte, n int64) []byte {
 	n = max(0, min(n, busReadMost))
 	m.allocate(n)
 	if d := m.scene().SPI(b.id); d != nil {
-		if p := d.Transfer(out, int(n), b.half); int64(len(p)) >= n {
+		p := d.Transfer(out, int(n), b.half)
+		m.checkPower()
+		if int64(len(p)) >= n {
 			return p[:n]
 		}
 	}

@@ -23,7 +23,7 @@ func (b *bootRun) common() (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	s := &commonRun{bootRun: b, at: int64(r.DataStart) - xipBase, end: int64(r.DataStart) - xipBase + int64(r.DataLen)}
+	s := b.commonAt(&r)
 	for s.at < s.end {
 		more, err := s.section()
 		if err != nil || b.end != nil || !more {
@@ -33,6 +33,22 @@ func (b *bootRun) common() (bool, error) {
 	b.print("soc ota done!")
 	return s.wrote, b.eraseInfo()
 }
+
+// commonAt is the way to the common part of a record.
+func (b *bootRun) commonAt(r *Info) *commonRun {
+	s := &commonRun{bootRun: b, at: int64(r.DataStart) - xipBase, read: b.ap().read}
+	if r.Place() == PlaceSPI {
+		spi := spiOf(b.env, r.SPI())
+		s.at = int64(r.DataStart & spiAddressMask)
+		s.read = func(p []byte, off int64) error { return spi.readAt(p, uint32(off)) }
+	}
+	s.end = s.at + int64(r.DataLen)
+	return s
+}
+
+// spiAddressMask is what boot code leaves of an address in an SPI flash, of
+// which 24 bits go out.
+const spiAddressMask = 0x0FFFFFFF
 
 // packageThere finds the package and checks its MD5. A package that is not as
 // the record says loses its record.
@@ -50,10 +66,34 @@ func (b *bootRun) packageThere(r *Info) (bool, error) {
 	case place == PlaceSPI && b.l.Series == EC618:
 		b.print("soc ota sector info error 00") // the driver is a stub that delivers nothing
 	case place == PlaceSPI:
-		b.print("no spiflash!!!")
+		return b.packageInSPI(r)
 	default:
 		b.print("core ota storage mode %d not support", place)
 	}
+	return false, b.eraseInfo()
+}
+
+// packageInSPI is packageThere for EC7xx and a package in an SPI flash (blfota.o
+// of the library that ec618.md 4 names).
+func (b *bootRun) packageInSPI(r *Info) (bool, error) {
+	spi := spiOf(b.env, r.SPI())
+	id, err := spi.id()
+	if err != nil {
+		return false, err
+	}
+	b.print("ff,%x,%x,%x", id[0], id[1], id[2])
+	if id[0] == 0xFF || id[0] == 0 {
+		b.print("no spiflash!!!")
+		return false, b.eraseInfo()
+	}
+	h := md5.New()
+	if err := spi.each(r.DataStart&spiAddressMask, int64(min(r.DataLen, maxImage)), func(p []byte) { h.Write(p) }); err != nil {
+		return false, err
+	}
+	if [16]byte(h.Sum(nil)) == r.CommonMD5 && r.DataLen <= maxImage {
+		return true, nil
+	}
+	b.print("soc ota file md5 failed")
 	return false, b.eraseInfo()
 }
 
@@ -61,7 +101,8 @@ func (b *bootRun) packageThere(r *Info) (bool, error) {
 // flash as it is needed: what it overwrites it cannot read any more.
 type commonRun struct {
 	*bootRun
-	at, end int64 // offsets in the AP flash
+	at, end int64 // offsets in the flash that read reads
+	read    func(p []byte, off int64) error
 	out     []byte
 	wrote   bool
 }
@@ -76,7 +117,7 @@ func (s *commonRun) give(format string, args ...any) (bool, error) {
 // section applies one section; more says that another may follow.
 func (s *commonRun) section() (more bool, err error) {
 	p := make([]byte, SectionHeadSize)
-	if err := s.ap().read(p, s.at); err != nil {
+	if err := s.read(p, s.at); err != nil {
 		return false, err
 	}
 	h := DecodeSectionHead(p)
@@ -126,7 +167,7 @@ func (s *commonRun) blocks(h *Section, chip int, start int64) error {
 // decoder's result: damaged data leaves what was in the memory before.
 func (s *commonRun) block(n int) error {
 	var head [1 + maxProps + 4]byte
-	if err := s.ap().read(head[:], s.at); err != nil {
+	if err := s.read(head[:], s.at); err != nil {
 		return err
 	}
 	props := int(head[0])
@@ -141,7 +182,7 @@ func (s *commonRun) block(n int) error {
 		return nil
 	}
 	b := Block{Props: head[1 : 1+props], Data: make([]byte, size)}
-	if err := s.ap().read(b.Data, s.at+int64(1+props+4)); err != nil {
+	if err := s.read(b.Data, s.at+int64(1+props+4)); err != nil {
 		return err
 	}
 	s.at += int64(1+props+4) + size

@@ -30,7 +30,10 @@ type areas struct {
 func newAreas(l *Layout, devs []*flash.Device, memo *chips.Memo) (areas, error) {
 	want := 1
 	if l.CP != nil {
-		want = 2
+		want++
+	}
+	if l.SPI != nil {
+		want++
 	}
 	if len(devs) != want || devs[0].Size() != l.FlashSize {
 		return areas{}, fmt.Errorf("%s: the board has %d flash chips, the first of %d bytes; expected %d, %d bytes", l.Target, len(devs), devs[0].Size(), want, l.FlashSize)

@@ -11,9 +11,10 @@ import (
 const familyName = "ec"
 
 var (
-	_ chips.Family       = (*Family)(nil)
-	_ chips.PackageNamer = (*maker)(nil)
-	_ chips.FlashMaker   = (*maker)(nil)
+	_ chips.SPIFlashFamily = (*Family)(nil)
+	_ chips.PackageNamer   = (*maker)(nil)
+	_ chips.FlashMaker     = (*maker)(nil)
+	_ chips.SPIUpdater     = (*updater)(nil)
 )
 
 // Family is the family of EC618 and EC7xx. Its zero value is of no use: see
@@ -53,8 +54,13 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	if err != nil {
 		return nil, fmt.Errorf("flash map of %s %s: %w", m.Name, p.Name, err)
 	}
+	return f.build(m, p, l), nil
+}
+
+// build is the chip of a model with a layout.
+func (f *Family) build(m *chips.Model, p *chips.Profile, l Layout) *chips.Chip {
 	c := &chips.Chip{
-		Model: m, Profile: p, Partitions: []flash.Table{l.Table},
+		Model: m, Profile: p, SPI: l.SPI, Partitions: []flash.Table{l.Table},
 		Bootloader: &Bootloader{Layout: l, Cores: f.Cores, Memo: &f.memo},
 		Core:       &CoreStage{Model: m, Profile: p, Layout: l, Memo: &f.memo},
 		Maker:      &maker{model: m, profile: p, layout: l},
@@ -62,7 +68,10 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 	if l.CP != nil {
 		c.Partitions = append(c.Partitions, l.CP)
 	}
-	return c, nil
+	if l.SPI != nil {
+		c.Partitions = append(c.Partitions, flash.Table{{Name: chips.PartSPI, Kind: "fota", Size: l.SPI.Size}})
+	}
+	return c
 }
 
 // withBits returns the profile with the width of Lua numbers that info.json

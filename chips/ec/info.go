@@ -2,6 +2,8 @@ package ec
 
 import (
 	"encoding/binary"
+
+	"airlift/chips"
 )
 
 // InfoSize is the length of an info record in bytes (ec618.md 3.1).
@@ -33,6 +35,11 @@ type Info struct {
 
 // Mode returns ModeFull or ModeDiff, or what else is there.
 func (i *Info) Mode() byte { return byte(i.Param1) }
+
+// SPI returns the device that holds the common part if the place is PlaceSPI.
+func (i *Info) SPI() chips.SPIDevice {
+	return chips.SPIDevice{Bus: int(byte(i.Param1 >> 16)), CS: int(byte(i.Param1 >> 24)), PowerPin: int(byte(i.Param2))}
+}
 
 // Place returns PlaceFlash or PlaceSPI, or what else is there.
 func (i *Info) Place() byte { return byte(i.Param1 >> 8) }

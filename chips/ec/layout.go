@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"airlift/chips"
 	"airlift/flash"
 )
 
@@ -132,6 +133,8 @@ type Layout struct {
 	FlashSize int64       // bytes, of the chip that holds the AP image
 	Table     flash.Table // of that chip
 	CP        flash.Table // EC618: of the chip that holds the CP image; else nil
+	// SPI is the board's SPI flash, its last chip; nil if it has none.
+	SPI *chips.SPIFlash
 }
 
 // layout divides the AP region into core, script area of scriptKiB and OTA

@@ -40,6 +40,11 @@ type updater struct {
 	done  int64 // bytes of the current part that are in flash
 	sum   hash.Hash
 	mode  byte // ModeFull or ModeDiff
+	// What a script last said of an SPI flash. spiStart is where in it the
+	// common part goes; 0 means into the module's own flash.
+	spiStart uint32
+	spiDev   chips.SPIDevice
+	eraseAt  uint32 // address whose write needs the next block erased
 }
 
 func newUpdater(a areas) *updater { return &updater{areas: a} }
@@ -57,17 +62,30 @@ func (u *updater) text(ec618, ec7xx string) string {
 func info(env *chips.Env, format string, args ...any) { env.Log("I", "fota", format, args...) }
 func fail(env *chips.Env, format string, args ...any) { env.Log("E", "fota", format, args...) }
 
-// Init starts a download (ec618.md 3.2). It replaces the info record by one
-// that boot code takes for damaged.
-func (u *updater) Init(env *chips.Env, start, _ int64) (int, error) {
-	if u.series() == EC7xx {
-		if u.ready {
-			return 0, nil
+// InitSPI implements [chips.SPIUpdater]. EC618 does not look at the device, nor
+// does EC7xx if the address is one of the module's own flash. An address that
+// was given once stays until a download is finished (ec618.md 3.2).
+func (u *updater) InitSPI(env *chips.Env, start, length int64, dev chips.SPIDevice) (int, error) {
+	if u.series() == EC7xx && !u.ready && start >= spiAddress {
+		u.spiStart, u.spiDev = uint32(start), dev
+		id, err := spiOf(env, dev).id()
+		if err != nil {
+			return 0, err
 		}
-		if start >= spiAddress && start != 0xFFFFFFFF {
-			fail(env, "no spi flash!") // the boards that are emulated have none
+		if id[0] == 0xFF || id[0] == 0 {
+			fail(env, "no spi flash!")
 			return fotaFailed, nil
 		}
+		env.Log("D", "fota", "spi flash use spi %d cs %d power pin %d!", dev.Bus, dev.CS, dev.PowerPin)
+	}
+	return u.Init(env, start, length)
+}
+
+// Init starts a download (ec618.md 3.2). It replaces the info record by one
+// that boot code takes for damaged. The address is not looked at.
+func (u *updater) Init(_ *chips.Env, _, _ int64) (int, error) {
+	if u.series() == EC7xx && u.ready {
+		return 0, nil
 	}
 	u.reset(stateIdle)
 	u.ready, u.mode = true, ModeFull
@@ -139,7 +157,7 @@ func (u *updater) takeHead(env *chips.Env) (bool, int, error) {
 	case h.CRC != h.computed:
 		fail(env, "file head crc32 error %x,%x", h.computed, h.CRC)
 		return u.refuse()
-	case u.series() == EC7xx && h.CommonLen > 0 && u.l.Part(PartOTA).Off < u.l.Part(PartAP).End():
+	case u.series() == EC7xx && h.CommonLen > 0 && u.spiStart == 0 && u.l.Part(PartOTA).Off < u.l.Part(PartAP).End():
 		fail(env, "全量或者脚本包保存地址(%x)在程序区(%x)内，请检查FULL_OTA_SAVE_ADDR和AP_FLASH_LOAD_SIZE定义是否正确！", u.l.OTAAddr()+xipBase, u.l.Part(PartAP).End()+xipBase)
 		u.state = stateError
 		return false, fotaFailed, nil
@@ -150,10 +168,38 @@ func (u *updater) takeHead(env *chips.Env) (bool, int, error) {
 		info(env, "%s", u.text("write stript data", "write common data"))
 		u.sum = md5.New()
 		u.state = stateCommon
+		if err := u.startSPI(env); err != nil {
+			return false, 0, err
+		}
 	} else {
 		u.startSDK(env)
 	}
 	return true, 0, nil
+}
+
+// startSPI makes room in the SPI flash, if that is where the common part goes.
+func (u *updater) startSPI(env *chips.Env) error {
+	if u.spiStart == 0 {
+		return nil
+	}
+	b := spiOf(env, u.spiDev)
+	if why := b.overflow(u.spiStart, int64(u.head.CommonLen)); why != "" {
+		env.Step(chips.Step{Stage: "updater", Kind: chips.KindDecide, Text: chips.FindingMark + why})
+	}
+	u.eraseAt = u.spiStart + spiBlock
+	return b.erase(env, u.spiStart)
+}
+
+// writeSPI writes a piece of the common part to the SPI flash (ec618.md 3.3).
+func (u *updater) writeSPI(env *chips.Env, p []byte) error {
+	b, addr := spiOf(env, u.spiDev), u.spiStart+uint32(u.done)
+	if addr >= u.eraseAt {
+		if err := b.erase(env, u.eraseAt); err != nil {
+			return err
+		}
+		u.eraseAt += spiBlock
+	}
+	return b.program(env, addr, p)
 }
 
 func (u *updater) startSDK(env *chips.Env) {
@@ -172,13 +218,11 @@ func (u *updater) take(env *chips.Env, total int64, area flash.Partition, end fu
 		return false, fotaOngoing, nil
 	}
 	off := area.Off + u.done
-	if off == area.End() {
-		u.strayed(env, "updater", fmt.Sprintf("a part of %d bytes", total), u.ap(), area, area.Off, total)
-	}
-	if err := u.ap().erase(off, sector); err != nil {
-		return false, 0, err
-	}
-	if err := u.ap().program(off, u.buf[:n]); err != nil {
+	if u.state == stateCommon && u.spiStart != 0 {
+		if err := u.writeSPI(env, u.buf[:n]); err != nil {
+			return false, 0, err
+		}
+	} else if err := u.writeFlash(env, off, u.buf[:n], area, total); err != nil {
 		return false, 0, err
 	}
 	if u.state == stateCommon && u.series() == EC618 {
@@ -193,13 +237,24 @@ func (u *updater) take(env *chips.Env, total int64, area flash.Partition, end fu
 	return end(env)
 }
 
+// writeFlash writes a piece of a part of total bytes to the module's own flash.
+func (u *updater) writeFlash(env *chips.Env, off int64, p []byte, area flash.Partition, total int64) error {
+	if off == area.End() {
+		u.strayed(env, "updater", fmt.Sprintf("a part of %d bytes", total), u.ap(), area, area.Off, total)
+	}
+	if err := u.ap().erase(off, sector); err != nil {
+		return err
+	}
+	return u.ap().program(off, p)
+}
+
 // endCommon checks the common part as it is in flash.
 func (u *updater) endCommon(env *chips.Env) (bool, int, error) {
 	if u.series() == EC618 {
 		info(env, "stript data done, now checking")
 	} else {
-		info(env, "common data done, now checking %x", 0)
-		if err := u.ap().each(int64(u.l.OTAAddr()), int64(u.head.CommonLen), func(p []byte) { u.sum.Write(p) }); err != nil {
+		info(env, "common data done, now checking %x", u.spiStart)
+		if err := u.eachCommon(env, func(p []byte) { u.sum.Write(p) }); err != nil {
 			return false, 0, err
 		}
 	}
@@ -220,6 +275,15 @@ func (u *updater) endCommon(env *chips.Env) (bool, int, error) {
 	}
 	info(env, "%s", u.text("stript data md5 ok", "only common data"))
 	return u.finish(env)
+}
+
+// eachCommon hands the common part as it is in flash to f.
+func (u *updater) eachCommon(env *chips.Env, f func(p []byte)) error {
+	n := int64(u.head.CommonLen)
+	if u.spiStart != 0 {
+		return spiOf(env, u.spiDev).each(u.spiStart, n, f)
+	}
+	return u.ap().each(int64(u.l.OTAAddr()), n, f)
 }
 
 // endSDK checks the delta and the images that it is for (ec618.md 3.3, 3.5).
@@ -255,20 +319,31 @@ func (u *updater) endSDK(env *chips.Env) (bool, int, error) {
 func (u *updater) finish(env *chips.Env) (bool, int, error) {
 	r := Info{Magic: u.series().Magic(), DataStart: xipBase + u.l.OTAAddr(), DataLen: u.head.CommonLen, CommonMD5: u.head.CommonMD5}
 	if u.series() == EC7xx {
-		r.Param1 = uint32(u.mode)
-		r.Param2 = 0xFF // no power pin
+		u.describeSPI(&r)
 	}
 	if err := u.writeInfo(r.Encode()); err != nil {
 		return false, 0, err
 	}
 	u.reset(stateOK)
-	u.ready = false
+	u.ready, u.spiStart = false, 0
 	if u.series() == EC618 {
 		info(env, "fota ok!, wait reboot")
 	} else {
 		info(env, "fota type %d ok!, wait reboot", u.mode)
 	}
 	return false, fotaDone, nil
+}
+
+// describeSPI fills what only EC7xx has in a record: mode, and the SPI flash
+// that was last spoken of.
+func (u *updater) describeSPI(r *Info) {
+	place := PlaceFlash
+	if u.spiStart != 0 {
+		place, r.DataStart = PlaceSPI, u.spiStart
+	}
+	bus, cs := uint32(byte(u.spiDev.Bus)), uint32(byte(u.spiDev.CS))
+	r.Param1 = uint32(u.mode) | uint32(place)<<8 | bus<<16 | cs<<24
+	r.Param2 = uint32(byte(u.spiDev.PowerPin)) | bus<<16 | cs<<24
 }
 
 // Done says how far the download is (ec618.md 3.4).

@@ -38,7 +38,7 @@ type Bench struct {
 	outputs map[string]int
 	wires   map[string][]string
 	i2c     map[[2]int]lua.I2CDevice
-	spi     map[int]*spiDevice
+	spi     map[int]lua.SPIDevice
 	oneWire map[int]*thermometer
 	air     air
 	second  *second
@@ -52,7 +52,7 @@ func New(s *Scene, clock Clock) *Bench {
 	b := &Bench{
 		scene: s, clock: clock, sim: s.SIM, cells: s.Cells, points: s.AccessPoints, anyName: s.AnyName, usb: s.USB,
 		pins: maps.Clone(s.Pins), adc: maps.Clone(s.ADC), outputs: map[string]int{}, wires: map[string][]string{},
-		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]*spiDevice{}, oneWire: map[int]*thermometer{}, air: newAir(s), charger: newCharger(s.Charger),
+		i2c: map[[2]int]lua.I2CDevice{}, spi: map[int]lua.SPIDevice{}, oneWire: map[int]*thermometer{}, air: newAir(s), charger: newCharger(s.Charger),
 	}
 	b.second = newSecond(b)
 	if b.pins == nil {
@@ -234,13 +234,11 @@ func (b *Bench) I2C(bus, address int) lua.I2CDevice {
 	return b.i2c[[2]int{bus, address}]
 }
 
+// Solder puts a device on an SPI bus, in place of the scene's.
+func (b *Bench) Solder(bus int, d lua.SPIDevice) { b.spi[bus] = d }
+
 // SPI implements lua.Inputs.
-func (b *Bench) SPI(bus int) lua.SPIDevice {
-	if d := b.spi[bus]; d != nil {
-		return d
-	}
-	return nil
-}
+func (b *Bench) SPI(bus int) lua.SPIDevice { return b.spi[bus] }
 
 // OneWire implements lua.Inputs.
 func (b *Bench) OneWire(bus int) lua.OneWireDevice {
