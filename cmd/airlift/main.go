@@ -143,7 +143,7 @@ Start with:  airlift demo`,
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "output `form`: text, json or jsonl")
 	root.PersistentFlags().StringVar(&a.colour, "color", "auto", "colour: auto, always or never")
-	root.AddCommand(a.demoCmd(), a.runCmd(), a.chipsCmd(), a.bootCmd(), a.packCmd(), a.deltaCmd(), a.inspectCmd(), a.unpackCmd(), a.flashCmd(), a.serveCmd(), a.explainCmd(), a.testCmd(), a.surveyCmd(), a.doctorCmd(), a.guestCmd(), a.sweepCmd(), a.replayCmd(), a.mergeCmd())
+	root.AddCommand(a.demoCmd(), a.runCmd(), a.chipsCmd(), a.bootCmd(), a.packCmd(), a.deltaCmd(), a.inspectCmd(), a.unpackCmd(), a.flashCmd(), a.serveCmd(), a.explainCmd(), a.testCmd(), a.surveyCmd(), a.doctorCmd(), a.guestCmd(), a.sweepCmd(), a.replayCmd(), a.fuzzCmd(), a.mergeCmd())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

@@ -31,6 +31,7 @@ type Sweep struct {
 	machine     machine
 	memo        memo
 	start       *board     // where every case begins; never changed
+	base        *board     // the old version's module, before anything; never changed
 	forking     sync.Mutex // start
 	old         reference
 	fresh       reference // the new version
@@ -99,6 +100,7 @@ func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
 	if err := w.makeVersions(); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
+	w.base = w.start.fork()
 	if err := w.rehearse(); err != nil {
 		return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
 	}

@@ -1,0 +1,303 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"airlift/chips"
+	"airlift/emu/fault"
+	"airlift/emu/trace"
+	"airlift/flash"
+)
+
+// Trial is an upgrade with changes: of the package before it is delivered, of
+// the flash once it is, and faults on the way. It is what a fuzzer mutates.
+type Trial struct {
+	Package []fault.Edit  `json:"package,omitempty"`
+	Flash   []fault.Edit  `json:"flash,omitempty"`
+	Faults  []fault.Fault `json:"faults,omitempty"` // of the power, by operation
+}
+
+// Tried is what came of a trial.
+type Tried struct {
+	Result  *Result
+	Refused string // why the updater refused the package, "" if it did not
+	Ops     uint64 // flash operations, from the delivery on
+	Lines   []Line // what happened, if it was asked for
+}
+
+// Try runs a trial. Saw is called with every decision of boot code, core and
+// updater on the way, as its stage, kind and text without numbers, and with the
+// class of the flash after each boot. The same trial always comes to the same.
+func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
+	if s.Scenario.Mode == ModeSystem {
+		return nil, errors.New("a trial is of boot code and updater: the mode system has none")
+	}
+	for i := range t.Faults {
+		f := &t.Faults[i]
+		if f.Kind != fault.Cut && f.Kind != fault.BrownOut {
+			return nil, fmt.Errorf("fault %s: a trial takes cuts and brown-outs", f.Kind)
+		}
+		if err := f.Check(); err != nil {
+			return nil, err
+		}
+	}
+	s.forking.Lock()
+	b := s.base.fork()
+	s.forking.Unlock()
+	r := &trial{s: s, t: t, b: b, saw: saw, tell: tell, w: &watcher{rec: trace.New()}, out: new(Tried)}
+	r.w.rec.Sink(r.event)
+	r.inject.Faults = append([]fault.Fault(nil), t.Faults...)
+	if err := r.run(); err != nil {
+		return nil, err
+	}
+	return r.out, nil
+}
+
+// trial is a trial on its way.
+type trial struct {
+	s      *Sweep
+	t      *Trial
+	b      *board
+	w      *watcher
+	saw    func(string)
+	tell   bool
+	inject fault.Injector
+	places []Place
+	spent  uint64 // sectors erased before the last cut
+	ops    uint64
+	out    *Tried
+}
+
+func (r *trial) run() error {
+	first, err := r.s.machine.boot(r.b, r.w)
+	if err != nil {
+		return err
+	}
+	if first.end != endRuns {
+		return fmt.Errorf("the old version does not start: %s", first.why)
+	}
+	r.b.power.SetTap(r)
+	r.b.power.Reset()
+	if err := r.deliver(first); err != nil {
+		return err
+	}
+	if err := r.corrupt(); err != nil {
+		return err
+	}
+	if err := r.boots(); err != nil {
+		return err
+	}
+	r.b.power.SetTap(nil)
+	v, err := r.s.settle(r.b.fork())
+	if err != nil {
+		return err
+	}
+	faults := r.t.Faults[:len(r.t.Faults)-len(r.inject.Faults)]
+	r.out.Result, r.out.Ops = r.s.result(Case{Faults: faults}, r.places, v, r.spent), r.ops
+	r.out.Result.Faults, r.out.Result.Places = faults, r.places
+	r.line("verdict", string(r.out.Result.Outcome)+": "+r.out.Result.Detail)
+	return nil
+}
+
+// deliver hands the edited package to the module.
+func (r *trial) deliver(b *boot) error {
+	edited := Sweep{Package: r.s.Package} // deliver needs no more of it
+	for i := range r.t.Package {
+		edited.Package = r.t.Package[i].Apply(edited.Package)
+	}
+	r.w.stage = "updater"
+	err := edited.deliver(b)
+	switch {
+	case errors.Is(err, flash.ErrPowerLost) || err == nil && r.b.power.Lost():
+		r.cutOff()
+		return nil
+	case err != nil:
+		r.out.Refused = err.Error()
+		r.decision("updater refuse " + withoutNumbers(err.Error()))
+		r.line("refuse", err.Error())
+	}
+	r.b.cause = chips.ResetSoftware
+	r.w.boot++
+	return nil
+}
+
+// corrupt changes what lies in flash.
+func (r *trial) corrupt() error {
+	for i := range r.t.Flash {
+		e := &r.t.Flash[i]
+		chip, part, err := r.s.findPart(e.Part)
+		if err != nil {
+			return err
+		}
+		p := contents(r.b.flashes[chip], part)
+		q := e.Apply(p)
+		if err := r.b.flashes[chip].Burn(part.Off, q[:min(len(p), len(q))]); err != nil {
+			return err
+		}
+		r.line("fault", "the flash changes at rest: "+e.String())
+	}
+	return nil
+}
+
+// findPart finds a partition of the board.
+func (s *Sweep) findPart(name string) (int, flash.Partition, error) {
+	var known []string
+	for i, table := range s.Chip.Partitions {
+		for _, p := range table {
+			if p.Name == name && !p.Overlay {
+				return i, p, nil
+			}
+			known = append(known, p.Name)
+		}
+	}
+	return 0, flash.Partition{}, fmt.Errorf("no partition is called %q: expected one of %s", name, strings.Join(known, ", "))
+}
+
+// Parts lists the partitions that the upgrade without a fault writes.
+func (s *Sweep) Parts() []flash.Partition {
+	var out []flash.Partition
+	for i, table := range s.Chip.Partitions {
+		for _, p := range table {
+			if !p.Overlay && s.touched[[2]int64{int64(i), p.Off}] {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// boots boots until nothing changes, with the faults that are left.
+func (r *trial) boots() error {
+	for range bootsBound {
+		before := r.b.key()
+		e, err := r.s.machine.boot(r.b, r.w)
+		if err != nil {
+			return err
+		}
+		r.w.boot++
+		r.decision("boot ends " + string(e.end) + " " + withoutNumbers(e.why))
+		if r.saw != nil {
+			r.saw(r.class())
+		}
+		switch {
+		case e.end == endDead:
+			return nil
+		case e.end == endCut:
+			r.cutOff()
+		case e.end == endReset && r.b.key() == before:
+			return nil
+		case e.end == endRuns && flashSum(r.b.flashes) == before.flash:
+			return nil
+		case e.end == endRuns:
+			r.b.cause = chips.ResetPower
+			clear(r.b.retained)
+		}
+	}
+	return nil
+}
+
+// cutOff takes the power away and gives it back.
+func (r *trial) cutOff() {
+	r.spent += r.b.power.Erases()
+	r.b.power.SetTap(nil)
+	r.b = r.b.switchedOff()
+	r.b.power.SetTap(r)
+	r.w.boot++
+	r.line("power", "the power is back")
+}
+
+// class says coarsely what the partitions that the upgrade writes hold: how many
+// sectors, to a power of two, are as in the old version, as in the new one, or
+// otherwise.
+func (r *trial) class() string {
+	var b strings.Builder
+	b.WriteString("flash")
+	for i, table := range r.s.Chip.Partitions {
+		for _, p := range table {
+			if p.Overlay || !r.s.touched[[2]int64{int64(i), p.Off}] {
+				continue
+			}
+			var n [3]int
+			for off := p.Off; off < p.Off+p.Size; off += flash.DefaultSectorSize {
+				size := min(flash.DefaultSectorSize, p.Off+p.Size-off)
+				d := r.b.flashes[i]
+				isNew := r.s.fresh.flashes != nil && d.SameRange(r.s.fresh.flashes[i], off, size)
+				isOld := d.SameRange(r.s.old.flashes[i], off, size)
+				switch {
+				case isNew && isOld:
+				case isNew:
+					n[1]++
+				case isOld:
+					n[0]++
+				default:
+					n[2]++
+				}
+			}
+			fmt.Fprintf(&b, " %s %d %d %d", p.Name, log2(n[0]), log2(n[1]), log2(n[2]))
+		}
+	}
+	return b.String()
+}
+
+func log2(n int) int {
+	k := 0
+	for ; n > 0; n >>= 1 {
+		k++
+	}
+	return k
+}
+
+func (r *trial) decision(text string) {
+	if r.saw != nil {
+		r.saw(text)
+	}
+}
+
+func (r *trial) line(kind, text string) {
+	if r.tell && len(r.out.Lines) < linesMax {
+		r.out.Lines = append(r.out.Lines, Line{At: r.w.now, Boot: r.w.boot, Kind: kind, Text: text})
+	}
+}
+
+// event takes what chip code reports.
+func (r *trial) event(e *trace.Event) {
+	switch e.Kind {
+	case trace.Flash:
+	case trace.Power:
+		r.line("power", e.Text)
+	case trace.Log:
+		r.line("log", e.Text)
+	default:
+		text := strings.TrimRight(e.Step.Text, "\r\n")
+		r.decision(e.Step.Stage + " " + string(e.Step.Kind) + " " + withoutNumbers(text))
+		r.line(string(e.Step.Kind), e.Step.Stage+": "+text)
+	}
+}
+
+// Before implements flash.Tap.
+func (r *trial) Before(op *flash.Op) flash.Fate {
+	number := r.ops
+	r.ops++
+	fate := r.inject.Before(op)
+	if fate.Kind == flash.FateProceed {
+		return fate
+	}
+	p := r.s.place(op, number, r.w.boot, r.w.stage)
+	if fate.Kind == flash.FateIgnore {
+		r.line("ignored", "the chip ignores operation "+p.String())
+		return fate
+	}
+	r.places = append(r.places, p)
+	r.decision(fmt.Sprintf("cut %s %s %s", p.Stage, p.Kind, p.Part))
+	r.line("cut", "the power fails at operation "+p.String()+", "+howWords(&r.t.Faults[len(r.places)-1]))
+	r.ops = 0
+	return fate
+}
+
+// After implements flash.Tap.
+func (r *trial) After(op *flash.Op) { r.w.now += r.s.cost(op) }
+
+// Signature is what results that went wrong alike have in common.
+func (r *Result) Signature() string { return signature(r) }
