@@ -36,6 +36,6 @@ var assumptions = []assumption{
 		Text: "What damaged compressed data leaves in the boot code's memory is what the block before it left, or zeros."}, nil},
 	{chips.Assumption{Name: "maps-8m", Source: "ec618.md 1.5, 9.5",
 		Text: "Packages in the field are for script areas at 0x52E000 and 0x54E000, which the public SDK's map does not have. 256 KiB more file system gives both, with OTA areas of 384 and 256 KiB."}, &onlyEC7xx},
-	{chips.Assumption{Name: "spi-flash", Source: "ec618.md 3.2, 4.3",
-		Text: "No flash hangs on the module's SPI bus: an upgrade to one is refused as the firmware refuses it."}, &onlyEC7xx},
+	{chips.Assumption{Name: "spi-flash", Source: "ec618.md 3.2, 4.3, 9.11",
+		Text: "Which published firmware can apply an upgrade from an SPI flash is not known; here every one of EC7xx can. The download follows the SDK's source, the boot code the library that the SDK links into it (BL_Fota, BL_SpiFlash*). The flash is a W25Q that is always powered and never busy; a block of 64 KiB is erased as 16 sectors, and what runs over its end goes on at its start."}, &onlyEC7xx},
 }

@@ -103,9 +103,15 @@ type commonRun struct {
 	*bootRun
 	at, end int64 // offsets in the flash that read reads
 	read    func(p []byte, off int64) error
+	align   bool // of this section only whole words are written
 	out     []byte
 	wrote   bool
 }
+
+// alignedBelow is the last address at which EC7xx writes whole words only: that
+// of a CP image. The MD5 is that of all bytes, so that a section there of
+// another length never passes (ec618.md 4.3, and BL_Fota in its library).
+const alignedBelow = 0x7E000
 
 // give ends the work and drops the record, as boot code does with a package
 // that it cannot follow.
@@ -121,13 +127,19 @@ func (s *commonRun) section() (more bool, err error) {
 		return false, err
 	}
 	h := DecodeSectionHead(p)
-	switch {
-	case h.Magic != s.l.Series.Magic():
+	if h.Magic != s.l.Series.Magic() {
 		return s.give("soc ota sector info error %x", h.Magic)
-	case h.DataLen == 0 || h.DataLen == h.TotalLen:
+	}
+	if s.align = s.l.Series == EC7xx && h.StartAddr&^cpFlash <= alignedBelow; s.l.Series == EC7xx {
+		s.print("block len %x", h.BlockLen)
+		s.print("need align %d", map[bool]int{true: 1}[s.align])
+	}
+	if h.DataLen == 0 || h.DataLen == h.TotalLen {
 		return s.give("file must zip file")
 	}
-	s.print("block len %x", h.BlockLen)
+	if s.l.Series == EC618 {
+		s.print("block len %x", h.BlockLen)
+	}
 	if h.BlockLen == 0 || h.BlockLen > BlockLen || h.DataLen > maxImage {
 		s.stop(chips.BootReset, "a block of 0x%X bytes does not fit the memory: the boot code crashes, at every start", h.BlockLen)
 		return false, nil
@@ -155,10 +167,13 @@ func (s *commonRun) blocks(h *Section, chip int, start int64) error {
 		if err := s.block(int(n)); err != nil || s.bootRun.end != nil {
 			return err
 		}
+		if s.align {
+			n &^= 3
+		}
 		if err := s.write(chip, start, addr, s.out[:n]); err != nil {
 			return err
 		}
-		addr, left = addr+int64(h.BlockLen), left-n
+		addr, left = addr+int64(h.BlockLen), left-int64(h.BlockLen)
 	}
 	return nil
 }
@@ -217,13 +232,8 @@ func (s *commonRun) write(chip int, start, off int64, p []byte) error {
 // finalCheck compares what is in flash now. If it is not what the section
 // says, the boot code resets and starts over, as long as the package is whole.
 func (s *commonRun) finalCheck(h *Section, chip int, start int64) (bool, error) {
-	length := int64(h.DataLen)
-	if s.l.Series == EC7xx && start <= 0x7E000 {
-		s.print("need align %d", length%4)
-		length &^= 3
-	}
 	sum := md5.New()
-	if err := (nor{s.chips[chip]}).each(start, length, func(p []byte) { sum.Write(p) }); err != nil {
+	if err := (nor{s.chips[chip]}).each(start, int64(h.DataLen), func(p []byte) { sum.Write(p) }); err != nil {
 		return false, err
 	}
 	if [16]byte(sum.Sum(nil)) != h.MD5 {

@@ -14,6 +14,7 @@ const (
 	KindBin      = "bin"      // script package: what LuaTools' production makes
 	KindCombined = "combined" // script and core delta: "SoC differential upgrade"
 	KindCore     = "core"     // core delta alone
+	KindFull     = "full"     // images and script, for a download into an SPI flash
 	KindPar      = "par"      // the vendor's delta without LuatOS' head
 	KindBinpkg   = "binpkg"   // images for serial flashing
 	KindSoc      = "soc"      // archive with images, their places, and the script
@@ -34,6 +35,7 @@ func (m *maker) Kinds() []chips.PackageKind {
 		{Name: KindBin, Ext: ".bin", Summary: "script alone", Upgrade: true, Fits: true},
 		{Name: KindCombined, Ext: ".bin", Summary: "script, and a delta from one core to another", Upgrade: true, Core: true, Delta: true, Fits: true},
 		{Name: KindCore, Ext: ".core.bin", Summary: "a delta from one core to another alone", Upgrade: true, Core: true, Delta: true, Fits: true},
+		m.fullKind(),
 		{Name: KindPar, Ext: ".par", Summary: "the vendor's delta without LuatOS' head", Delta: true, Fits: true},
 		{Name: KindBinpkg, Ext: ".binpkg", Summary: "boot code and core for serial flashing", Fits: true},
 		{Name: KindSoc, Ext: ".soc", Summary: "archive of boot code, core, script and flash map", Fits: true},
@@ -45,7 +47,7 @@ func (m *maker) Kinds() []chips.PackageKind {
 // Make makes one file.
 func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
 	makers := map[string]func(chips.MakeInput) ([]byte, error){
-		KindBin: m.bin, KindCombined: m.combined, KindCore: m.coreDelta, KindPar: m.par, KindBinpkg: m.binpkg, KindSoc: m.soc, KindScript: m.script, KindFlash: m.flash,
+		KindBin: m.bin, KindCombined: m.combined, KindCore: m.coreDelta, KindFull: m.full, KindPar: m.par, KindBinpkg: m.binpkg, KindSoc: m.soc, KindScript: m.script, KindFlash: m.flash,
 	}
 	f, ok := makers[kind]
 	if !ok {

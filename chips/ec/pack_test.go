@@ -21,6 +21,12 @@ type device struct {
 
 func newDevice(t testing.TB, model, profile string, in chips.MakeInput) *device {
 	t.Helper()
+	return newDeviceWith(t, model, profile, nil, in)
+}
+
+// newDeviceWith is a module on a board with an SPI flash, if spi is not nil.
+func newDeviceWith(t testing.TB, model, profile string, spi *chips.SPIFlash, in chips.MakeInput) *device {
+	t.Helper()
 	f := New()
 	_, m, err := chips.FindModel([]chips.Family{f}, model)
 	if err != nil {
@@ -29,6 +35,11 @@ func newDevice(t testing.TB, model, profile string, in chips.MakeInput) *device 
 	c, err := f.Chip(m, profile, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if spi != nil {
+		if c, err = chips.WithSPIFlash(f, c, *spi); err != nil {
+			t.Fatal(err)
+		}
 	}
 	d := &device{t: t, chip: c}
 	if d.chips, err = c.Maker.(chips.FlashMaker).MakeFlash(in); err != nil {
@@ -42,7 +53,11 @@ func newDevice(t testing.TB, model, profile string, in chips.MakeInput) *device 
 }
 
 func (d *device) env() *chips.Env {
-	return &chips.Env{Board: &chips.Board{Flash: d.chips}, Step: func(s chips.Step) { d.lines = append(d.lines, s.Text) }}
+	b := &chips.Board{Flash: d.chips}
+	if s := d.chip.SPI; s != nil {
+		b.SPI = []chips.BoardSPI{{Bus: s.Bus, CS: s.CS, Dev: d.chips[len(d.chips)-1]}}
+	}
+	return &chips.Env{Board: b, Step: func(s chips.Step) { d.lines = append(d.lines, s.Text) }}
 }
 
 // boot starts the module up to the first script.

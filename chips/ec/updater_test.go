@@ -257,13 +257,6 @@ func TestDownloadOrder(t *testing.T) {
 	}
 }
 
-// TestSPIRefused: no flash hangs on the SPI bus.
-func TestSPIRefused(t *testing.T) {
-	d := newDownload(t, EC7xx)
-	d.call("init", -1, func(e *chips.Env) (int, error) { return d.u.Init(e, spiAddress, 1<<20) })
-	d.logged("no spi flash!")
-}
-
 // TestCombinedDownload takes script and delta, and boots them.
 func TestCombinedDownload(t *testing.T) {
 	sota, err := ParsePackage(unhex(t, scriptSota))
