@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,6 +32,7 @@ const (
 // board is a model that was read from a file.
 type board struct {
 	file          string
+	text          []byte // of the user's own; nil for boards that are shipped
 	model         *chips.Model
 	tables        []flash.Table
 	timing        chips.Timing
@@ -50,6 +53,8 @@ type basedOn struct {
 	family chips.Family
 	model  *chips.Model
 	layout []byte
+	// layoutName is the name of its file.
+	layoutName string
 }
 
 // boardText is the form of a board file.
@@ -242,6 +247,7 @@ func (b *board) like(t *boardText, open func(string) ([]byte, error), families [
 		if b.base.layout, err = open(t.Like.Layout); err != nil {
 			return fmt.Errorf("like: layout: %w", err)
 		}
+		b.base.layoutName = path.Base(filepath.ToSlash(t.Like.Layout))
 	}
 	own := *m
 	own.Name, own.Summary = t.Model, t.Summary

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"airlift/chips"
@@ -67,6 +68,7 @@ func ReadBoard(text []byte, name string, open func(name string) ([]byte, error),
 	if err := f.add(text, name, find, families); err != nil {
 		return nil, err
 	}
+	f.boards[0].text = text
 	return f, nil
 }
 
@@ -115,6 +117,32 @@ func (f *Family) Chip(m *chips.Model, profile string, layout []byte) (*chips.Chi
 
 // chip makes the board with its guests, which are compiled now.
 func (b *board) chip(p *chips.Profile) (*chips.Chip, error) {
+	c, err := b.bare(p)
+	if err == nil && b.text != nil {
+		c = b.withFiles(c)
+	}
+	return c, err
+}
+
+// withFiles names the files that the board is made of.
+func (b *board) withFiles(c *chips.Chip) *chips.Chip {
+	c = c.WithFile("board file", path.Base(filepath.ToSlash(b.file)), b.text)
+	if b.base != nil && b.base.layout != nil {
+		c = c.WithFile("partitions", b.base.layoutName, b.base.layout)
+	}
+	for _, g := range []struct {
+		role Role
+		ref  *guestRef
+	}{{RoleBoot, &b.boot}, {RoleUpdater, &b.updater}} {
+		if g.ref.name != "" {
+			c = c.WithFile(string(g.role), path.Base(filepath.ToSlash(g.ref.name)), g.ref.wasm)
+		}
+	}
+	return c
+}
+
+// bare is the board without the names of its files.
+func (b *board) bare(p *chips.Profile) (*chips.Chip, error) {
 	if b.base != nil {
 		return b.derived(p)
 	}
@@ -192,8 +220,9 @@ func WithBoot(c *chips.Chip, name string, wasm []byte) (*chips.Chip, error) {
 		own := *stage
 		own.updater = m
 		d.Core = &own
+		d = *d.WithFile(string(RoleUpdater), name, wasm)
 	}
-	return &d, nil
+	return d.WithFile(string(RoleBoot), name, wasm), nil
 }
 
 // withUpdater is a core with another update agent.

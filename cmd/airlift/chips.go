@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -74,12 +73,6 @@ func (f *chipFlags) bootWasm() ([]byte, error) {
 	return wasm, withCode(exitUsage, err)
 }
 
-// bootSum names the guest of --boot with its contents.
-func (f *chipFlags) bootSum() string {
-	wasm, _ := f.bootWasm() // who needs the guest reports what is wrong with it
-	return fmt.Sprintf("%s@%x", filepath.Base(f.boot), sha256.Sum256(wasm))
-}
-
 // chooseBoard names the board that the guest of --boot is for, if no flag names
 // one.
 func (f *chipFlags) chooseBoard() error {
@@ -125,6 +118,9 @@ func (f *chipFlags) named() (*chips.Chip, error) {
 	c, err := family.Chip(model, f.profile, layout)
 	if err != nil && layout != nil {
 		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", f.layout, err))
+	}
+	if err == nil && layout != nil {
+		c = c.WithFile("partitions", filepath.Base(f.layout), layout)
 	}
 	return c, err
 }

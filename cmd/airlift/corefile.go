@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,8 +48,11 @@ func readCoreFile(name string) (*coreFile, error) {
 }
 
 // fill completes the flags with what the firmware says: its model, its profile
-// and its flash map.
+// and its flash map. A board file says all that itself.
 func (f *chipFlags) fill(fw *coreFile) error {
+	if f.file != "" {
+		return nil
+	}
 	if f.model == "" {
 		if fw.model == "" {
 			what := "nothing of it tells which module it is for"
@@ -78,11 +82,13 @@ func addCores(chip *chips.Chip, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	family, _, err := chips.FindModel(all.Families(), chip.Model.Name)
-	if err != nil {
-		return err
+	// By the family: the model may be of a board file that is like one of its.
+	families := all.Families()
+	i := slices.IndexFunc(families, func(f chips.Family) bool { return f.Name() == chip.Model.Family })
+	if i < 0 {
+		return fmt.Errorf("--core: no family is called %q", chip.Model.Family)
 	}
-	keeper, ok := family.(chips.CoreKeeper)
+	keeper, ok := families[i].(chips.CoreKeeper)
 	if !ok {
 		return usagef("--core: deltas for %s hold all that they need", chip.Model.Name)
 	}

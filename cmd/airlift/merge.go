@@ -73,5 +73,5 @@ func (a *app) merge(names []string, out string, reports *reportFlags) error {
 	if err := reports.write(); err != nil {
 		return err
 	}
-	return a.sweepReport(&h, sum, "", out, took)
+	return a.sweepReport(&h, sum, " --results "+out, took)
 }

@@ -87,10 +87,17 @@ func (a *app) replay(text string, f *replayFlags) error {
 	if err := f.change(s); err != nil {
 		return err
 	}
-	if d := s.Digest(); id.Digest != "" && id.Digest != d {
-		return usagef("%s is of another scenario: %s is %s now. The flags of the sweep, or its results file, are needed too", text, s.Name, d)
+	chip, err := f.chipOf(s)
+	if err != nil {
+		return err
 	}
-	w, err := f.prepare(s)
+	if err := s.Use(chip); err != nil {
+		return withCode(exitUsage, err)
+	}
+	if err := id.Check(s); err != nil {
+		return withCode(exitUsage, err)
+	}
+	w, err := sweep.New(s, chip)
 	if err != nil {
 		return err
 	}

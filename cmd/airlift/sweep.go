@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"airlift/chips"
 	"airlift/emu/sweep"
 )
 
@@ -49,9 +51,9 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 			}
 			s.Chip = f.chip.model
 		case "chip-file":
-			s.Chip, s.Profile, s.Package = filepath.Base(f.chip.file), "", ""
-		case "boot":
-			s.Boot = f.chip.bootSum()
+			if name := filepath.Base(f.chip.file); s.Chip != name {
+				s.Chip, s.Profile, s.Package = name, "", ""
+			}
 		case "profile":
 			s.Profile = f.chip.profile
 		case "package":
@@ -74,27 +76,50 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 	return withCode(exitUsage, s.Fill())
 }
 
-// given are the flags as they were typed, for a command that does the same.
-func (f *scenarioFlags) given() string {
+// ownFlagNames are the flags that name files of the user's, which neither
+// scenarios nor results files hold.
+var ownFlagNames = []string{"boot", "chip-file", "layout"}
+
+// scenarioFlagNames are the flags that make or change a scenario.
+var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "sample", "old-core-size", "new-core-size"}, ownFlagNames...)
+
+// given are those of the flags that were typed, for a command that does the
+// same.
+func (f *scenarioFlags) given(names []string) string {
 	var b strings.Builder
-	names := map[string]bool{"chip": true, "profile": true, "layout": true, "chip-file": true, "boot": true, "package": true, "mode": true, "seed": true, "cuts": true, "sample": true, "old-core-size": true, "new-core-size": true}
 	f.flags.Visit(func(g *pflag.Flag) {
-		if names[g.Name] {
-			fmt.Fprintf(&b, " --%s %s", g.Name, g.Value)
+		if slices.Contains(names, g.Name) {
+			fmt.Fprintf(&b, " --%s %s", g.Name, shellWord(g.Value.String()))
 		}
 	})
 	return b.String()
 }
 
+// shellWord quotes what a shell would take apart.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$&;|<>()*?[]#~`!{}") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // prepare makes a sweep of a scenario, on the chip that flags or scenario name.
 func (f *scenarioFlags) prepare(s *sweep.Scenario) (*sweep.Sweep, error) {
-	c := f.chip
-	c.model, c.profile = s.Chip, s.Profile
-	chip, err := c.wholeChip()
+	chip, err := f.chipOf(s)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Use(chip); err != nil {
+		return nil, withCode(exitUsage, err)
+	}
 	return sweep.New(s, chip)
+}
+
+// chipOf is the chip that flags or scenario name.
+func (f *scenarioFlags) chipOf(s *sweep.Scenario) (*chips.Chip, error) {
+	c := f.chip
+	c.model, c.profile = s.Chip, s.Profile
+	return c.wholeChip()
 }
 
 // plain are the scenarios of a chip that flags name: an upgrade of core and
@@ -221,15 +246,19 @@ func (a *app) sweep(names []string, f *sweepFlags) error {
 	}
 	opt.Workers = f.workers
 	for i, s := range list {
+		s.Files = nil // those of this sweep
 		if err := f.change(s); err != nil {
 			return err
 		}
 		if i > 0 && a.text() {
 			a.printf("\n")
 		}
-		extra := f.given()
-		if files[s] != "" {
-			extra += " --scenario " + files[s]
+		extra := f.given(scenarioFlagNames)
+		switch {
+		case f.out != "":
+			extra = f.given(ownFlagNames) + " --results " + shellWord(f.out)
+		case files[s] != "":
+			extra += " --scenario " + shellWord(files[s])
 		}
 		if err := a.sweepOne(s, f, opt, extra, files[s]); err != nil {
 			return err
@@ -308,7 +337,7 @@ func (a *app) sweepOne(s *sweep.Scenario, f *sweepFlags, opt sweep.Options, extr
 	if err := f.reports.gather(ctx, w.Header(opt), sum, w, extra, file, took); err != nil {
 		return err
 	}
-	return a.sweepReport(header, sum, extra, f.out, took)
+	return a.sweepReport(header, sum, extra, took)
 }
 
 // sweepToFile runs a sweep into a results file, or goes on with one.

@@ -65,7 +65,7 @@ func (a *app) sweepHead(h *sweep.Header) {
 }
 
 // sweepReport prints what came of a sweep.
-func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra, out string, took time.Duration) error {
+func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra string, took time.Duration) error {
 	if len(sum.Findings) > 0 {
 		a.code = exitFindings
 	}
@@ -90,7 +90,7 @@ func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra, out string
 		return nil
 	}
 	for _, f := range sum.Findings {
-		a.finding(f, extra, out)
+		a.finding(f, extra)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (a *app) letters(s string) string {
 }
 
 // finding prints one kind of bad end.
-func (a *app) finding(f *sweep.Finding, extra, out string) {
+func (a *app) finding(f *sweep.Finding, extra string) {
 	letter := byte('!')
 	for _, o := range sweep.Outcomes {
 		if o.Outcome == f.Outcome && f.Outcome != emu.OutcomeNew && f.Outcome != emu.OutcomeOld {
@@ -170,9 +170,6 @@ func (a *app) finding(f *sweep.Finding, extra, out string) {
 	a.printf("    first: %s\n", fault.Describe(f.First.Faults))
 	for i := range f.First.Places {
 		a.printf("           %s\n", f.First.Places[i].String())
-	}
-	if out != "" {
-		extra = " --results " + out
 	}
 	a.printf("    airlift replay %s%s\n", f.ID, extra)
 }

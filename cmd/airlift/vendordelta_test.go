@@ -70,6 +70,10 @@ log.info("new", VERSION, rtos.version())
 	if out := must(append(run, "--core", "new.soc")...); !strings.Contains(out, "new\t1.0.1\tV3002") && !strings.Contains(out, "new 1.0.1 V3002") {
 		t.Errorf("with --core: %s", out)
 	}
+	write("like.yaml", "format: airlift-board/1\nmodel: Mine\nlike: {model: Air780EPM, layout: old.soc}\n")
+	if out := must(append(run, "--core", "new.soc", "--chip-file", "like.yaml")...); !strings.Contains(out, "new\t1.0.1\tV3002") && !strings.Contains(out, "new 1.0.1 V3002") {
+		t.Errorf("with --core on a board of one's own: %s", out)
+	}
 	out, err := airlift(run...)
 	if err == nil || !strings.Contains(out, "--core") || strings.Contains(out, "1.0.1") {
 		t.Errorf("without --core: %v\n%s", err, out)

@@ -25,8 +25,9 @@ type Scenario struct {
 	Profile string `json:"profile,omitempty" yaml:"profile,omitempty"` // "" for the model's own
 	Package string `json:"package,omitempty" yaml:"package,omitempty"` // kind of upgrade package: see airlift chips show
 
-	// Boot is the user's own boot code, as NAME@SHA256; "" for the chip's.
-	Boot string `json:"boot,omitempty" yaml:"boot,omitempty"`
+	// Files are the user's own files, as "ROLE NAME@SHA256": board file, boot
+	// code, update agent. [Scenario.Use] fills them in, or compares.
+	Files []string `json:"files,omitempty" yaml:"files,omitempty"`
 
 	Link string  `json:"link,omitempty" yaml:"link,omitempty"` // of the mode system; "" for ideal
 	Mode Mode    `json:"mode,omitempty" yaml:"mode,omitempty"` // "" for boot
@@ -194,16 +195,21 @@ func (s *Scenario) check() error {
 const cutsMax = 8
 
 // Digest is the name of everything that the scenario says but its summary: a
-// case of another scenario with the same digest is the same case. 8 hex digits.
+// case of another scenario with the same digest is the same case. 8 hex digits,
+// and 6 more behind a dash for each of the user's own files.
 func (s *Scenario) Digest() string {
 	c := *s
-	c.Summary = ""
+	c.Summary, c.Files = "", nil
 	data, err := json.Marshal(&c)
 	if err != nil {
 		panic("sweep: scenario: " + err.Error()) // it has no field that can fail
 	}
 	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:4])
+	digest := hex.EncodeToString(sum[:4])
+	for _, f := range s.Files {
+		digest += "-" + shortSum(f)
+	}
+	return digest
 }
 
 // Words says what an invariant asks for.
