@@ -79,6 +79,7 @@ func (f *fuzzFlags) scenario(args []string) (*sweep.Scenario, error) {
 		return nil, usagef("%s is of mode system, which fuzz cannot run: scripts are not a function of the flash", s.Name)
 	}
 	s.Mode, s.Cuts, s.Sample, s.Invariants = sweep.ModeUpdate, 1, 0, nil
+	s.WearMax = 4 * fuzz.FaultsMax
 	return s, f.change(s)
 }
 

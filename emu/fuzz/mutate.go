@@ -19,11 +19,11 @@ type mutator struct {
 	hows  []fault.How
 }
 
-// Bounds of a trial.
-const (
-	editsMax  = 6
-	faultsMax = 4
-)
+// FaultsMax is how many power cuts a trial has at most.
+const FaultsMax = 4
+
+// editsMax is how many edits of a kind a trial has at most.
+const editsMax = 6
 
 func newMutator(s *sweep.Sweep) mutator {
 	m := mutator{size: int64(len(s.Package)), ops: uint64(len(s.Clean.Ops)), parts: s.Parts(), hows: fault.DefaultHows()}
@@ -75,11 +75,11 @@ func dictionary(s *sweep.Sweep) [][]byte {
 // next makes the trial of a run: the first runs go through the axis of
 // operations, each later one changes a run of the corpus, or crosses two.
 func (m *mutator) next(corpus []*Entry, r *rand.Rand, run uint64) sweep.Trial {
-	if run == 0 || len(corpus) == 0 {
+	if run == 0 {
 		return sweep.Trial{}
 	}
-	if run < firstRuns {
-		op := m.ops * (run - 1) / (firstRuns - 1)
+	if run < firstRuns || len(corpus) == 0 {
+		op := m.ops * (run - 1) / (firstRuns - 1) % max(1, m.ops)
 		return sweep.Trial{Faults: []fault.Fault{{Kind: fault.Cut, Op: op, How: m.hows[run%uint64(len(m.hows))]}}}
 	}
 	e := corpus[r.IntN(len(corpus))]
@@ -126,7 +126,7 @@ func (m *mutator) change(t *sweep.Trial, ops uint64, corpus []*Entry, r *rand.Ra
 		if n := len(other.Package); n > 0 && len(t.Package) < editsMax {
 			t.Package = append(t.Package, other.Package[r.IntN(n)])
 		}
-		if n := len(other.Faults); n > 0 && len(t.Faults) < faultsMax {
+		if n := len(other.Faults); n > 0 && len(t.Faults) < FaultsMax {
 			t.Faults = append(t.Faults, other.Faults[r.IntN(n)])
 		}
 	}
@@ -134,7 +134,7 @@ func (m *mutator) change(t *sweep.Trial, ops uint64, corpus []*Entry, r *rand.Ra
 
 // cut adds a cut behind those that there are.
 func (m *mutator) cut(t *sweep.Trial, ops uint64, r *rand.Rand) {
-	if len(t.Faults) >= faultsMax {
+	if len(t.Faults) >= FaultsMax {
 		return
 	}
 	if len(t.Faults) == 0 || ops == 0 {

@@ -43,6 +43,13 @@ func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
 			return nil, err
 		}
 	}
+	for _, edits := range [][]fault.Edit{t.Package, t.Flash} {
+		for i := range edits {
+			if err := edits[i].Check(); err != nil {
+				return nil, err
+			}
+		}
+	}
 	s.forking.Lock()
 	b := s.base.fork()
 	s.forking.Unlock()
