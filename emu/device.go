@@ -104,10 +104,14 @@ func NewDevice(cfg Config) (*Device, error) {
 	for i, f := range cfg.Flash {
 		f.Attach(d.power, i)
 	}
+	for i, f := range d.bench.Flashes() {
+		f.Device().Attach(d.power, len(cfg.Flash)+i)
+		d.spi = append(d.spi, chips.BoardSPI{Bus: f.Bus, CS: -1, Dev: f.Device()})
+	}
 	if s := cfg.Chip.SPI; s != nil {
 		dev := cfg.Flash[len(cfg.Flash)-1]
 		d.spi = append(d.spi, chips.BoardSPI{Bus: s.Bus, CS: s.CS, Dev: dev})
-		d.bench.Solder(s.Bus, spinor.New(dev))
+		d.bench.Solder(s.Bus, scene.Flash{Chip: spinor.New(dev), Bus: s.Bus})
 	}
 	d.power.SetTap((*deviceTap)(d))
 	d.fillIdentity()

@@ -102,6 +102,7 @@ func (m *Machine) openLibs() {
 	m.openCC()
 	m.openI2C()
 	m.openSPI()
+	m.openSPIFlash()
 	m.openOneWire()
 	m.openPWM()
 	m.openPins()

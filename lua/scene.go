@@ -1,6 +1,10 @@
 package lua
 
-import "time"
+import (
+	"time"
+
+	"airlift/flash/mount"
+)
 
 // Scene is the surroundings of a module: what its radios find, and what is
 // connected to its pins, buses and serial ports. Values that its methods
@@ -140,6 +144,15 @@ type SPIDevice interface {
 	// Transfer sends out while as many bytes come in; in half duplex the bytes
 	// to read come after all of out.
 	Transfer(out []byte, read int, half bool) []byte
+}
+
+// SPIFlash is an SPIDevice that is a flash chip.
+type SPIFlash interface {
+	SPIDevice
+	// Mount mounts the littlefs on a range of the chip, in bytes; one that does
+	// not mount is formatted. The path is the caller's to fill in. After it the
+	// power may be lost.
+	Mount(offset, size int64) (mount.Mount, error)
 }
 
 // OneWireDevice is what hangs on a 1-Wire bus, bit by bit.

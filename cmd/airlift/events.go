@@ -143,6 +143,9 @@ func stamp(t time.Duration) string {
 // part names the partition at an offset, with the chip if it is not the first.
 func (p *eventPrinter) part(chip int, off int64) string {
 	name := "outside"
+	if len(p.parts) > 0 && chip >= len(p.parts) {
+		return fmt.Sprintf("chip %d of the scene", chip)
+	}
 	if chip < len(p.parts) {
 		if q, ok := p.parts[chip].At(off); ok {
 			name = q.Name

@@ -72,7 +72,9 @@ func New(s *Scene, clock Clock) *Bench {
 		}
 	}
 	for _, d := range s.SPI {
-		b.spi[d.Bus] = &spiDevice{d}
+		if b.spi[d.Bus] = lua.SPIDevice(&spiDevice{d}); d.Flash != "" {
+			b.spi[d.Bus] = newFlash(d)
+		}
 	}
 	for _, d := range s.OneWire {
 		b.oneWire[d.Bus] = &thermometer{rom: d.ROM, celsius: d.Temperature}

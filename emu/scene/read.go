@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"airlift/flash/spinor"
 	"airlift/lua"
 )
 
@@ -267,7 +268,21 @@ func readSPI(n *yaml.Node) SPI {
 		},
 		"loopback": func(n *yaml.Node) { d.Loopback = boolean(n, "loopback") },
 		"answers":  func(n *yaml.Node) { readAnswers(n, &d.Answers) },
+		"flash": func(n *yaml.Node) {
+			if d.Flash = text(n, "flash"); spinor.ModelSize(d.Flash) == 0 {
+				fail(n, "flash: %q, expected one of %q", d.Flash, spinor.Models)
+			}
+		},
+		"file": func(n *yaml.Node) { d.Contents = readContents(n, "file") },
 	})
+	switch size := spinor.ModelSize(d.Flash); {
+	case d.Flash == "" && d.Contents != nil:
+		fail(n, "file: only a flash chip has contents")
+	case d.Flash != "" && (d.Loopback || len(d.Answers) > 0):
+		fail(n, "an spi device that is a flash chip has no answers of its own")
+	case int64(len(d.Contents)) > size:
+		fail(n, "file: %d bytes, a %s has %d", len(d.Contents), d.Flash, size)
+	}
 	return d
 }
 

@@ -75,6 +75,8 @@ type SPI struct {
 	Bus      int
 	Loopback bool // what goes out comes in
 	Answers  []Answer
+	Flash    string // a flash chip: one of spinor.Models
+	Contents []byte // of the flash chip from address 0 on; the rest is erased
 }
 
 // OneWire is a thermometer DS18B20 on a 1-Wire bus.

@@ -122,6 +122,16 @@ func (t *Table) Insert(i int, m Mount) error {
 	return nil
 }
 
+// Unmount takes away what is mounted at exactly this path; false: nothing is.
+func (t *Table) Unmount(path string) bool {
+	i := slices.IndexFunc(t.mounts, func(m *Mount) bool { return m.Path == path })
+	if i < 0 {
+		return false
+	}
+	t.mounts = slices.Delete(t.mounts, i, i+1)
+	return true
+}
+
 // Mounts returns the mounts in the order of the list, the first mounted first.
 func (t *Table) Mounts() []Mount {
 	list := make([]Mount, len(t.mounts))
