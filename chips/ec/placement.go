@@ -128,6 +128,9 @@ func (l *Layout) fit(p flash.Partition, end, commonLen int64, hit []string) effe
 	case end > p.End():
 		e.meaning += fmt.Sprintf("; but runs on into %s", strings.Join(hit[1:], ", "))
 		e.warn = true
+	case commonLen > room && l.Series == EC7xx:
+		e.meaning += fmt.Sprintf("; but the common part has %d bytes, the OTA area %d: it needs an SPI flash, or runs into the FOTA region (pitfall 3)", commonLen, room)
+		e.warn = true
 	case commonLen > room:
 		e.meaning += fmt.Sprintf("; but the common part has %d bytes, the OTA area %d: it runs into the FOTA region (pitfall 3)", commonLen, room)
 		e.warn = true

@@ -31,7 +31,9 @@ func (f *Family) WithSPIFlash(c *chips.Chip, s chips.SPIFlash) (*chips.Chip, err
 	l, m := boot.Layout, *c.Model
 	l.SPI = &s
 	m.Flash = append(append([]flash.Geometry(nil), m.Flash...), flash.NOR(s.Size))
-	return f.build(&m, c.Profile, l), nil
+	with := f.build(&m, c.Profile, l)
+	with.Files = c.Files
+	return with, nil
 }
 
 // spiBus is what answers on an SPI bus of the module to updater and boot code.

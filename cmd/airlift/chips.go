@@ -21,6 +21,7 @@ type chipFlags struct {
 	model, profile, layout string
 	file                   string // board file
 	boot                   string // guest in place of the boot code
+	spiFlash               spiFlashValue
 }
 
 func (f *chipFlags) add(cmd *cobra.Command, model string) {
@@ -32,6 +33,7 @@ func (f *chipFlags) addProfile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.profile, "profile", "", "firmware generation of the model (default: the model's own)")
 	cmd.Flags().StringVar(&f.file, "chip-file", "", "board `file`: a model of your own, instead of --chip (docs/GUESTS.md)")
 	cmd.Flags().StringVar(&f.boot, "boot", "", "`file.wasm`, or the name of a guest that is shipped, to use as boot code (docs/GUESTS.md)")
+	cmd.Flags().Var(&f.spiFlash, "spi-flash", "an SPI flash of this `size` on the board, 8M for example, on bus 0 with chip select 8, or 8M@BUS:CS (docs/EC.md)")
 	cmd.Flags().StringVar(&f.layout, "layout", "", "partition `file` in the family's own form, instead of the profile's")
 }
 
@@ -60,6 +62,9 @@ func (f *chipFlags) again(c *chips.Chip) string {
 	}
 	if f.boot != "" {
 		text += " --boot " + f.boot
+	}
+	if f.spiFlash.text != "" {
+		text += " --spi-flash " + f.spiFlash.text
 	}
 	return text
 }
@@ -119,6 +124,9 @@ func (f *chipFlags) named() (*chips.Chip, error) {
 	if err != nil && layout != nil {
 		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", f.layout, err))
 	}
+	if err == nil {
+		c, err = f.spiFlash.solder(family, c)
+	}
 	if err == nil && layout != nil {
 		c = c.WithFile("partitions", filepath.Base(f.layout), layout)
 	}
@@ -148,6 +156,9 @@ func (f *chipFlags) boardFamily() (chips.Family, error) {
 func (f *chipFlags) board() (*chips.Chip, error) {
 	if f.layout != "" {
 		return nil, usagef("--layout and --chip-file: the partitions are in the board file")
+	}
+	if f.spiFlash.chip != nil {
+		return nil, usagef("--spi-flash and --chip-file: the flash chips are in the board file")
 	}
 	family, err := f.boardFamily()
 	if err != nil {
