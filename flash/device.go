@@ -92,7 +92,8 @@ type Device struct {
 	geo   Geometry
 	power *Power
 	tree
-	index int // position on the board, shown in operations
+	index   int // position on the board, shown in operations
+	defects Defects
 }
 
 // New returns an erased chip on a power supply of its own.
@@ -126,6 +127,9 @@ func (d *Device) ReadAt(p []byte, off int64) (int, error) {
 		return 0, &RangeError{Op: "read", Off: off, Len: int64(len(p)), Size: d.geo.Size}
 	}
 	d.read(p, off)
+	if d.defects != nil {
+		d.defects.Read(d, p, off)
+	}
 	return len(p), nil
 }
 
@@ -139,7 +143,7 @@ func (d *Device) Program(off int64, p []byte) error {
 	if off < 0 || int64(len(p)) > d.geo.Size-off {
 		return &RangeError{Op: "program", Off: off, Len: int64(len(p)), Size: d.geo.Size}
 	}
-	if d.power.tap == nil {
+	if d.power.tap == nil && d.defects == nil {
 		d.programUnseen(off, p)
 		return nil
 	}
@@ -198,8 +202,7 @@ func (d *Device) programPage(off int64, p []byte) error {
 	if pw.lost {
 		return ErrPowerLost
 	}
-	op := pw.begin(d, OpProgram, off, int64(len(p)), p)
-	return pw.finish(op, pw.tap.Before(op))
+	return pw.operate(pw.begin(d, OpProgram, d.address(off), int64(len(p)), p))
 }
 
 // eraseSector runs one erase operation; off is a sector boundary.
@@ -208,14 +211,13 @@ func (d *Device) eraseSector(off int64) error {
 	if pw.lost {
 		return ErrPowerLost
 	}
-	if pw.tap == nil {
+	if pw.tap == nil && d.defects == nil {
 		pw.ops++
 		pw.erases++
 		d.erase(off)
 		return nil
 	}
-	op := pw.begin(d, OpErase, off, d.geo.SectorSize, nil)
-	return pw.finish(op, pw.tap.Before(op))
+	return pw.operate(pw.begin(d, OpErase, d.address(off), d.geo.SectorSize, nil))
 }
 
 // apply carries an operation out completely.

@@ -44,7 +44,7 @@ func (o *Op) String() string {
 // Fate is what becomes of an operation. The zero value lets it happen.
 type Fate struct {
 	Kind FateKind
-	// Torn is what the op.Len cells hold after FateCutTorn. A torn program may
+	// Torn is what the op.Len cells hold after FateCutTorn or FatePart. A torn program may
 	// only have cleared bits that it was to clear, a torn erase may only have
 	// set bits; anything else is a bug of the tap and panics.
 	Torn []byte
@@ -60,6 +60,7 @@ const (
 	FateCutTorn                   // the power fails in the middle: the cells hold Fate.Torn
 	FateIgnore                    // the chip does nothing and does not say so (brown-out)
 	FateFail                      // the chip does nothing and reports ErrOpFailed
+	FatePart                      // it happens in part, Fate.Torn, and the chip does not say so
 )
 
 // Tap sees every operation of a board. After is called when an operation has
@@ -116,9 +117,18 @@ func (p *Power) begin(d *Device, kind OpKind, off, length int64, data []byte) *O
 
 func (p *Power) finish(op *Op, f Fate) error {
 	switch f.Kind {
-	case FateProceed:
-		op.Device.apply(op)
-		p.tap.After(op)
+	case FateProceed, FatePart:
+		if f.Kind == FatePart {
+			op.Device.tear(op, f.Torn)
+		} else {
+			op.Device.apply(op)
+		}
+		if op.Device.defects != nil {
+			op.Device.defects.After(op)
+		}
+		if p.tap != nil {
+			p.tap.After(op)
+		}
 		return nil
 	case FateIgnore:
 		return nil
@@ -126,8 +136,11 @@ func (p *Power) finish(op *Op, f Fate) error {
 		return &OpError{Kind: op.Kind, Off: op.Off, Len: op.Len}
 	case FateCutAfter:
 		op.Device.apply(op)
+		if op.Device.defects != nil {
+			op.Device.defects.After(op)
+		}
 	case FateCutTorn:
-		op.Device.tear(op, f.Torn)
+		op.Device.torn(op, f.Torn)
 	case FateCutBefore:
 	default:
 		panic(fmt.Sprintf("flash: unknown fate %d", f.Kind))

@@ -29,7 +29,11 @@ func (s *Snapshot) Hash() [sha256.Size]byte { return s.t.contentHash(s.geo.Size 
 // Fork returns an independent chip with the same contents and wear, on a new
 // supply without a tap. Sectors are shared until one side changes them.
 func (d *Device) Fork() *Device {
-	return &Device{geo: d.geo, power: new(Power), tree: d.fork(), index: d.index}
+	f := &Device{geo: d.geo, power: new(Power), tree: d.fork(), index: d.index}
+	if d.defects != nil {
+		f.defects = d.defects.Fork()
+	}
+	return f
 }
 
 // Hash returns a hash of the contents: equal for equal bytes and geometry,
