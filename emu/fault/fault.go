@@ -26,6 +26,20 @@ type Fault struct {
 	Ops uint64 `json:"ops,omitempty" yaml:"ops,omitempty"`
 	// At is a virtual time since the start of the run or the power-on before.
 	At Time `json:"at,omitempty" yaml:"at,omitempty"`
+	// Edit is what damages the package.
+	Edit *Edit `json:"edit,omitempty" yaml:"edit,omitempty"`
+
+	// Of standing faults: see the kind.
+	Part    string `json:"part,omitempty" yaml:"part,omitempty"`       // partition
+	Off     int64  `json:"off,omitempty" yaml:"off,omitempty"`         // bytes
+	Bytes   int64  `json:"bytes,omitempty" yaml:"bytes,omitempty"`     // bytes
+	Count   int    `json:"count,omitempty" yaml:"count,omitempty"`     // how many, or one in how many
+	Value   uint8  `json:"value,omitempty" yaml:"value,omitempty"`     // of a stuck cell
+	Times   int    `json:"times,omitempty" yaml:"times,omitempty"`     // answers or connections that it hits; 0: all
+	Data    Hex    `json:"data,omitempty" yaml:"data,omitempty"`       // hexadecimal
+	Model   string `json:"model,omitempty" yaml:"model,omitempty"`     // of a module
+	Package string `json:"package,omitempty" yaml:"package,omitempty"` // kind of package
+	Seed    uint64 `json:"seed,omitempty" yaml:"seed,omitempty"`       // of what is drawn
 }
 
 // Kind is the sort of a [Fault].
@@ -41,6 +55,9 @@ const (
 	// CutAt fails the power at the virtual time At.
 	CutAt Kind = "cut-at"
 )
+
+// Damaged delivers a package that Edit has changed.
+const Damaged Kind = "damaged"
 
 // Time is a virtual duration whose text form is "1.5s".
 type Time time.Duration
@@ -62,19 +79,11 @@ func (t *Time) UnmarshalText(text []byte) error {
 
 // Check reports a fault that makes no sense.
 func (f *Fault) Check() error {
-	switch f.Kind {
-	case Cut, BrownOut:
-		if f.How.Kind == "" {
-			return fmt.Errorf("fault %s: how is missing: before, after, front 1/2 and so on", f.Kind)
-		}
-		if f.Kind == BrownOut && f.Ops == 0 {
-			return fmt.Errorf("fault %s: ops is missing: how many operations are ignored", f.Kind)
-		}
-		return nil
-	case CutAt:
-		return nil
+	s, err := f.Spec()
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("fault kind %q: expected cut, brown-out or cut-at", f.Kind)
+	return f.checkFields(s)
 }
 
 // String is one line for people.
@@ -86,8 +95,36 @@ func (f *Fault) String() string {
 		return fmt.Sprintf("brown-out: operations %d to %d ignored, power cut at operation %d, %s", f.Op, f.Op+f.Ops-1, f.Op+f.Ops, f.How.Words())
 	case CutAt:
 		return fmt.Sprintf("power cut at %v", f.At)
+	case Damaged:
+		return "a damaged package: " + f.Edit.String()
 	}
-	return string(f.Kind)
+	return f.words()
+}
+
+// words is a standing fault with its fields.
+func (f *Fault) words() string {
+	s, err := f.Spec()
+	if err != nil {
+		return string(f.Kind)
+	}
+	var fields []string
+	for _, x := range []struct {
+		name  string
+		value any
+		set   bool
+	}{
+		{"part", f.Part, f.Part != ""}, {"at", f.At, f.At != 0}, {"off", f.Off, f.Off != 0}, {"bytes", f.Bytes, f.Bytes != 0}, {"count", f.Count, f.Count != 0},
+		{"value", f.Value, f.Value != 0}, {"times", f.Times, f.Times != 0}, {"data", short(f.Data), f.Data != nil}, {"model", f.Model, f.Model != ""},
+		{"package", f.Package, f.Package != ""}, {"seed", f.Seed, f.Seed != 0},
+	} {
+		if x.set {
+			fields = append(fields, fmt.Sprintf("%s %v", x.name, x.value))
+		}
+	}
+	if fields == nil {
+		return s.Summary
+	}
+	return s.Summary + " (" + strings.Join(fields, ", ") + ")"
 }
 
 // Describe joins faults to one line.
