@@ -187,7 +187,9 @@ func (f *Fault) Spec() (*Spec, error) {
 }
 
 // Standing reports a fault that holds all the time, rather than to strike once.
-func (f *Fault) Standing() bool { return f.Kind != Cut && f.Kind != BrownOut && f.Kind != CutAt && f.Kind != Damaged }
+func (f *Fault) Standing() bool {
+	return f.Kind != Cut && f.Kind != BrownOut && f.Kind != CutAt && f.Kind != Damaged
+}
 
 // InMode reports a fault that means nothing in a mode of sweeps.
 func (f *Fault) InMode(mode string) error {
