@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"airlift/chips"
 	"airlift/chips/synth"
 	"airlift/chips/volume"
 	"airlift/flash"
+	"airlift/flash/spinor"
 )
 
 // dumpLayout recognises the contents of a whole flash, of the AP chip alone or
-// with the CP chip behind it, and finds the map that it was laid out by: the
+// with the CP chip or an SPI flash behind it, and finds the map that it was laid out by: the
 // one that the core's descriptor carries, or that of a known firmware which
 // most of the contents agree with.
 func (x *inspector) dumpLayout(data []byte) *Layout {
@@ -21,6 +23,9 @@ func (x *inspector) dumpLayout(data []byte) *Layout {
 			l, err := layoutFor(m, p, nil)
 			if err != nil || !l.dumpSize(int64(len(data))) {
 				continue
+			}
+			if rest := int64(len(data)) - l.FlashSize; rest > 0 && l.CP == nil {
+				l.SPI = &chips.SPIFlash{Size: rest}
 			}
 			if described := l.described(data); described != nil {
 				return described
@@ -35,7 +40,10 @@ func (x *inspector) dumpLayout(data []byte) *Layout {
 
 // dumpSize reports whether a dump of a board with this layout has n bytes.
 func (l *Layout) dumpSize(n int64) bool {
-	return n == l.FlashSize || l.CP != nil && n == l.FlashSize+cpFlashSize
+	if l.CP != nil {
+		return n == l.FlashSize || n == l.FlashSize+cpFlashSize
+	}
+	return n == l.FlashSize || spinor.CheckSize(n-l.FlashSize) == nil
 }
 
 // described returns the layout in the descriptor of the core in a dump.

@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"fmt"
 
+	"airlift/chips"
 	"airlift/chips/synth"
 	"airlift/chips/volume"
 	"airlift/flash"
@@ -16,7 +17,7 @@ import (
 type dumper struct {
 	*inspector
 	l       *Layout
-	data    []byte // AP chip, then CP chip if it is there
+	data    []byte // AP chip, then CP chip or SPI flash if it is there
 	a       areas
 	hasCP   bool // the CP image is in the dump
 	pending *Info
@@ -39,6 +40,9 @@ func (x *inspector) dump(data []byte, l *Layout) *explain.Field {
 			root.Add(d.partition(p, l.FlashSize))
 		}
 	}
+	if l.SPI != nil {
+		root.Add(d.partition(flash.Partition{Name: chips.PartSPI, Size: l.SPI.Size, Note: "on an SPI bus"}, l.FlashSize))
+	}
 	return &root.Field
 }
 
@@ -47,6 +51,9 @@ func (d *dumper) load() error {
 	sizes := []int64{d.l.FlashSize}
 	if d.l.CP != nil {
 		sizes = append(sizes, cpFlashSize)
+	}
+	if d.l.SPI != nil {
+		sizes = append(sizes, d.l.SPI.Size)
 	}
 	rest := d.data
 	for _, size := range sizes {
@@ -85,6 +92,8 @@ func (d *dumper) partition(p flash.Partition, base int64) explain.Field {
 		d.scriptArea(&f, data)
 	case PartOTA:
 		d.common(&f, data)
+	case chips.PartSPI:
+		d.commonInSPI(&f, data)
 	case PartFota:
 		d.zone(&f, data)
 	case PartBackup:
@@ -154,6 +163,8 @@ func (d *dumper) info(f *explain.Field, data []byte) {
 	switch {
 	case d.pending == nil:
 		m, v = "", explain.None
+	case i.Place() == PlaceSPI && d.l.Series == EC7xx:
+		m, v = "a place in the SPI flash, of which 24 bits count", explain.OK
 	case i.DataStart != xipBase+d.l.OTAAddr():
 		m, v = fmt.Sprintf("not the OTA area at 0x%08X", xipBase+d.l.OTAAddr()), explain.Warn
 	}
@@ -184,6 +195,9 @@ func param1Meaning(i *Info, series Series) string {
 	}
 	if series == EC618 {
 		return m + ", " + p + "; bytes 2 and 3 are what was on the stack"
+	}
+	if i.Place() == PlaceSPI {
+		p += fmt.Sprintf(" on bus %d with chip select %d", i.SPI().Bus, i.SPI().CS)
 	}
 	return m + ", " + p
 }
@@ -223,6 +237,32 @@ func (d *dumper) common(f *explain.Field, data []byte) {
 	if v == explain.OK && len(p) > 0 {
 		f.Add(d.inspector.common(p, f.Off, d.l.Series))
 	}
+}
+
+// commonInSPI explains an SPI flash, where a common part may wait.
+func (d *dumper) commonInSPI(f *explain.Field, data []byte) {
+	p := waitingInSPI(d.pending, data)
+	if p == nil {
+		return
+	}
+	m, v := judge(md5.Sum(p) == d.pending.CommonMD5, "waits for the boot code, MD5 right", "not what the record tells of: soc ota file md5 failed, the record is erased and nothing applied")
+	f.Meaning, f.Verdict = m, v
+	if v == explain.OK {
+		f.Add(d.inspector.common(p, f.Off+int64(d.pending.DataStart&0xFFFFFF)%int64(len(data)), d.l.Series))
+	}
+}
+
+// waitingInSPI is the common part that a record tells of in the contents of an
+// SPI flash, nil if there is none or it runs over the end.
+func waitingInSPI(i *Info, data []byte) []byte {
+	if i == nil || i.Place() != PlaceSPI || i.DataLen == 0 || len(data) == 0 {
+		return nil
+	}
+	from := int64(i.DataStart&0xFFFFFF) % int64(len(data))
+	if int64(i.DataLen) > int64(len(data))-from {
+		return nil
+	}
+	return data[from : from+int64(i.DataLen)]
 }
 
 // zone explains the download zone: a delta, and how far it is.

@@ -121,6 +121,7 @@ func TestFullUpgrade(t *testing.T) {
 	if i.Place() != PlaceSPI || i.Mode() != ModeFull || i.SPI() != spiUsed || i.DataStart != spiAddress || i.Param2 != 27|8<<24 {
 		t.Errorf("record %+v", i)
 	}
+	checkDump(t, cat(d.chips[0].Bytes(), d.chips[1].Bytes()), p.Common)
 	d.lines = nil
 	if got := d.runs(); got != "V1113 two" {
 		t.Errorf("runs %s: %q", got, d.lines)
@@ -130,6 +131,25 @@ func TestFullUpgrade(t *testing.T) {
 	}
 	if f := findings(d.lines); len(f) > 0 {
 		t.Errorf("findings %q", f)
+	}
+}
+
+// checkDump looks into the dump of a module with a common part that waits in its
+// SPI flash.
+func checkDump(t *testing.T, dump, common []byte) {
+	t.Helper()
+	text := treeText(inspect(t, dump), 0)
+	for _, want := range []string{"mode full, SPI flash on bus 0 with chip select 8", "a place in the SPI flash", "spi-flash", "waits for the boot code, MD5 right", "3 whole sections"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the account of the dump has no %q", want)
+		}
+	}
+	parts, ok, err := New().Unpack(dump)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if !slices.ContainsFunc(parts, func(p chips.Part) bool { return p.Name == "waiting/common.bin" && bytes.Equal(p.Data, common) }) {
+		t.Error("the common part is not unpacked")
 	}
 }
 

@@ -49,7 +49,11 @@ func stray(t flash.Table, area flash.Partition, off, n int64) string {
 // strayed reports a write of n bytes to off that is not within area. Who is the
 // part of the package that causes it.
 func (a areas) strayed(env *chips.Env, stage, who string, drv nor, area flash.Partition, off, n int64) {
-	if hit := stray(a.table(drv), area, off, n); hit != "" {
+	hit := stray(a.table(drv), area, off, n)
+	if size := drv.dev.Size(); off >= size {
+		hit = fmt.Sprintf("0x%06X-0x%06X is behind the end of the flash, 0x%06X", off, off+n-1, size)
+	}
+	if hit != "" {
 		env.Step(chips.Step{Stage: stage, Kind: chips.KindDecide, Text: chips.FindingMark + who + " is written over what is not its own: " + hit})
 	}
 }

@@ -37,6 +37,7 @@ func TestStraySections(t *testing.T) {
 		{"one byte too long", fullScript, lcg(9, 128<<10+1), "0x2EC000-0x2ECFFF is outside the area that it is for (script ends at 0x2EC000) and belongs to ota"},
 		{"off the sector grid", fullScript - 0x100, data, "0x2CB000-0x2CEFFF is outside the area that it is for (no script area and no image begins there) and belongs to ap, script"},
 		{"into the CP's calibration", cpFlash | 0xCD000, data, "0x0CD000-0x0CFFFF is outside the area that it is for (no script area and no image begins there) and belongs to ip2, cp-nvram-factory"},
+		{"behind the end", 0x500000, lcg(9, 100), "0x500000-0x500063 is behind the end of the flash, 0x400000"},
 		{"where nothing is", 0x3FF000, lcg(9, 100), "0x3FF000-0x3FFFFF is outside the area that it is for (no script area and no image begins there) and belongs to nothing that has a name"},
 	} {
 		m := newModule(t)

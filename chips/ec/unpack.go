@@ -157,7 +157,28 @@ func (u *unpacker) dump(data []byte, l *Layout) error {
 			}
 		}
 	}
+	if l.SPI != nil {
+		if err := u.spiFlash(data, l); err != nil {
+			return err
+		}
+	}
 	return u.pending(data, l)
+}
+
+// spiFlash adds an SPI flash, and the common part that waits in it.
+func (u *unpacker) spiFlash(data []byte, l *Layout) error {
+	spi := data[l.FlashSize:]
+	if err := u.Add(chips.PartSPI+".bin", spi); err != nil {
+		return err
+	}
+	i := DecodeInfo(data[l.Part(PartInfo).Off:])
+	if i.Magic != l.Series.Magic() || i.CRC != i.computed {
+		return nil
+	}
+	if p := waitingInSPI(&i, spi); p != nil {
+		return u.Add("waiting/common.bin", p)
+	}
+	return nil
 }
 
 // pending adds the common part and the delta that wait in a dump.
