@@ -15,6 +15,8 @@ import (
 // without looking at its CRC.
 type Bootloader struct {
 	Layout Layout
+
+	memo memo
 }
 
 var _ chips.Bootloader = (*Bootloader)(nil)
@@ -26,6 +28,7 @@ type bootRun struct {
 	dev  *flash.Device
 	era  Era
 	vols volumes
+	memo *memo
 }
 
 func (b *bootRun) step(kind chips.StepKind, format string, args ...any) {
@@ -42,7 +45,7 @@ func (b *bootRun) finding(format string, args ...any) {
 // Boot runs the boot code.
 func (c *Bootloader) Boot(env *chips.Env) (chips.BootResult, error) {
 	failed := chips.BootResult{Outcome: chips.BootFailed, Image: -1}
-	b := &bootRun{env: env, l: &c.Layout, dev: env.Board.Flash[0]}
+	b := &bootRun{env: env, l: &c.Layout, dev: env.Board.Flash[0], memo: &c.memo}
 	if ok, err := b.selfCheck(); err != nil || !ok {
 		return failed, err
 	}

@@ -132,11 +132,7 @@ func (u *fupdateRun) verify() (why, err error) {
 	case len(data) > maxPack:
 		return fmt.Errorf("%s has %d bytes, the RAM has room for %d", packFile, len(data), maxPack), nil
 	}
-	if u.pack, err = ParsePack(data); err != nil {
-		return err, nil
-	}
-	u.pack.keep = true
-	if err := u.pack.Verify(); err != nil {
+	if u.pack, err = u.memo.verifiedPack(data); err != nil {
 		return err, nil
 	}
 	if u.stage.Indicator != StageReady {
@@ -340,7 +336,7 @@ func (u *fupdateRun) loadPieces(k *Bulk) ([]byte, error) {
 		if !ok {
 			continue
 		}
-		p, err := unpackLZMAR(b)
+		p, err := u.memo.unpackLZMAR(b)
 		if err != nil {
 			return nil, fmt.Errorf("%s does not unpack, and never will: %w", name, err)
 		}
@@ -353,7 +349,7 @@ func (u *fupdateRun) writePiece(k *Bulk, b *Block, plain, data []byte) error {
 	if b.NewPos%k.BlockSize != 0 || len(data) > int(k.BlockSize) || int64(b.NewPos)+int64(len(data)) > int64(len(plain)) {
 		return fmt.Errorf("block of %d bytes for 0x%X: expected a piece of %d", len(data), b.NewPos, k.BlockSize)
 	}
-	packed, err := PackLZMAR(data)
+	packed, err := u.memo.packLZMAR(data)
 	if err != nil {
 		return err
 	}
