@@ -24,6 +24,7 @@ type scenarioFlags struct {
 	chip         chipFlags
 	kind, mode   string
 	seed, sample uint64
+	damages      uint64
 	cuts         int
 	old, fresh   int64
 	flags        *pflag.FlagSet
@@ -37,6 +38,7 @@ func (f *scenarioFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of everything random")
 	cmd.Flags().IntVar(&f.cuts, "cuts", 1, "power cuts a case, each in the recovery from the one before")
 	cmd.Flags().Uint64Var(&f.sample, "sample", 0, "draw so many `cases` (0: try all)")
+	cmd.Flags().Uint64Var(&f.damages, "damages", 0, "try so many damaged `packages`, too, without a cut")
 	cmd.Flags().Int64Var(&f.old, "old-core-size", 0, "`bytes` of code in the old core")
 	cmd.Flags().Int64Var(&f.fresh, "new-core-size", 0, "`bytes` of code in the new core")
 }
@@ -67,6 +69,8 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 			s.Cuts = f.cuts
 		case "sample":
 			s.Sample = f.sample
+		case "damages":
+			s.Damages = f.damages
 		case "old-core-size":
 			s.Old.CoreBytes = f.old
 		case "new-core-size":
@@ -81,7 +85,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 var ownFlagNames = []string{"boot", "chip-file", "layout"}
 
 // scenarioFlagNames are the flags that make or change a scenario.
-var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "sample", "old-core-size", "new-core-size"}, ownFlagNames...)
+var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "sample", "damages", "old-core-size", "new-core-size"}, ownFlagNames...)
 
 // given are those of the flags that were typed, for a command that does the
 // same.
@@ -143,6 +147,8 @@ func (f *scenarioFlags) plain() []*sweep.Scenario {
 	}
 	once.Mode, once.Old.CoreBytes = sweep.ModeUpdate, 24<<10
 	twice := once
+	once.Damages = 200
+	once.Summary = "Power cuts during an upgrade, and damaged packages."
 	twice.Name, twice.Cuts, twice.Sample = once.Name+"-twice", 2, 5000
 	twice.Summary = "A second power cut in the recovery from the first, drawn at random."
 	return []*sweep.Scenario{&once, &twice}

@@ -62,6 +62,9 @@ func (a *app) sweepHead(h *sweep.Header) {
 		}
 		a.printf("  %s\n", line)
 	}
+	if s.Damages > 0 {
+		a.printf("  or the package is damaged, in %s\n", plural(int64(s.Damages), "way"))
+	}
 }
 
 // sweepReport prints what came of a sweep.

@@ -3,6 +3,7 @@ package sweep
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"airlift/chips/all"
@@ -126,5 +127,78 @@ func TestGuestsBreak(t *testing.T) {
 				t.Errorf("the replay tells of %s: %s at %v", r.Outcome, r.Detail, r.Places)
 			}
 		})
+	}
+}
+
+// TestGuestsAndDamagedPackages delivers damaged packages: guests that are right
+// end with the old or the new version, the one that verifies nothing does not.
+func TestGuestsAndDamagedPackages(t *testing.T) {
+	n := uint64(160)
+	if flashtest.Full() {
+		n = 5000
+	}
+	for _, c := range []struct {
+		name string
+		bad  bool
+	}{
+		{"ab", false}, {"ab-rust", false}, {"copy", false}, {"swap", false}, {"inplace-delta", false}, {"broken-no-verify", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, d := guestSweep(t, c.name, 1, 0)
+			w.Scenario.Damages = n
+			outcomes := map[emu.Outcome]int{}
+			var wrong []*Result
+			for _, r := range collect(t, w, Options{From: w.space().cuts()}) {
+				outcomes[r.Outcome]++
+				if !r.Fine() {
+					wrong = append(wrong, r)
+				}
+			}
+			t.Logf("%d damaged packages: %v", n, outcomes)
+			if outcomes[emu.OutcomeOld] == 0 && !c.bad || outcomes[emu.OutcomeNew] == 0 && c.bad {
+				t.Error("no package was refused by a guest that looks, or none taken by one that does not")
+			}
+			if !c.bad {
+				for _, r := range wrong {
+					t.Errorf("%s: %s, broken %v: %s", NewID(w.Scenario, &r.Case), r.Outcome, r.Broken, r.Detail)
+				}
+				return
+			}
+			if outcomes[emu.Outcome(d.Expect)] == 0 {
+				t.Fatalf("no %s was found: %s", d.Expect, d.Mistake)
+			}
+			for _, first := range wrong[:3] {
+				a, err := w.Replay(first.Path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a.Result.Outcome != first.Outcome || a.Result.Detail != first.Detail || !reflect.DeepEqual(a.Result.Faults, first.Faults) || len(a.Lines) == 0 || a.Trace == "" {
+					t.Errorf("%s: the replay tells of %+v", NewID(w.Scenario, &first.Case), a.Result)
+				}
+				b, err := w.Replay(first.Path)
+				if err != nil || b.Trace != a.Trace {
+					t.Errorf("%s: another trace at the second replay: %v", NewID(w.Scenario, &first.Case), err)
+				}
+				if _, err := w.Shrink(t.Context(), first.Path); err == nil || !strings.Contains(err.Error(), "nothing to shrink") {
+					t.Errorf("shrink: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestDamagesOfScenarios refuses what damages cannot mean.
+func TestDamagesOfScenarios(t *testing.T) {
+	for text, want := range map[string]string{
+		"{name: x, chip: GenAB, damages: 10, cuts: 2}":                                   "damages 10: expected",
+		"{name: x, chip: GenAB, damages: 10, mode: system}":                              "damages 10: expected",
+		"{name: x, chip: GenAB, damages: 2000000}":                                       "damages 2000000: expected",
+		"{name: x, chip: GenAB, faults: [{kind: damaged}]}":                              "edit is missing",
+		"{name: x, chip: GenAB, damages: 10, faults: [{kind: cut, op: 1, how: before}]}": "no faults",
+		"{name: x, chip: GenAB, faults: [{kind: damaged, edit: {do: dance}}]}":           "edit",
+	} {
+		if _, err := ReadScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }

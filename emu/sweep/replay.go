@@ -53,6 +53,9 @@ func (s *Sweep) Replay(path []uint64) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
+	if first.Kind == fault.Damaged && len(path) == 1 {
+		return s.replayDamaged(path, &first)
+	}
 	faults := []fault.Fault{first}
 	for _, choice := range path[1:] {
 		// Any number of operations: strike tells if the recovery has fewer.

@@ -30,18 +30,25 @@ type space struct {
 	ops       uint64
 	times     uint64
 	total     Time // of the clean run
+	damages   uint64
+	edit      func(n uint64) fault.Edit // of the package
 }
 
 // Time is a virtual time as faults hold it.
 type Time = fault.Time
 
 func (p space) ways() uint64 { return uint64(len(p.hows) + len(p.brownOuts)) }
-func (p space) size() uint64 { return p.ops*p.ways() + p.times }
+func (p space) cuts() uint64 { return p.ops*p.ways() + p.times }
+func (p space) size() uint64 { return p.cuts() + p.damages }
 
 // fault returns the fault of a number.
 func (p space) fault(choice uint64) (fault.Fault, error) {
 	if choice >= p.size() {
-		return fault.Fault{}, fmt.Errorf("%w: fault number %d: there are %d operations with %d ways to fail, and %d times", ErrNoCase, choice, p.ops, p.ways(), p.times)
+		return fault.Fault{}, fmt.Errorf("%w: fault number %d: there are %d operations with %d ways to fail, %d times, and %d damaged packages", ErrNoCase, choice, p.ops, p.ways(), p.times, p.damages)
+	}
+	if choice >= p.cuts() {
+		e := p.edit(choice - p.cuts())
+		return fault.Fault{Kind: fault.Damaged, Edit: &e}, nil
 	}
 	if t := choice - p.ops*p.ways(); choice >= p.ops*p.ways() {
 		return fault.Fault{Kind: fault.CutAt, At: p.total / Time(p.times+1) * Time(t+1)}, nil
@@ -55,7 +62,7 @@ func (p space) fault(choice uint64) (fault.Fault, error) {
 
 func (s *Sweep) space() space {
 	c := s.Scenario
-	return space{hows: c.Hows, brownOuts: c.BrownOuts, ops: uint64(len(s.Clean.Ops)), times: c.Times, total: Time(s.Clean.Virtual)}
+	return space{hows: c.Hows, brownOuts: c.BrownOuts, ops: uint64(len(s.Clean.Ops)), times: c.Times, total: Time(s.Clean.Virtual), damages: c.Damages, edit: s.damage}
 }
 
 // recoverySpace is the space of a fault in a recovery with so many operations.
@@ -248,6 +255,10 @@ func (p *producer) withoutBoards(end uint64) error {
 func (s *Sweep) unit(u *unit) ([]*Result, error) {
 	if s.Scenario.Mode == ModeSystem {
 		return s.systemUnit(u)
+	}
+	if u.fault.Kind == fault.Damaged {
+		r, _, err := s.damaged(u.number, []uint64{u.choice}, &u.fault, false)
+		return []*Result{r}, err
 	}
 	if u.board == nil {
 		if err := s.playUnit(u); err != nil {

@@ -52,6 +52,9 @@ type Scenario struct {
 	BrownOuts []uint64 `json:"brown_outs,omitempty" yaml:"brown_outs,omitempty"`
 	// Times adds so many cuts at virtual times, spread evenly over the run.
 	Times uint64 `json:"times,omitempty" yaml:"times,omitempty"`
+	// Damages adds so many cases in which the power does not fail, but the
+	// package is damaged.
+	Damages uint64 `json:"damages,omitempty" yaml:"damages,omitempty"`
 	// Sample draws so many cases; 0 tries all.
 	Sample uint64 `json:"sample,omitempty" yaml:"sample,omitempty"`
 	// Faults hold in every case, before those that the sweep chooses.
@@ -188,6 +191,9 @@ func (s *Scenario) check() error {
 		if err := s.Faults[i].Check(); err != nil {
 			return err
 		}
+	}
+	if s.Damages > 0 && (s.Mode == ModeSystem || s.Cuts > 1 || len(s.Faults) > 0 || s.Damages > damagesMax) {
+		return fmt.Errorf("damages %d: expected up to %d, with a single cut and no faults, in mode boot or update", s.Damages, int64(damagesMax))
 	}
 	return nil
 }

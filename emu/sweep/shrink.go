@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"airlift/emu/fault"
 )
 
 // Shrunk is the smallest case that was found to go wrong in the same way as
@@ -29,6 +31,9 @@ func (s *Sweep) Shrink(ctx context.Context, path []uint64) (*Shrunk, error) {
 	a, err := s.Replay(path)
 	if err != nil {
 		return nil, err
+	}
+	if len(a.Result.Faults) > 0 && a.Result.Faults[0].Kind == fault.Damaged {
+		return nil, errors.New("the package of the case has one change: there is nothing to shrink")
 	}
 	if a.Result.Fine() {
 		return nil, errors.New("the case goes well: there is nothing to shrink")

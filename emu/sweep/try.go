@@ -25,6 +25,11 @@ type Tried struct {
 	Refused string // why the updater refused the package, "" if it did not
 	Ops     uint64 // flash operations, from the delivery on
 	Lines   []Line // what happened, if it was asked for
+
+	// Of a trial that was to be told: the hash of everything that happened, and
+	// the flash chips before it and once the device has settled.
+	trace         string
+	before, after []*flash.Device
 }
 
 // Try runs a trial. Saw is called with every decision of boot code, core and
@@ -56,6 +61,9 @@ func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
 	r := &trial{s: s, t: t, b: b, saw: saw, tell: tell, w: &watcher{rec: trace.New()}, out: new(Tried)}
 	r.w.rec.Sink(r.event)
 	r.inject.Faults = append([]fault.Fault(nil), t.Faults...)
+	if tell {
+		r.out.before = b.fork().flashes
+	}
 	if err := r.run(); err != nil {
 		return nil, err
 	}
@@ -104,6 +112,7 @@ func (r *trial) run() error {
 	faults := r.t.Faults[:len(r.t.Faults)-len(r.inject.Faults)]
 	r.out.Result, r.out.Ops = r.s.result(Case{Faults: faults}, r.places, v, r.spent), r.ops
 	r.out.Result.Faults, r.out.Result.Places = faults, r.places
+	r.out.trace, r.out.after = r.w.rec.Sum(), r.b.flashes
 	r.line("verdict", string(r.out.Result.Outcome)+": "+r.out.Result.Detail)
 	return nil
 }
@@ -304,7 +313,12 @@ func (r *trial) Before(op *flash.Op) flash.Fate {
 }
 
 // After implements flash.Tap.
-func (r *trial) After(op *flash.Op) { r.w.now += r.s.cost(op) }
+func (r *trial) After(op *flash.Op) {
+	r.w.now += r.s.cost(op)
+	if r.tell {
+		r.w.rec.FlashOp(r.w.now, r.w.boot, op)
+	}
+}
 
 // Signature is what results that went wrong alike have in common.
 func (r *Result) Signature() string { return signature(r) }
