@@ -140,8 +140,12 @@ func (s *commonRun) section() (more bool, err error) {
 	if s.l.Series == EC618 {
 		s.print("block len %x", h.BlockLen)
 	}
-	if h.BlockLen == 0 || h.BlockLen > BlockLen || h.DataLen > maxImage {
+	if h.BlockLen == 0 || h.BlockLen > BlockLen {
 		s.stop(chips.BootReset, "a block of 0x%X bytes does not fit the memory: the boot code crashes, at every start", h.BlockLen)
+		return false, nil
+	}
+	if h.DataLen > maxImage {
+		s.stop(chips.BootReset, "the section says that it unpacks to %d bytes, more than any flash holds: the boot code reads memory that is not there, and crashes, at every start (the blocks that it writes before are left out here)", h.DataLen)
 		return false, nil
 	}
 	s.at += SectionHeadSize

@@ -56,6 +56,7 @@ func TestSections(t *testing.T) {
 		{"14 property bytes", edit(func(s *Section) { s.Stream[0] = 14 }), chips.BootReset, "ota zip head error", false, false},
 		{"wrong magic", edit(func(s *Section) { s.Magic++ }), chips.BootCore, "soc ota sector info error eaf18c17", false, true},
 		{"DataLen 0", edit(func(s *Section) { s.DataLen = 0 }), chips.BootCore, "file must zip file", false, true},
+		{"DataLen beyond any flash", edit(func(s *Section) { s.DataLen = 0xFFFFFFF0 }), chips.BootReset, "unpacks to 4294967280 bytes", false, false},
 		{"DataLen is TotalLen", edit(func(s *Section) { s.DataLen = s.TotalLen }), chips.BootCore, "file must zip file", false, true},
 		{"wrong MD5 of the data", edit(func(s *Section) { s.MD5[0]++ }), chips.BootReset, "soc ota final check md5 fail", true, false},
 		{"block too long for the memory", edit(func(s *Section) { s.BlockLen = 0x80000 }), chips.BootReset, "crashes", false, false},
