@@ -22,6 +22,8 @@ type World struct {
 	// Received, if not nil, is told how many bytes a device got from a server
 	// on one connection so far. It is for progress bars.
 	Received func(peer string, bytes int64)
+	// Shape, if not nil, may change what a device sees of a new connection.
+	Shape func(peer string, ev lua.ConnEvents) lua.ConnEvents
 	// Real, if not nil, carries connections to hosts that Network does not
 	// know: see UseRealNet.
 	Real *link.Real
@@ -88,6 +90,9 @@ type deviceNet struct {
 }
 
 func (n *deviceNet) Dial(host string, port int, tls *lua.TLS, ev lua.ConnEvents) lua.Conn {
+	if n.world.Shape != nil {
+		ev = n.world.Shape(host, ev)
+	}
 	if n.world.Received == nil {
 		return n.Link.Dial(host, port, tls, ev)
 	}

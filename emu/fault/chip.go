@@ -15,6 +15,7 @@ type Range struct{ Off, Size int64 }
 type Chip struct {
 	faults []*chipFault
 	reads  uint64
+	erases uint64
 	marks  []cells // that are unstable, by address
 }
 
@@ -59,7 +60,7 @@ func (c *Chip) Add(f *Fault, in Range) {
 
 // Fork implements flash.Defects.
 func (c *Chip) Fork() flash.Defects {
-	return &Chip{faults: c.faults, reads: c.reads, marks: slices.Clone(c.marks)}
+	return &Chip{faults: c.faults, reads: c.reads, erases: c.erases, marks: slices.Clone(c.marks)}
 }
 
 // State implements flash.Defects.
@@ -68,20 +69,17 @@ func (c *Chip) State() uint64 {
 	for _, m := range c.marks {
 		h = mix(h, uint64(m.off)<<8|uint64(m.bits))
 	}
-	if c.counts() {
+	if c.has(ReadDisturb) || len(c.marks) > 0 {
 		h = mix(h, c.reads)
+	}
+	if c.has(WearOut) {
+		h = mix(h, c.erases)
 	}
 	return h
 }
 
-// counts reports whether the number of reads decides anything.
-func (c *Chip) counts() bool {
-	for _, f := range c.faults {
-		if f.Kind == ReadDisturb {
-			return true
-		}
-	}
-	return len(c.marks) > 0
+func (c *Chip) has(k Kind) bool {
+	return slices.ContainsFunc(c.faults, func(f *chipFault) bool { return f.Kind == k })
 }
 
 func mix(a, b uint64) uint64 {
@@ -204,6 +202,7 @@ func (f *chipFault) hits(op *flash.Op) bool {
 func (c *Chip) After(op *flash.Op) {
 	c.settle(op)
 	if op.Kind == flash.OpErase {
+		c.erases++
 		return
 	}
 	for _, f := range c.faults {

@@ -52,7 +52,7 @@ const (
 	HeaderLie Kind = "header-lie"
 	// Empty has a package of no bytes.
 	Empty Kind = "empty"
-	// Older sends a package of a version before that of the module.
+	// Older sends again the package of the version that the module runs.
 	Older Kind = "older"
 	// WrongModel sends the package that is made for Model.
 	WrongModel Kind = "wrong-model"
@@ -75,7 +75,7 @@ const (
 	Reset Kind = "reset"
 	Stall Kind = "stall"
 	// Truncated and TruncatedUnsaid send the first Bytes of the body and close the
-	// connection, with a Content-Length of the whole, and without one.
+	// connection, with a Content-Length of the whole, and in chunks, without one.
 	Truncated       Kind = "truncated"
 	TruncatedUnsaid Kind = "truncated-unsaid"
 	// Chunked sends the body in chunks, without Content-Length.
@@ -100,8 +100,6 @@ const (
 const (
 	// FullFS leaves Bytes free in the file system.
 	FullFS Kind = "full-fs"
-	// Reboot resets the chip At, with the power on, in the mode system.
-	Reboot Kind = "reboot"
 )
 
 // Spec says what a kind of fault is.
@@ -146,7 +144,7 @@ var Specs = []Spec{
 	{SwapBlocks, "package", everywhere, []string{"bytes"}, []string{"seed"}, "two blocks of the package are swapped"},
 	{HeaderLie, "package", everywhere, []string{"data"}, []string{"off"}, "bytes of the package are others"},
 	{Empty, "package", everywhere, nil, nil, "the package has no bytes"},
-	{Older, "package", withoutNet, nil, nil, "the package is of an older version"},
+	{Older, "package", withoutNet, nil, nil, "the package of the version that the module runs comes again"},
 	{WrongModel, "package", withoutNet, []string{"model"}, nil, "the package is for another model"},
 	{WrongBase, "package", withoutNet, nil, nil, "the delta was made from another core"},
 	{WrongForm, "package", withoutNet, []string{"package"}, nil, "the package is of another kind"},
@@ -157,7 +155,7 @@ var Specs = []Spec{
 	{Reset, "network", withNet, []string{"bytes"}, []string{"times"}, "connections break after so many bytes"},
 	{Stall, "network", withNet, []string{"bytes"}, []string{"times"}, "connections fall silent after so many bytes"},
 	{Truncated, "network", withNet, []string{"bytes"}, []string{"times"}, "bodies end early; Content-Length is of the whole"},
-	{TruncatedUnsaid, "network", withNet, []string{"bytes"}, []string{"times"}, "bodies end early; there is no Content-Length"},
+	{TruncatedUnsaid, "network", withNet, []string{"bytes"}, []string{"times"}, "bodies in chunks end early, without the last chunk"},
 	{Chunked, "network", withNet, nil, []string{"times"}, "bodies come in chunks, without Content-Length"},
 	{WrongRange, "network", withNet, nil, []string{"times"}, "a question for a range gets the start of the file"},
 	{Redirect, "network", withNet, nil, []string{"times"}, "the server answers 302"},
@@ -169,7 +167,6 @@ var Specs = []Spec{
 	{Unavailable, "network", withNet, nil, []string{"times"}, "the server answers 503"},
 
 	{FullFS, "system", everywhere, nil, []string{"bytes"}, "the file system has no room but so many bytes"},
-	{Reboot, "system", withNet, []string{"at"}, nil, "the chip resets at a virtual time, with the power on"},
 }
 
 // Spec returns what the fault's kind is.

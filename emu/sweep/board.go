@@ -62,6 +62,11 @@ func (b *board) key() key {
 	for _, w := range b.retained {
 		k.retained = k.retained*0x9E3779B97F4A7C15 + uint64(w) + 1
 	}
+	for _, f := range b.flashes {
+		if d := f.Defects(); d != nil {
+			k.retained = (k.retained ^ d.State()) * 0xC2B2AE3D27D4EB4F
+		}
+	}
 	return k
 }
 
@@ -186,6 +191,10 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	if lost(b, err) {
 		return m.cut(b, out), nil
 	}
+	if errors.Is(err, flash.ErrOpFailed) {
+		out.end, out.why = endDead, "boot code stops: "+err.Error()
+		return out, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("boot code: %w", err)
 	}
@@ -216,6 +225,9 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 		return m.cut(b, out), nil
 	case errors.As(err, &broken):
 		out.end, out.why = endDead, broken.Error()
+		return out, nil
+	case errors.Is(err, flash.ErrOpFailed):
+		out.end, out.why = endDead, "the core stops: "+err.Error()
 		return out, nil
 	case err != nil:
 		return nil, fmt.Errorf("core: %w", err)

@@ -60,11 +60,7 @@ func (t *forkTap) upTo(op *flash.Op, done bool) {
 		}
 		at := t.board.switchedOff()
 		if h.Torn() {
-			fate := h.Fate(op, t.n)
-			if err := at.flashes[op.Chip].Burn(op.Off, fate.Torn); err != nil {
-				t.err = err
-				return
-			}
+			at.flashes[op.Chip].Tear(op, h.Fate(op, t.n))
 		}
 		t.strike(choice, at, place)
 	}

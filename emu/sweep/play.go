@@ -40,7 +40,12 @@ func (s *Sweep) deliverOn(b *board, r *boot, w *watcher) (*boot, error) {
 		return s.machine.cut(b, new(boot)), nil
 	}
 	if err != nil {
-		return nil, err
+		if !s.faulty {
+			return nil, err
+		}
+		if w != nil { // a module whose upgrade fails goes on with what it has
+			w.step(chips.Step{Stage: "updater", Kind: chips.KindDecide, Text: err.Error()})
+		}
 	}
 	return s.machine.reset(b, new(boot), "the scripts restart the module"), nil
 }
@@ -80,15 +85,21 @@ func (s *Sweep) rehearse() error {
 		if err != nil {
 			return err
 		}
+		if r.end != endRuns {
+			return fmt.Errorf("the module does not start with these faults: %s", r.why)
+		}
 		t := &axisTap{sweep: s, w: &watcher{rec: trace.New(), stage: "updater"}, touched: s.touched}
 		b.power.SetTap(t)
 		if _, err := s.deliverOn(b, r, nil); err != nil {
 			return err
 		}
 		b.power.SetTap(nil)
+		if err := s.flips(b); err != nil {
+			return err
+		}
 		s.start, s.armed = b, true
 	}
-	for _, f := range s.Scenario.Faults {
+	for _, f := range s.Scenario.powerFaults() {
 		b := s.start.fork()
 		if _, err := s.strike(b, &f, &watcher{rec: trace.New()}, s.play); err != nil {
 			return err
@@ -106,7 +117,7 @@ func (s *Sweep) rehearse() error {
 	b.power.SetTap(nil)
 	s.Clean.Ops, s.Clean.Virtual = t.ops, w.now
 	s.Clean.Trace = w.rec.Sum()
-	if r.end == endRuns {
+	if r.end == endRuns && !s.faulty {
 		s.fresh.flashes, s.fresh.version, s.fresh.code = b.fork().flashes, r.running.Identity.Version, r.running.Code
 		s.fresh.volumes = volumesOf(s.Chip, b.flashes)
 	}

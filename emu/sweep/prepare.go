@@ -38,6 +38,7 @@ type Sweep struct {
 	regions     []region
 	codeVolumes []string          // mount points
 	struck      bool              // start is behind the scenario's own faults
+	faulty      bool              // the scenario's standing faults hold
 	armed       bool              // start has the package in place
 	touched     map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
 }
@@ -91,6 +92,9 @@ func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
 		return nil, err
 	}
 	w := &Sweep{Scenario: s, Chip: c, machine: machine{chip: c, seed: s.Seed}}
+	if err := s.checkStanding(); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
 	if s.Mode == ModeSystem {
 		if err := w.rehearseSystem(); err != nil {
 			return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
@@ -103,6 +107,9 @@ func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
 	w.base = w.start.fork()
 	if err := w.rehearse(); err != nil {
 		return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
+	}
+	if err := w.stand(); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	return w, nil
 }

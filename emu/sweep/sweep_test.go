@@ -134,6 +134,7 @@ func TestReplayAgrees(t *testing.T) {
 				t.Fatalf("%s/%v: replay at %+v, sweep at %+v", c.name, path, got.Places, r.Places)
 			}
 			b, err := w.Replay(path)
+			a.Before, a.After, b.Before, b.After = nil, nil, nil, nil // each has its own
 			if err != nil || !reflect.DeepEqual(a, b) || a.Trace == "" || len(a.Lines) == 0 {
 				t.Fatalf("%s/%v: two replays differ (%v)", c.name, path, err)
 			}

@@ -27,7 +27,7 @@ func (s *Sweep) story() (*demo.Story, error) {
 	c := s.Scenario
 	cfg := demo.Config{
 		Chip: s.Chip, Seed: c.Seed, CoreSize: c.Old.CoreBytes, Kind: c.Package, Link: c.Link, Made: s.Package,
-		BootsMax: systemBootsMax * (1 + c.Cuts + len(c.Faults)),
+		BootsMax: systemBootsMax * (1 + c.Cuts + len(c.powerFaults())),
 	}
 	if cfg.Link == "" {
 		cfg.Link = "ideal"
@@ -35,7 +35,11 @@ func (s *Sweep) story() (*demo.Story, error) {
 	if s.start != nil {
 		cfg.Flash = s.begin().flashes
 	}
-	return demo.New(cfg)
+	st, err := demo.New(cfg)
+	if err == nil && s.faulty {
+		err = s.network(st)
+	}
+	return st, err
 }
 
 // rehearseSystem plays the story without a fault.
@@ -50,13 +54,21 @@ func (s *Sweep) rehearseSystem() error {
 		flashes[i] = f.Fork()
 	}
 	s.start = newBoard(flashes)
+	if err := s.cleanStory(st); err != nil {
+		return err
+	}
+	s.fresh.flashes = st.Flash()
+	return s.standSystem()
+}
+
+// cleanStory plays a story without a cut.
+func (s *Sweep) cleanStory(st *demo.Story) error {
 	r := &systemRun{s: s, st: st, all: true}
 	r.watch()
 	rep, err := st.Run()
 	if err != nil {
 		return err
 	}
-	s.fresh.flashes = st.Flash()
 	s.Clean = Clean{Ops: r.places, Outcome: rep.Outcome, Boots: st.Device.Boots(), Virtual: rep.Virtual, Trace: rep.Trace}
 	if rep.Outcome != emu.OutcomeNew {
 		s.Clean.Detail = string(rep.End.End) + ": " + rep.End.Detail
@@ -179,7 +191,7 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 		tell.w.rec = st.World.Trace
 	}
 	r.watch()
-	faults := slices.Concat(s.Scenario.Faults, c.Faults)
+	faults := slices.Concat(s.Scenario.powerFaults(), c.Faults)
 	for i := range faults {
 		f := &faults[i]
 		r.cut, r.n, r.offset = f, 0, st.World.Clock.Now()
@@ -266,7 +278,7 @@ func (s *Sweep) systemOps(faults []fault.Fault) (uint64, error) {
 	}
 	r := &systemRun{s: s, st: st}
 	r.watch()
-	for _, f := range slices.Concat(s.Scenario.Faults, faults) {
+	for _, f := range slices.Concat(s.Scenario.powerFaults(), faults) {
 		r.cut, r.offset, r.inject = &f, st.World.Clock.Now(), fault.Injector{Faults: []fault.Fault{f}}
 		if _, err := st.Run(); err != nil {
 			return 0, err

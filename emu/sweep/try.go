@@ -3,6 +3,7 @@ package sweep
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"airlift/chips"
@@ -171,12 +172,14 @@ func (s *Sweep) findPart(name string) (int, flash.Partition, error) {
 	return 0, flash.Partition{}, fmt.Errorf("no partition is called %q: expected one of %s", name, strings.Join(known, ", "))
 }
 
-// Parts lists the partitions that the upgrade without a fault writes.
+// Parts lists the partitions in which a package waits: those that the upgrade
+// without a fault writes and that hold neither code nor scripts.
 func (s *Sweep) Parts() []flash.Partition {
 	var out []flash.Partition
 	for i, table := range s.Chip.Partitions {
 		for _, p := range table {
-			if !p.Overlay && s.touched[[2]int64{int64(i), p.Off}] {
+			code := slices.ContainsFunc(s.regions, func(g region) bool { return g.chip == i && g.off == p.Off })
+			if !p.Overlay && !code && p.Name != scriptPartition && s.touched[[2]int64{int64(i), p.Off}] {
 				out = append(out, p)
 			}
 		}
