@@ -124,14 +124,19 @@ var roleExports = map[Role][]string{
 }
 
 // checkABI checks a module's imports and exports against the interface.
-func checkABI(m *meter.Module) error {
+func checkABI(m *meter.Module, wasi bool) error {
 	for _, im := range m.Imports {
 		t, ok := hostTypes[im.Name]
+		if im.Module == wasiModule && wasi {
+			t, ok = wasiTypes[im.Name]
+		}
 		switch {
-		case im.Module != HostModule:
-			return &explain.FormatError{What: "import " + quote(im.Module+" "+im.Name), Want: "functions of " + HostModule, Got: "module " + quote(im.Module), Hint: "there is no WASI: see docs/GUESTS.md"}
+		case im.Module == wasiModule && !wasi:
+			return &explain.FormatError{What: "import " + quote(im.Module+" "+im.Name), Want: "functions of " + HostModule, Got: "one of WASI", Hint: "a guest has no WASI unless its board file says wasi: true, see docs/GUESTS.md"}
+		case im.Module != HostModule && im.Module != wasiModule:
+			return &explain.FormatError{What: "import " + quote(im.Module+" "+im.Name), Want: "functions of " + HostModule, Got: "module " + quote(im.Module), Hint: "see docs/GUESTS.md"}
 		case !ok:
-			return &explain.FormatError{What: "import " + quote(im.Name), Want: "a function of " + HostModule, Got: "an unknown one", Hint: "see docs/GUESTS.md"}
+			return &explain.FormatError{What: "import " + quote(im.Name), Want: "a function of " + im.Module, Got: "an unknown one", Hint: "see docs/GUESTS.md"}
 		case !t.Equal(im.Type):
 			return &explain.FormatError{What: "import " + quote(im.Name), Want: "type " + t.String(), Got: im.Type.String()}
 		}

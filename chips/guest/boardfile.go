@@ -129,6 +129,7 @@ type guestText struct {
 	Steps    int64     `yaml:"steps"`
 	StepTime duration  `yaml:"step_time"`
 	Watchdog *duration `yaml:"watchdog"`
+	WASI     bool      `yaml:"wasi"`
 }
 
 // size is a number of bytes: 4096, 0x1000, 64KiB, 2MiB.
@@ -214,7 +215,7 @@ func (b *board) guests(t *boardText, open func(string) ([]byte, error)) error {
 		}
 		g.to.name, g.to.wasm = g.text.Guest, wasm
 		g.to.limits = Limits{
-			RAM: int64(g.text.RAM), Steps: g.text.Steps, StepTime: time.Duration(g.text.StepTime), Watchdog: defaultWatchdog,
+			RAM: int64(g.text.RAM), Steps: g.text.Steps, StepTime: time.Duration(g.text.StepTime), Watchdog: defaultWatchdog, WASI: g.text.WASI,
 		}
 		if g.text.Watchdog != nil {
 			g.to.limits.Watchdog = time.Duration(*g.text.Watchdog)

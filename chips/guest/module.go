@@ -37,6 +37,9 @@ type Limits struct {
 	Watchdog time.Duration
 	// OpTime is what flash operations cost on the guest's clock.
 	PageProgram, SectorErase time.Duration
+	// WASI lets the guest import wasi_snapshot_preview1: the few functions of it
+	// that make sense on a chip.
+	WASI bool
 }
 
 func (l Limits) filled() Limits {
@@ -85,8 +88,10 @@ var host = sync.OnceValues(func() (wazero.Runtime, error) {
 	for name, t := range hostTypes {
 		b.NewFunctionBuilder().WithGoModuleFunction(hostFunc(name), valueTypes(t.Params), valueTypes(t.Results)).Export(name)
 	}
-	_, err := b.Instantiate(context.Background())
-	return rt, err
+	if _, err := b.Instantiate(context.Background()); err != nil {
+		return nil, err
+	}
+	return rt, addWASI(rt)
 })
 
 func valueTypes(ts []meter.ValType) []api.ValueType {
@@ -121,7 +126,7 @@ func load(wasm []byte, l Limits) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkABI(info); err != nil {
+	if err := checkABI(info, l.WASI); err != nil {
 		return nil, err
 	}
 	if info.DataEnd > l.RAM {

@@ -57,7 +57,9 @@ type run struct {
 	slept   time.Duration // of clock, what the environment knows
 	fed     time.Duration // when the watchdog was fed
 	said    int
-	console int // bytes read
+	lines   [2]string       // of stdout and stderr, not yet ended
+	missing map[string]bool // functions of WASI that were called and are not there
+	console int             // bytes read
 	random  *rand.PCG
 
 	upgraded bool
@@ -120,6 +122,9 @@ func (r *run) call(name string, args ...uint64) (uint64, error) {
 		err = r.overran()
 	} else if r.stopped == nil {
 		r.stopped = r.trapped(err)
+	}
+	if r.stopped == nil || r.stopped.why != stopError {
+		r.endLines()
 	}
 	switch {
 	case r.stopped != nil && r.stopped.why == stopError:

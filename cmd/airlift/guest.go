@@ -36,13 +36,17 @@ docs/GUESTS.md for the interface and docs/GUEST-TUTORIAL.md for a start.`,
 		RunE:  func(*cobra.Command, []string) error { return a.listGuests() },
 	}
 	var ram int64
+	var wasi bool
 	check := &cobra.Command{
 		Use:   "check GUEST",
 		Short: "Check a .wasm file, or a guest that is shipped, and say what it can be used for",
 		Args:  operands("GUEST"),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.checkGuest(args[0], ram) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.checkGuest(args[0], guest.Limits{RAM: ram, WASI: wasi})
+		},
 	}
 	check.Flags().Int64Var(&ram, "ram", guest.DefaultRAM, "`bytes` of RAM that the chip has")
+	check.Flags().BoolVar(&wasi, "wasi", false, "the board file says wasi: true")
 	cmd.AddCommand(fresh, list, check)
 	return cmd
 }
@@ -140,14 +144,14 @@ func (a *app) listGuests() error {
 	return nil
 }
 
-func (a *app) checkGuest(name string, ram int64) error {
+func (a *app) checkGuest(name string, l guest.Limits) error {
 	defer a.flush()
 	f := chipFlags{boot: name}
 	wasm, err := f.bootWasm()
 	if err != nil {
 		return err
 	}
-	s, err := showGuest(filepath.Base(name), wasm, guest.Limits{RAM: ram})
+	s, err := showGuest(filepath.Base(name), wasm, l)
 	if err != nil {
 		return badInput(err)
 	}

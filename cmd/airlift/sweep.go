@@ -77,6 +77,9 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 			s.New.CoreBytes = f.fresh
 		}
 	})
+	if !f.flags.Changed("damages") && (s.Cuts > 1 || s.Mode == sweep.ModeSystem) {
+		s.Damages = 0 // those of the scenario are for a single cut
+	}
 	return withCode(exitUsage, s.Fill())
 }
 
