@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"airlift/chips/all"
 	"airlift/chips/guest"
@@ -199,6 +200,27 @@ func TestDamagesOfScenarios(t *testing.T) {
 	} {
 		if _, err := ReadScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestGuestsThatNeverEnd are stuck where a watchdog resets them, and bricks
+// where nothing does.
+func TestGuestsThatNeverEnd(t *testing.T) {
+	endless := []byte("\x00asm\x01\x00\x00\x00\x01\x05\x01\x60\x00\x01\x7f\x03\x02\x01\x00\x07\x08\x01\x04boot\x00\x00" +
+		"\x0a\x0b\x01\x09\x00\x03\x40\x0c\x00\x0b\x41\x00\x0b") // loop, br 0
+	for watchdog, want := range map[time.Duration]emu.Outcome{8 * time.Second: emu.OutcomeStuck, 0: emu.OutcomeBrick} {
+		w, _ := guestSweep(t, "ab", 1, 0)
+		m, err := guest.Load("endless", endless, guest.Limits{Steps: 1_000_000, Watchdog: watchdog})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := *w.Chip
+		c.Bootloader = &guest.Bootloader{Module: m, Tables: c.Partitions}
+		w.machine.chip = &c
+		v, err := w.settle(w.begin())
+		if err != nil || v.outcome != want {
+			t.Errorf("watchdog %v: %s, %v; want %s", watchdog, v.outcome, err, want)
 		}
 	}
 }
