@@ -7,6 +7,7 @@ import (
 
 	"airlift/chips"
 	"airlift/chips/guest/guests"
+	"airlift/chips/guest/meter"
 	"airlift/flash"
 )
 
@@ -29,6 +30,19 @@ func seeds(f *testing.F) {
 	a.exports = cat(a.exports, name("boot"), []byte{0, i})
 	a.nexports++
 	f.Add(a.bytes(), uint32(0), uint32(0))
+	for _, fn := range []string{"fd_write", "path_open", "fd_fdstat_get", "clock_time_get", "random_get"} {
+		f.Add(wasiGuest(func(use func(string) byte, _ *asm) []byte {
+			body := []byte{}
+			for _, t := range wasiTypes[fn].Params {
+				c := byte(iI32Const)
+				if t == meter.I64 {
+					c = iI64Const
+				}
+				body = append(body, c, 16)
+			}
+			return append(body, iCall, use(fn))
+		}), uint32(0), uint32(0))
+	}
 }
 
 // FuzzGuest runs random bytes, and real modules with four bytes changed, as
@@ -45,7 +59,7 @@ func FuzzGuest(f *testing.F) {
 				wasm[at] ^= byte(change >> (8 * i))
 			}
 		}
-		m, err := Load("fuzzed", wasm, Limits{RAM: 16 << 10, Steps: 200_000, Watchdog: 8 * time.Second, SectorErase: 45 * time.Millisecond})
+		m, err := Load("fuzzed", wasm, Limits{RAM: 16 << 10, Steps: 200_000, Watchdog: 8 * time.Second, SectorErase: 45 * time.Millisecond, WASI: true})
 		if err != nil {
 			return
 		}
