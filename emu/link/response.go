@@ -140,8 +140,8 @@ func (s *stream) next(n int) []byte {
 	if len(s.cur) >= n || s.atEnd() {
 		return s.take(n)
 	}
-	if cap(s.scratch) < n {
-		s.scratch = make([]byte, 0, n)
+	if need := s.left(n); cap(s.scratch) < need {
+		s.scratch = make([]byte, 0, need)
 	}
 	out := s.scratch[:0]
 	for len(out) < n && s.err == nil {
@@ -155,6 +155,15 @@ func (s *stream) next(n int) []byte {
 		return nil
 	}
 	return out
+}
+
+// left bounds what is still to come by n: most answers are far shorter than the
+// pieces that they may come in.
+func (s *stream) left(n int) int {
+	if s.resp.Chunked {
+		return n
+	}
+	return int(min(int64(n), int64(len(s.cur))+s.size-s.off))
 }
 
 func (s *stream) atEnd() bool { return s.off >= s.size && s.tail }

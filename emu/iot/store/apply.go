@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"airlift/emu/iot"
@@ -307,15 +308,48 @@ func (t *tx) event(project int64, e iot.Event) {
 
 // encodePath keeps a decision path without repeating the names of its fields.
 func encodePath(steps []iot.Step, notes []string) string {
-	rows := make([][6]any, len(steps))
+	b := append(make([]byte, 0, 2048), "[["...)
 	for i, s := range steps {
-		passed := 0
-		if s.Passed {
-			passed = 1
+		if i > 0 {
+			b = append(b, ',')
 		}
-		rows[i] = [6]any{s.N, passed, s.Rule, s.Compared, s.Conclusion, s.Fix}
+		b = strconv.AppendInt(append(b, '['), int64(s.N), 10)
+		if s.Passed {
+			b = append(b, ",1"...)
+		} else {
+			b = append(b, ",0"...)
+		}
+		for _, field := range [...]string{s.Rule, s.Compared, s.Conclusion, s.Fix} {
+			b = appendText(append(b, ','), field)
+		}
+		b = append(b, ']')
 	}
-	return text([2]any{rows, notes})
+	b = append(b, "],["...)
+	for i, note := range notes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(b, note)
+	}
+	return string(append(b, "]]"...))
+}
+
+// appendText adds a string as JSON. Nearly all are printable ASCII and need no
+// more than quotes around them and before their own.
+func appendText(b []byte, s string) []byte {
+	start := len(b)
+	b = append(b, '"')
+	for i := range len(s) {
+		c := s[i]
+		if c < 0x20 || c >= 0x7F {
+			return append(b[:start], text(s)...)
+		}
+		if c == '"' || c == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, c)
+	}
+	return append(b, '"')
 }
 
 func decodePath(path string) (steps []iot.Step, notes []string, err error) {

@@ -107,6 +107,11 @@ create table audit(
 	id integer primary key, account integer not null, time integer not null, actor text not null,
 	action text not null, object integer not null, detail text not null);
 create index audit_account on audit(account, id);
+`, `
+-- New rows of the log then go into few pages of the index; see logOfKey.
+drop index log_key;
+create index log_key on log(account, id / 1024, key);
+create table settings(id integer primary key check(id = 1), body text not null);
 `}
 
 // migrate brings the database to the newest schema, each step in a transaction.

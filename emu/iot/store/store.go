@@ -136,7 +136,7 @@ func Open(dir string, opt Options) (*Store, error) {
 
 func (s *Store) openDatabase() (err error) {
 	name := filepath.Join(s.dir, DatabaseName)
-	if s.write, err = sql.Open("sqlite3", dsn(name, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "wal_autocheckpoint(0)")); err != nil {
+	if s.write, err = sql.Open("sqlite3", dsn(name, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "wal_autocheckpoint(0)", cacheSize)); err != nil {
 		return err
 	}
 	defer func() {
@@ -166,6 +166,10 @@ func (s *Store) openDatabase() (err error) {
 
 // DatabaseName is the database in the folder.
 const DatabaseName = "platform.db"
+
+// cacheSize is how much of the database the writer keeps in memory, in KiB: the rows
+// of some 100,000 devices.
+const cacheSize = "cache_size(-32768)"
 
 // busyMS is how long a locked database is waited for.
 const busyMS = 5000

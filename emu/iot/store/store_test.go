@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"airlift/emu/iot"
 	"airlift/emu/link"
@@ -385,4 +388,23 @@ type zero struct{}
 func (zero) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// TestPathIsKept checks that a decision path is read back as it was written,
+// whatever is in it.
+func TestPathIsKept(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~"\\\\\n]{0,20}`))
+		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) iot.Step {
+			return iot.Step{
+				N: rapid.IntRange(0, 20).Draw(rt, "n"), Passed: rapid.Bool().Draw(rt, "passed"), Rule: text.Draw(rt, "rule"),
+				Compared: text.Draw(rt, "compared"), Conclusion: text.Draw(rt, "conclusion"), Fix: text.Draw(rt, "fix"),
+			}
+		}), 1, 5).Draw(rt, "steps")
+		notes := rapid.SliceOfN(text, 1, 3).Draw(rt, "notes")
+		gotSteps, gotNotes, err := decodePath(encodePath(steps, notes))
+		if err != nil || !slices.Equal(gotSteps, steps) || !slices.Equal(gotNotes, notes) {
+			rt.Fatalf("%+v %q: %v; want %+v %q", gotSteps, gotNotes, err, steps, notes)
+		}
+	})
 }
