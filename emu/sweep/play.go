@@ -40,8 +40,8 @@ func (s *Sweep) deliverOn(b *board, r *boot, w *watcher) (*boot, error) {
 		return s.machine.cut(b, new(boot)), nil
 	}
 	if err != nil {
-		if !s.faulty {
-			return nil, err
+		if !s.faulty && s.Clean.Trace == "" {
+			return nil, err // without a fault: the scenario makes no sense
 		}
 		if w != nil { // a module whose upgrade fails goes on with what it has
 			w.step(chips.Step{Stage: "updater", Kind: chips.KindDecide, Text: err.Error()})
@@ -197,7 +197,16 @@ func (s *Sweep) strike(b *board, f *fault.Fault, w *watcher, play func(*board, *
 	b.power.SetTap(t)
 	defer b.power.SetTap(nil)
 	r, err := play(b, w)
-	if err == nil && r.end != endCut {
+	switch {
+	case err != nil || r.end == endCut:
+	case f.Kind == fault.CutAt || t.ignored:
+		// The time is up, or the ignored operations changed the run, when there
+		// is nothing left to do: the power fails all the same.
+		if !t.ignored {
+			t.place = Place{Number: t.n, Boot: w.boot, Stage: w.stage, Kind: "time", Part: "-"}
+		}
+		s.machine.cut(b, r)
+	default:
 		err = fmt.Errorf("%w: %s: the run is over before that", ErrNoCase, f)
 	}
 	return t.place, err
@@ -211,7 +220,9 @@ type faultTap struct {
 	f      *fault.Fault
 	inject fault.Injector
 	n      uint64
-	place  Place
+
+	place   Place // where the power failed, or of the last operation that was ignored
+	ignored bool
 }
 
 func (t *faultTap) Before(op *flash.Op) flash.Fate {
@@ -223,8 +234,9 @@ func (t *faultTap) Before(op *flash.Op) flash.Fate {
 	} else {
 		fate = t.inject.Before(op)
 	}
-	if fate.Kind != flash.FateProceed && fate.Kind != flash.FateIgnore {
+	if fate.Kind != flash.FateProceed {
 		t.place = t.sweep.place(op, number, t.w.boot, t.w.stage)
+		t.ignored = t.ignored || fate.Kind == flash.FateIgnore
 	}
 	return fate
 }

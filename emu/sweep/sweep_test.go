@@ -146,24 +146,6 @@ func TestReplayAgrees(t *testing.T) {
 	}
 }
 
-// The memo of verdicts changes nothing.
-func TestMemoChangesNothing(t *testing.T) {
-	w := open(t, "download")
-	with := collect(t, w, Options{})
-	i := 0
-	for r := range flashtest.Sample(slices.Values(with), 150, 1) {
-		w.memo = memo{}
-		fresh := collect(t, w, Options{From: r.Number, Shard: int(r.Number), Shards: len(with)})
-		if len(fresh) != 1 || !reflect.DeepEqual(fresh[0], r) {
-			t.Fatalf("case %d: %+v with the memo, %+v without", r.Number, r, fresh)
-		}
-		i++
-	}
-	if i == 0 {
-		t.Fatal("nothing compared")
-	}
-}
-
 // toFile runs a shard into a file as the command does.
 func toFile(t testing.TB, w *Sweep, name string, opt Options) {
 	t.Helper()
