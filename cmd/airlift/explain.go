@@ -103,7 +103,10 @@ func (e *explainFlags) decide(a *app, target string) (x iot.Explanation, err err
 			return x, withCode(exitEnv, err)
 		}
 		defer st.Close()
-		if server, err = iot.NewServerOn(st, answers, iot.DefaultSettings()); err != nil {
+		if e.answers == "" {
+			answers = st.AnswerSet()
+		}
+		if server, err = iot.NewServerOn(st, answers, st.Settings()); err != nil {
 			return x, err
 		}
 	}

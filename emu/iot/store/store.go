@@ -40,7 +40,8 @@ type Options struct {
 	// PrivateWebhooks allows webhooks on this host and in private networks.
 	PrivateWebhooks bool
 	// Look does nothing in the background: for a look into a folder that another
-	// process may be serving.
+	// process may be serving. Settings and Answers are those of that process,
+	// if they were kept.
 	Look bool
 	// Error, if not nil, is told what fails in the background.
 	Error func(error)
@@ -161,6 +162,9 @@ func (s *Store) openDatabase() (err error) {
 	}
 	s.back.SetMaxOpenConns(1)
 	s.t = newTx(s)
+	if err := s.keepSettings(); err != nil {
+		return err
+	}
 	return s.t.count()
 }
 

@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -407,4 +410,45 @@ func TestPathIsKept(t *testing.T) {
 			rt.Fatalf("%+v %q: %v; want %+v %q", gotSteps, gotNotes, err, steps, notes)
 		}
 	})
+}
+
+// TestLookDecidesAsServed checks that a look into a folder has the settings of
+// the server before it.
+func TestLookDecidesAsServed(t *testing.T) {
+	dir := t.TempDir()
+	settings := iot.DefaultSettings()
+	settings.Registration, settings.Comparator, settings.Loop.Count = iot.Manual, iot.Always, 3
+	settings.Baselines = []iot.Baseline{{Name: "1.2", From: iot.Version{1, 2}, To: iot.Version{1, 3}}}
+	answers := must[*iot.AnswerSet](t)(iot.AnswersByName("wiki2024"))
+	s := must[*Store](t)(Open(dir, Options{Settings: settings, Answers: answers, Every: -1}))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = must[*Store](t)(Open(dir, Options{Look: true}))
+	defer s.Close()
+	if got := s.Settings(); !reflect.DeepEqual(got, settings) || s.AnswerSet().Name != "wiki2024" {
+		t.Errorf("%+v, answers %s; want %+v", got, s.AnswerSet().Name, settings)
+	}
+}
+
+// TestMigration checks that a folder of the first schema is opened with all that
+// is in it.
+func TestMigration(t *testing.T) {
+	dir := t.TempDir()
+	db := must[*sql.DB](t)(sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName))))
+	for _, q := range []string{migrations[0], "pragma user_version = 1",
+		"insert into accounts(id, name, password, created) values(1, 'a', '', 0)",
+		`insert into log values(5000, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]'), (2, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]'),
+			(3, 1, 1, 0, 'other', 'OTHER', '', '', '', '', 'deliver', 200, '', '[[],[]]'), (4, 1, 2, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]')`} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.Close()
+	s := must[*Store](t)(Open(dir, Options{Every: -1}))
+	defer s.Close()
+	l := must[iot.List[iot.LogEntry]](t)(s.Tenant(1, "test").Log(iot.LogFilter{Identity: "Dev"}, iot.Page{}))
+	if l.Total != 2 || len(l.Items) != 2 || l.Items[0].ID != 5000 || l.Items[1].ID != 2 {
+		t.Errorf("%+v", l)
+	}
 }
