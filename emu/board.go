@@ -38,6 +38,8 @@ func (b *board) Rand(c string) *rand.Rand { return b.rand(c, b.boot) }
 func (b *board) Scene() lua.Scene   { return b.bench }
 func (b *board) Alarms() lua.Alarms { return &b.alarms }
 
+func (b *board) OTP() *lua.OTP { return &b.otp }
+
 func (b *board) UnixTime() int64       { return b.unixBase + int64(b.clock.Now()/time.Second) }
 func (b *board) SetUnixTime(sec int64) { b.unixBase = sec - int64(b.clock.Now()/time.Second) }
 

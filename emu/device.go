@@ -75,6 +75,7 @@ type Device struct {
 	poweron  [4]int
 	bench    *scene.Bench // what surrounds the module
 	alarms   alarms
+	otp      lua.OTP // outlives the power, as the flash does
 	wake     *wakeUp // what ended the sleep before this boot
 	spi      []chips.BoardSPI
 }

@@ -42,6 +42,8 @@ type Board interface {
 	Scene() Scene
 	// Alarms are the deep-sleep timers; nil means that the module has none.
 	Alarms() Alarms
+	// OTP are the security registers of the module's flash chip.
+	OTP() *OTP
 	// UnixTime is the device's idea of the time, in seconds UTC.
 	UnixTime() int64
 	SetUnixTime(sec int64)

@@ -22,11 +22,10 @@ const (
 // screens and what draws on them, cameras, sound, satellite receivers, storage
 // cards, radios of long range.
 var deviceLibs = map[string]bool{
-	"airui": true, "airtalk": true, "audio": true, "audio_v2": true, "camera": true, "can": true, "codec": true,
-	"dac": true, "disp": true, "eink": true, "fatfs": true, "gba": true, "gtfont": true, "ht1621": true, "hzfont": true, "i2s": true, "ir": true,
-	"keyboard": true, "lcd": true, "lcdseg": true, "libgnss": true, "lora": true, "lora2": true, "lvgl": true, "max30102": true,
-	"mlx90640": true, "nes": true, "otp": true, "rtmp": true, "sdio": true, "sensor": true, "softkb": true, "speech": true,
-	"tp": true, "touchkey": true, "tts": true, "u8g2": true, "usbapp": true, "videoplayer": true, "voip": true, "w5500": true, "ws2812": true,
+	"airui": true, "airtalk": true, "audio": true, "audio_v2": true, "camera": true, "codec": true,
+	"dac": true, "disp": true, "eink": true, "fatfs": true, "gba": true, "gtfont": true, "ht1621": true, "hzfont": true, "i2s": true, "keyboard": true, "lcd": true, "lcdseg": true, "libgnss": true, "lora": true, "lora2": true, "lvgl": true, "max30102": true,
+	"mlx90640": true, "nes": true, "rtmp": true, "sdio": true, "softkb": true, "speech": true,
+	"tp": true, "touchkey": true, "tts": true, "u8g2": true, "usbapp": true, "videoplayer": true, "voip": true, "ws2812": true,
 	"yhm27xx": true,
 }
 
@@ -44,9 +43,6 @@ var deviceAnswers = map[string]func(m *Machine, l *glua.LState) int{
 	"audio_v2.print_probe_id":  answerText(""),
 	"camera.get_usb_config":    answerNil,
 	"camera.init":              answerNumbers(0),
-	"can.rx":                   answerFalse,
-	"can.state":                answerNumbers(1),
-	"can.tx":                   answerNumbers(0),
 	"codec.create":             answerObject,
 	"codec.data":               answerFalse,
 	"codec.info":               answerFalse,
@@ -70,10 +66,7 @@ var deviceAnswers = map[string]func(m *Machine, l *glua.LState) int{
 	"lora2.init":               answerObject,
 	"lvgl.scr_act":             answerObject,
 	"max30102.get":             answerObject,
-	"otp.read":                 answerNil,
 	"sdio.init":                answerNumbers(0),
-	"sensor.dht1x":             answerNumbers(0, 0),
-	"sensor.ds18b20":           answerNumbers(0),
 	"tp.init":                  answerObject,
 	"u8g2.GetDisplayHeight":    answerNumbers(64),
 	"u8g2.GetDisplayWidth":     answerNumbers(128),

@@ -131,8 +131,8 @@ func (m *Machine) replaceFields(t, with *glua.LTable) {
 // recordedLibs are the libraries of hardware that is not emulated but
 // recorded: their calls succeed and show in the trace, and a scene may answer.
 var recordedLibs = map[string]bool{
-	"adc": true, "airlink": true, "ble": true, "bluetooth": true, "cc": true, "gpio": true, "i2c": true, "ioqueue": true, "mobile": true, "lf": true, "netdrv": true, "onewire": true, "pins": true,
-	"pm": true, "pwm": true, "sfud": true, "sms": true, "spi": true, "uart": true, "usb": true, "wdt": true, "wlan": true,
+	"adc": true, "airlink": true, "ble": true, "bluetooth": true, "can": true, "cc": true, "gpio": true, "i2c": true, "ioqueue": true, "ir": true, "mobile": true, "lf": true, "netdrv": true, "onewire": true, "otp": true, "pins": true,
+	"pm": true, "pwm": true, "sensor": true, "sfud": true, "sms": true, "spi": true, "uart": true, "usb": true, "w5500": true, "wdt": true, "wlan": true,
 }
 
 // Recorded reports whether a library's hardware is recorded.

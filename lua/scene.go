@@ -59,6 +59,10 @@ type Inputs interface {
 	SPI(bus int) SPIDevice
 	// OneWire returns what hangs on a 1-Wire bus, or nil.
 	OneWire(bus int) OneWireDevice
+	// Humidity returns the DHT11 on a pin, or nil.
+	Humidity(pin string) *HumiditySensor
+	// CAN returns who else is on a CAN bus; nil: nobody.
+	CAN(bus int) CANNode
 	// UARTSent tells the scene what the module sent on a serial port.
 	UARTSent(port int, p []byte)
 	// USB reports whether a host is connected.
@@ -162,6 +166,24 @@ type OneWireDevice interface {
 	// Write sends one bit, Read asks for one.
 	Write(bit int)
 	Read() int
+}
+
+// HumiditySensor measures temperature, in thousandths of a degree Celsius, and
+// humidity, in thousandths of a percent.
+type HumiditySensor struct{ Temperature, Humidity int }
+
+// CANNode is who else is on a CAN bus, and acknowledges all frames.
+type CANNode interface {
+	// Heard takes a frame and returns those that follow it.
+	Heard(CANFrame) []CANFrame
+}
+
+// CANFrame is one frame on a CAN bus.
+type CANFrame struct {
+	ID       uint32 // 11 bits, 29 of an extended frame
+	Extended bool
+	Remote   bool   // asks for data
+	Data     string // up to 8 bytes
 }
 
 // SceneEvent is something that happens around the module.

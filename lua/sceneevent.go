@@ -97,6 +97,8 @@ func (nowhere) ADC(int) (int, bool)                 { return 0, true }
 func (nowhere) I2C(int, int) I2CDevice              { return nil }
 func (nowhere) SPI(int) SPIDevice                   { return nil }
 func (nowhere) OneWire(int) OneWireDevice           { return nil }
+func (nowhere) Humidity(string) *HumiditySensor     { return nil }
+func (nowhere) CAN(int) CANNode                     { return nil }
 func (nowhere) UARTSent(int, []byte)                {}
 func (nowhere) USB() bool                           { return false }
 func (nowhere) Interfaces() []string                { return nil }

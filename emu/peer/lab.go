@@ -17,7 +17,7 @@ import (
 //	TCP 5001                       iperf2, which only reads
 //	TCP 53                         refused
 //	TCP, any other                 what the client speaks: MQTT, HTTP, or an echo
-//	UDP 53 DNS, 123 NTP, 12425 errDump, any other echo
+//	UDP 53 DNS, 123 NTP, 5683 CoAP, 12425 errDump, any other echo
 //
 // Each port takes connections with and without TLS. Names without a dot, and
 // those with a label "invalid", do not resolve (RFC 6761), hosts in 192.0.2.0/24 refuse and say
@@ -93,6 +93,8 @@ func (l *Lab) UDP(host string, port int) link.PacketPeer {
 		return DNS(l.resolve)
 	case port == 123:
 		return NTP()
+	case port == 5683:
+		return CoAP()
 	case port == 12425: // where errDump sends to (luatos-runtime.md 9.10)
 		return link.PacketFunc(func(in *link.Packet) { in.Reply([]byte(`{"r": 1}`)) })
 	}

@@ -250,6 +250,30 @@ func (b *Bench) OneWire(bus int) lua.OneWireDevice {
 	return nil
 }
 
+// Humidity implements lua.Inputs.
+func (b *Bench) Humidity(pin string) *lua.HumiditySensor {
+	if s, ok := b.scene.Humidity[pin]; ok {
+		return &s
+	}
+	return nil
+}
+
+// CAN implements lua.Inputs.
+func (b *Bench) CAN(bus int) lua.CANNode {
+	if node, ok := b.scene.CAN[bus]; ok {
+		return node
+	}
+	return nil
+}
+
+// Heard implements lua.CANNode.
+func (c CAN) Heard(f lua.CANFrame) []lua.CANFrame {
+	if c.Echo {
+		return []lua.CANFrame{f}
+	}
+	return nil
+}
+
 // UARTSent implements lua.Inputs.
 func (b *Bench) UARTSent(port int, p []byte) {
 	line, ok := b.scene.UART[port]

@@ -40,6 +40,8 @@ func readScene(n *yaml.Node) *Scene {
 		},
 		"uart":    func(n *yaml.Node) { s.UART = readLines(n) },
 		"usb":     func(n *yaml.Node) { s.USB = boolean(n, "usb") },
+		"dht":     func(n *yaml.Node) { s.Humidity = readHumidity(n) },
+		"can":     func(n *yaml.Node) { s.CAN = readCAN(n) },
 		"charger": func(n *yaml.Node) { s.Charger = readCharger(n) },
 		"airlink": func(n *yaml.Node) { s.Coprocessor = readCoprocessor(n) },
 		"ble":     func(n *yaml.Node) { s.Peers = readPeers(n) },
@@ -369,4 +371,29 @@ func readEvent(n *yaml.Node) []Event {
 		at += every
 	}
 	return list
+}
+
+// readHumidity reads the DHT11 on pins.
+func readHumidity(n *yaml.Node) map[string]lua.HumiditySensor {
+	sensors := map[string]lua.HumiditySensor{}
+	eachKey(n, "dht", func(k, v *yaml.Node) {
+		s := lua.HumiditySensor{Temperature: 25_000, Humidity: 50_000}
+		readMapping(v, "a dht", fields{
+			"temperature": func(n *yaml.Node) { s.Temperature = millis(n, "temperature", 0, 50) },
+			"humidity":    func(n *yaml.Node) { s.Humidity = millis(n, "humidity", 0, 100) },
+		})
+		sensors[pinName(k, "dht")] = s
+	})
+	return sensors
+}
+
+// readCAN reads who else is on CAN buses.
+func readCAN(n *yaml.Node) map[int]CAN {
+	nodes := map[int]CAN{}
+	eachKey(n, "can", func(k, v *yaml.Node) {
+		var c CAN
+		readMapping(v, "a can node", fields{"echo": func(n *yaml.Node) { c.Echo = boolean(n, "echo") }})
+		nodes[number(k, "can", 0, 7)] = c
+	})
+	return nodes
 }

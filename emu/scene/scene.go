@@ -31,6 +31,8 @@ type Scene struct {
 	I2C          []I2C
 	SPI          []SPI
 	OneWire      []OneWire
+	Humidity     map[string]lua.HumiditySensor // pin: a DHT11
+	CAN          map[int]CAN
 	UART         map[int]Line
 	USB          bool
 	Interfaces   []string
@@ -77,6 +79,11 @@ type SPI struct {
 	Answers  []Answer
 	Flash    string // a flash chip: one of spinor.Models
 	Contents []byte // of the flash chip from address 0 on; the rest is erased
+}
+
+// CAN is another node on a CAN bus.
+type CAN struct {
+	Echo bool // it sends back what it hears
 }
 
 // OneWire is a thermometer DS18B20 on a 1-Wire bus.

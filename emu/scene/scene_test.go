@@ -58,7 +58,7 @@ events:
 
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"simm: none":                              `line 1: a scene has no "simm": it has adc, airlink, ble, cells, charger, events, i2c, interfaces, network, onewire, pins, sim, spi, uart, usb, wifi, wires`,
+		"simm: none":                              `line 1: a scene has no "simm": it has adc, airlink, ble, can, cells, charger, dht, events, i2c, interfaces, network, onewire, pins, sim, spi, uart, usb, wifi, wires`,
 		"usb: true\nusb: false":                   "line 2: a scene: usb is given twice",
 		"\n\nsim: {iccid: 12}":                    `line 3: iccid: "12", expected 18 to 20 digits`,
 		"sim: [1]":                                "line 1: sim: a list, expected keys and values",

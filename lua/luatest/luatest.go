@@ -38,6 +38,7 @@ type Board struct {
 	Reason [4]int
 	// Surroundings are the scene; Timers the deep-sleep timers.
 	Surroundings lua.Scene
+	Registers    lua.OTP
 	Timers       lua.Alarms
 	Unix         int64
 	// Limit ends the run; 0 means no limit.
@@ -202,6 +203,9 @@ func (b *Board) Scene() lua.Scene { return b.Surroundings }
 
 // Alarms implements lua.Board.
 func (b *Board) Alarms() lua.Alarms { return b.Timers }
+
+// OTP implements lua.Board.
+func (b *Board) OTP() *lua.OTP { return &b.Registers }
 
 // UnixTime implements lua.Board.
 func (b *Board) UnixTime() int64 { return b.Unix + int64(b.now/time.Second) }
