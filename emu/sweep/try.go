@@ -114,7 +114,7 @@ func (r *trial) run() error {
 	r.out.Result, r.out.Ops = r.s.result(Case{Faults: faults}, r.places, v, r.spent), r.ops
 	r.out.Result.Faults, r.out.Result.Places = faults, r.places
 	r.out.trace, r.out.after = r.w.rec.Sum(), r.b.flashes
-	r.line("verdict", string(r.out.Result.Outcome)+": "+r.out.Result.Detail)
+	r.line("verdict", strings.TrimSuffix(string(r.out.Result.Outcome)+": "+r.out.Result.Detail, ": "))
 	return nil
 }
 
