@@ -30,6 +30,11 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LUATOS_SRC", os.Getenv("LUATOS_SRC"))
+			action, err := filepath.Abs(filepath.Join("..", "..", ".github", "actions", "airlift"))
+			if err != nil {
+				return err
+			}
+			env.Setenv("ACTION", action)
 			env.Values[servedKey{}] = new(*served)
 			return nil
 		},

@@ -328,27 +328,24 @@ func FuzzEdit(f *testing.F) {
 	})
 }
 
-// FuzzUpgrade tries upgrades with changes that the bytes are read as: nothing may
-// panic or hang, and the same trial comes to the same.
+// FuzzUpgrade tries upgrades with the changes that a trial in JSON says, behind a
+// digit that picks the module: nothing may panic or hang, and the same trial comes
+// to the same.
 func FuzzUpgrade(f *testing.F) {
 	boards := []*sweep.Sweep{prepare(f, "swap"), chip(f, "xt804-download"), chip(f, "ec618-download")}
-	for _, text := range []string{
-		`{}`,
-		`{"package":[{"do":"cut","off":100}]}`,
-		`{"package":[{"do":"set","off":8,"data":"ffffffff"}],"faults":[{"kind":"cut","op":3,"how":"front 1/2"}]}`,
-		`{"faults":[{"kind":"cut","op":30,"how":"before"},{"kind":"cut","op":2,"how":"bits 7"}]}`,
-		`{"faults":[{"kind":"brown-out","op":30,"ops":3,"how":"after"}]}`,
-	} {
-		for i := range boards {
-			f.Add(uint8(i), []byte(text))
+	for _, name := range seeds(f) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
 		}
+		f.Add(data)
 	}
-	f.Fuzz(func(t *testing.T, board uint8, text []byte) {
+	f.Fuzz(func(t *testing.T, data []byte) {
 		var trial sweep.Trial
-		if json.Unmarshal(text, &trial) != nil || len(trial.Package)+len(trial.Flash)+len(trial.Faults) > 8 {
+		if len(data) == 0 || json.Unmarshal(data[1:], &trial) != nil || len(trial.Package)+len(trial.Flash)+len(trial.Faults) > 8 {
 			return
 		}
-		w := boards[int(board)%len(boards)]
+		w := boards[int(data[0]-'0')%len(boards)]
 		a, err := w.Try(&trial, nil, false)
 		if err != nil {
 			return
@@ -358,4 +355,44 @@ func FuzzUpgrade(f *testing.F) {
 			t.Errorf("once %+v, once %+v, %v", a.Result, b, err)
 		}
 	})
+}
+
+func seeds(t testing.TB) []string {
+	t.Helper()
+	names, err := filepath.Glob("testdata/seeds/FuzzUpgrade/*")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no seeds: %v", err)
+	}
+	return names
+}
+
+// TestSeeds wants every seed to be a trial that can be made, and the dictionary to
+// have every edit and every way to fail.
+func TestSeeds(t *testing.T) {
+	for _, name := range seeds(t) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var trial sweep.Trial
+		d := json.NewDecoder(bytes.NewReader(data[1:]))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&trial); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	dict, err := os.ReadFile("testdata/FuzzUpgrade.dict")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range fault.EditKinds {
+		if !strings.Contains(string(dict), `\"`+string(k)+`\"`) {
+			t.Errorf("the dictionary does not have the edit %s", k)
+		}
+	}
+	for _, h := range fault.DefaultHows() {
+		if !strings.Contains(string(dict), `\"how\":\"`+string(h.Kind)) {
+			t.Errorf("the dictionary does not have the way %s", h.Kind)
+		}
+	}
 }

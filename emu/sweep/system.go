@@ -241,7 +241,8 @@ func (s *Sweep) systemResult(c Case, r *systemRun, rep demo.Report, boots int) (
 	if rep.End.End == emu.EndBoots {
 		v.breaks(Converges, "%s", why)
 	}
-	if rep.Outcome != emu.OutcomeNew {
+	hopeless := s.faulty && s.Clean.Outcome != emu.OutcomeNew // without a cut too
+	if rep.Outcome != emu.OutcomeNew && !hopeless {
 		v.breaks(Reachable, "the module does not go on to the new version: %s", why)
 	}
 	return s.result(c, r.places, v, r.erases), nil

@@ -120,7 +120,7 @@ func (r *trial) run() error {
 
 // deliver hands the edited package to the module.
 func (r *trial) deliver(b *boot) error {
-	edited := Sweep{Package: r.s.Package} // deliver needs no more of it
+	edited := Sweep{Chip: r.s.Chip, Package: r.s.Package} // deliver needs no more of it
 	for i := range r.t.Package {
 		edited.Package = r.t.Package[i].Apply(edited.Package)
 	}
