@@ -169,7 +169,7 @@ func (b *bootRun) checkBody(h *Header, addr uint32) (byte, error) {
 	switch {
 	case b.fls.onFlash(addr, n):
 		var err error
-		if sum, err = b.fls.crc(addr, n); err != nil {
+		if sum, err = b.memo.crc(b.fls, addr, n); err != nil {
 			return 0, err
 		}
 	case b.ram != nil && addr >= ramBase && int64(addr)+n <= ramTop:
