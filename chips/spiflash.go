@@ -12,6 +12,7 @@ type SPIFlash struct {
 	Bus  int
 	CS   int   // GPIO number that selects it
 	Size int64 // bytes
+	Base int64 // what fota.init calls its first byte; the family fills it in
 }
 
 // BoardSPI is a flash chip on an SPI bus, as boot code and updater find it.
@@ -51,4 +52,21 @@ type SPIUpdater interface {
 	Updater
 	// InitSPI is Init for a script that names a device.
 	InitSPI(env *Env, start, length int64, dev SPIDevice) (int, error)
+}
+
+// OnSPI lists the flash chips on SPI buses among those of a board with c.
+func (c *Chip) OnSPI(flashes []*flash.Device) []BoardSPI {
+	if c.SPI == nil {
+		return nil
+	}
+	return []BoardSPI{{Bus: c.SPI.Bus, CS: c.SPI.CS, Dev: flashes[len(flashes)-1]}}
+}
+
+// InitUpdater begins a download as scripts for the board do: into the SPI flash,
+// if there is one.
+func (c *Chip) InitUpdater(env *Env, u Updater) (int, error) {
+	if spi, ok := u.(SPIUpdater); ok && c.SPI != nil {
+		return spi.InitSPI(env, c.SPI.Base, 0, SPIDevice{Bus: c.SPI.Bus, CS: c.SPI.CS, PowerPin: 0xFF})
+	}
+	return u.Init(env, 0, 0)
 }

@@ -29,6 +29,7 @@ func (f *Family) WithSPIFlash(c *chips.Chip, s chips.SPIFlash) (*chips.Chip, err
 		return nil, fmt.Errorf("GPIO %d as chip select: expected 0 to 38", s.CS)
 	}
 	l, m := boot.Layout, *c.Model
+	s.Base = spiAddress
 	l.SPI = &s
 	m.Flash = append(append([]flash.Geometry(nil), m.Flash...), flash.NOR(s.Size))
 	with := f.build(&m, c.Profile, l)

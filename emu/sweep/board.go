@@ -129,7 +129,7 @@ func (w *watcher) step(s chips.Step) {
 // env is what chip code gets to see of b.
 func (m *machine) env(b *board, w *watcher, p *walk) *chips.Env {
 	e := &chips.Env{
-		Board: &chips.Board{Flash: b.flashes, Retained: b.retained, Reset: b.cause, Seed: emu.Stream(m.seed, "boot", 0).Uint64()},
+		Board: &chips.Board{Flash: b.flashes, Retained: b.retained, Reset: b.cause, Seed: emu.Stream(m.seed, "boot", 0).Uint64(), SPI: m.chip.OnSPI(b.flashes)},
 		Sleep: func(time.Duration) {},
 	}
 	e.Step = func(s chips.Step) {

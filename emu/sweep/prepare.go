@@ -396,7 +396,7 @@ func (w *Sweep) deliver(r *boot) error {
 		}
 		return err
 	}
-	n, err := u.Init(e, 0, 0)
+	n, err := w.Chip.InitUpdater(e, u)
 	if err := call("init", n, err); err != nil {
 		return err
 	}
