@@ -16,6 +16,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +32,7 @@ type Options struct {
 	IsDevice func(path string) bool
 	TLS      *tls.Config   // nil: not encrypted
 	Conns    int           // at a time, default 20,000
-	Head     time.Duration // for the first line, default 15 s
+	Head     time.Duration // for the first line, and between two pieces of an upload, default 15 s
 	Error    func(remote string, err error)
 }
 
@@ -83,17 +84,39 @@ func (f *front) serve(ctx context.Context, ln net.Listener) error {
 // server is what serves people. It has no limit on how long an answer may take,
 // because pages stay connected to be told what happens.
 func (f *front) server() *http.Server {
-	h := f.People
-	if f.TLS != nil {
-		h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.TLS != nil {
 			r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: r.Host} // the server does not see it itself
-			f.People.ServeHTTP(w, r)
-		})
-	}
+		}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = &upload{r.Body, http.NewResponseController(w), f.Head}
+		}
+		f.People.ServeHTTP(w, r)
+	})
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: f.Head, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: log.New(errorWriter{f.Error}, "", 0),
 	}
+}
+
+// upload is a body that ends early when nothing more of it comes: its sender may
+// be gone without a word.
+type upload struct {
+	io.ReadCloser
+	conn  *http.ResponseController
+	pause time.Duration
+}
+
+func (u *upload) Read(p []byte) (int, error) {
+	u.conn.SetReadDeadline(time.Now().Add(u.pause))
+	n, err := u.ReadCloser.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		u.conn.SetReadDeadline(time.Time{}) // pages stay connected after it
+	}
+	return n, err
 }
 
 // grace is how long open answers may go on after the end.
