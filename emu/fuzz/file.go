@@ -14,8 +14,9 @@ import (
 
 // A fuzz file is JSON lines: a [Header]; then, round by round, what the runs of
 // the round brought, entries and findings, and the stats at its end. It is
-// written a round at a time, so that a fuzzer that is killed loses the round that
-// it was in, and holds the corpus: a fuzzer that opens it goes on with it.
+// written a round at a time, and at each finding, and holds the corpus: a fuzzer
+// that opens it makes the round that was not finished again, but for minimising
+// what was found in it.
 
 // Header is the first line of a fuzz file.
 type Header struct {
@@ -44,7 +45,7 @@ func (f *Fuzzer) Header() *Header {
 // Writer writes a fuzz file.
 type Writer struct {
 	w   io.Writer
-	buf bytes.Buffer // of the round
+	buf bytes.Buffer // what waits
 }
 
 // add adds a line to the round.
@@ -57,14 +58,14 @@ func (w *Writer) add(v any) error {
 // Entry implements [Log].
 func (w *Writer) Entry(e *Entry) error { return w.add(line{Entry: e}) }
 
-// Finding implements [Log].
-func (w *Writer) Finding(x *Finding) error { return w.add(line{Finding: x}) }
+// Finding implements [Log]. Minimising took a while, so the line is written at
+// once.
+func (w *Writer) Finding(x *Finding) error { return errors.Join(w.add(line{Finding: x}), w.flush()) }
 
 // Round implements [Log].
-func (w *Writer) Round(s *Stats) error {
-	if err := w.add(line{Round: s}); err != nil {
-		return err
-	}
+func (w *Writer) Round(s *Stats) error { return errors.Join(w.add(line{Round: s}), w.flush()) }
+
+func (w *Writer) flush() error {
 	_, err := w.w.Write(w.buf.Bytes())
 	w.buf.Reset()
 	return err
@@ -131,6 +132,11 @@ func (f *Fuzzer) read(name string, r io.Reader) (keep int64, err error) {
 	}
 	if err := in.Err(); err != nil {
 		return 0, fmt.Errorf("%s:%d: %w", name, number+1, err)
+	}
+	for _, l := range round {
+		if l.Finding != nil {
+			f.known[l.Finding.Signature] = l.Finding
+		}
 	}
 	return keep, nil
 }

@@ -79,12 +79,13 @@ type Fuzzer struct {
 	mutor mutator
 	seen  map[string]bool
 	signs map[string]bool
+	known map[string]*Finding // of a round that is made again
 }
 
 // New returns a fuzzer that knows nothing yet.
 func New(s *sweep.Sweep, seed uint64) *Fuzzer {
 	return &Fuzzer{
-		s: s, seed: seed, mutor: newMutator(s), seen: map[string]bool{}, signs: map[string]bool{},
+		s: s, seed: seed, mutor: newMutator(s), seen: map[string]bool{}, signs: map[string]bool{}, known: map[string]*Finding{},
 		Stats: Stats{Outcomes: map[emu.Outcome]uint64{}},
 	}
 }
@@ -206,9 +207,12 @@ func (f *Fuzzer) take(r *run, log Log) error {
 		}
 	}
 	if sign := r.out.Result.Signature(); !r.out.Result.Fine() && !f.signs[sign] && len(f.Findings) < findingsMax {
-		x, err := f.minimise(&r.trial, sign)
-		if err != nil {
-			return err
+		x := f.known[sign]
+		if x == nil || x.Run != number {
+			var err error
+			if x, err = f.minimise(&r.trial, sign); err != nil {
+				return err
+			}
 		}
 		x.Number, x.Run, x.Found = len(f.Findings)+1, number, r.trial
 		f.found(x)

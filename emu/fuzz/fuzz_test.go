@@ -152,7 +152,7 @@ func TestSafeGuest(t *testing.T) {
 	}
 }
 
-const killRuns = 20 * roundRuns
+const killRuns = 4 * roundRuns
 
 // file runs a fuzzer into a file and returns the file.
 func file(t *testing.T, w *sweep.Sweep, name string, opt Options) []byte {
@@ -193,6 +193,17 @@ func TestSameFile(t *testing.T) {
 	file(t, w, pieces, Options{Runs: killRuns / 2})
 	if got := file(t, w, pieces, Options{Runs: killRuns}); !bytes.Equal(got, want) {
 		t.Error("two pieces come to another file")
+	}
+	found := bytes.Index(want, []byte("\n{\"found\""))
+	found += 2 + bytes.IndexByte(want[found+1:], '\n') // behind the first finding, in the middle of its round
+	for _, n := range []int{len(want) / 3, found, found + 10, 20} {
+		name := filepath.Join(dir, "torn-off")
+		if err := os.WriteFile(name, want[:n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := file(t, w, name, Options{Runs: killRuns}); !bytes.Equal(got, want) {
+			t.Errorf("gone on with after %d bytes, the file is another", n)
+		}
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		torn := filepath.Join(dir, "torn")

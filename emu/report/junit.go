@@ -4,11 +4,13 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"airlift/emu"
+	"airlift/emu/fault"
 	"airlift/emu/sweep"
 )
 
@@ -90,7 +92,9 @@ func junitOf(s *Sweep) junitSuite {
 		out.Cases = append(out.Cases, junitCase{Name: clean(name), Class: out.Name, Time: seconds(0), Failure: f})
 	}
 	var without *junitFailure
-	if c := h.Clean; c.Outcome != emu.OutcomeNew || len(c.Broken) > 0 {
+	// With a standing fault an upgrade may well not happen.
+	spoilt := slices.ContainsFunc(h.Scenario.Faults, func(f fault.Fault) bool { return f.Standing() })
+	if c := h.Clean; c.Outcome != emu.OutcomeNew && !(spoilt && c.Outcome == emu.OutcomeOld) || len(c.Broken) > 0 {
 		without = &junitFailure{clean(fmt.Sprintf("%s: %s", c.Outcome, c.Detail)), string(c.Outcome), ""}
 	}
 	add("the run without a fault", without)

@@ -20,11 +20,11 @@ func withFaults(t *testing.T, name string, faults ...string) (*Sweep, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("name: %s\nchip: %s\nprofile: %s\npackage: %s\nmode: %s\nold: {core_bytes: 12288}\nsample: 60\n", s.Name, s.Chip, s.Profile, s.Package, s.Mode)
+	text := fmt.Sprintf("name: %s\nchip: %s\nprofile: %s\npackage: %s\nmode: %s\nold: {core_bytes: 12288}\nsample: 24\n", s.Name, s.Chip, s.Profile, s.Package, s.Mode)
 	if s.Mode != ModeSystem {
 		text += "new: {script_bytes: 3000}\n"
 	} else {
-		text = strings.Replace(text, "sample: 60", "sample: 3", 1)
+		text = strings.Replace(text, "sample: 24", "sample: 2", 1)
 	}
 	text += "faults:\n"
 	for _, f := range faults {
@@ -123,7 +123,7 @@ func checkTwice(t *testing.T, w *Sweep) {
 		if r.Outcome != two[i].Outcome || r.Detail != two[i].Detail || r.Boots != two[i].Boots {
 			t.Fatalf("case %d: %s %s, then %s %s", i, r.Outcome, r.Detail, two[i].Outcome, two[i].Detail)
 		}
-		if i%20 != 0 || len(r.Path) == 0 {
+		if i%12 != 0 || len(r.Path) == 0 {
 			continue
 		}
 		a, err := w.Replay(r.Path)

@@ -1,0 +1,213 @@
+package fault
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"airlift/flash"
+)
+
+const chipBytes = 64 << 10
+
+// device makes a chip with faults in its second sector on.
+func device(t testing.TB, faults ...Fault) *flash.Device {
+	t.Helper()
+	d, err := flash.New(flash.NOR(chipBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewChip()
+	for i := range faults {
+		if err := faults[i].Check(); err != nil {
+			t.Fatal(err)
+		}
+		c.Add(&faults[i], Range{Off: 4096, Size: 8192})
+	}
+	d.SetDefects(c)
+	return d
+}
+
+func readAll(t testing.TB, d *flash.Device) []byte {
+	t.Helper()
+	p := make([]byte, chipBytes)
+	if _, err := d.ReadAt(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestChipFaults(t *testing.T) {
+	zeros := make([]byte, chipBytes)
+	for _, c := range []struct {
+		name         string
+		f            Fault
+		program, era error // of sector 1
+		read         func(p []byte) bool
+	}{
+		{"bad program", Fault{Kind: BadProgram, Part: "x"}, flash.ErrOpFailed, nil, func(p []byte) bool { return p[4096] == 0xFF && p[0] == 0 }},
+		{"bad erase", Fault{Kind: BadErase, Part: "x"}, nil, flash.ErrOpFailed, func(p []byte) bool { return p[4096] == 0 }},
+		{"deaf program", Fault{Kind: DeafProgram, Part: "x"}, nil, nil, func(p []byte) bool { return p[4096] == 0xFF && p[0] == 0 }},
+		{"deaf erase", Fault{Kind: DeafErase, Part: "x"}, nil, nil, func(p []byte) bool { return p[4096] == 0 }},
+		{"stuck", Fault{Kind: Stuck, Part: "x", Count: 50, Value: 1}, nil, nil, func(p []byte) bool {
+			return !bytes.Equal(p[8192:12288], zeros[:4096]) && bytes.Equal(p[:4096], zeros[:4096])
+		}},
+		{"small", Fault{Kind: SmallChip, Bytes: 4096}, nil, nil, func(p []byte) bool { return p[0] == 0 && flash.Erased(p[4096:]) }},
+		{"wrap", Fault{Kind: AddressWrap, Bytes: 4096}, nil, nil, func(p []byte) bool { return bytes.Equal(p[:4096], p[4096:8192]) }},
+		{"program disturb", Fault{Kind: ProgramDisturb, Count: 1}, nil, nil, func(p []byte) bool { return !flash.Erased(p[4096:8192]) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := device(t, c.f)
+			if err := d.Program(0, zeros[:256]); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Program(4096, zeros[:512]); !errors.Is(err, c.program) {
+				t.Errorf("program: %v", err)
+			}
+			if err := d.Program(8192, zeros[:4096]); !errors.Is(err, c.program) {
+				t.Errorf("program: %v", err)
+			}
+			if c.name == "stuck" {
+				if err := d.Program(0, zeros[:4096]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.name != "program disturb" && c.name != "wrap" {
+				if err := d.Erase(4096, 4096); !errors.Is(err, c.era) {
+					t.Errorf("erase: %v", err)
+				}
+			}
+			if p := readAll(t, d); !c.read(p) {
+				t.Errorf("reads %x ... %x", p[:8], p[4096:4104])
+			}
+		})
+	}
+}
+
+func TestWearOut(t *testing.T) {
+	d := device(t, Fault{Kind: WearOut, Count: 3})
+	for n := range 5 {
+		if err := d.Erase(0, 4096); (err != nil) != (n >= 3) {
+			t.Errorf("erase %d: %v", n, err)
+		}
+	}
+	if err := d.Erase(4096, 4096); err != nil {
+		t.Errorf("another sector: %v", err)
+	}
+}
+
+func TestReadDisturb(t *testing.T) {
+	d := device(t, Fault{Kind: ReadDisturb, Count: 2})
+	for range 20 {
+		readAll(t, d)
+	}
+	if flash.Erased(readAll(t, d)) {
+		t.Error("21 reads have disturbed nothing")
+	}
+}
+
+// TestUnstable wants the cells of a torn program to read differently from time to
+// time, and to be firm once they were erased.
+func TestUnstable(t *testing.T) {
+	d := device(t, Fault{Kind: Unstable})
+	d.Power().SetTap(&CutTap{Tear: 0.5})
+	if err := d.Program(0, make([]byte, 256)); !errors.Is(err, flash.ErrPowerLost) {
+		t.Fatal(err)
+	}
+	d.Power().SetTap(nil)
+	d.Power().Restore()
+	state := d.Defects().State()
+	first, differs := readAll(t, d), false
+	for range 8 {
+		differs = differs || !bytes.Equal(first, readAll(t, d))
+	}
+	if !differs || d.Defects().State() == state {
+		t.Error("all reads are alike")
+	}
+	if err := d.Erase(0, 4096); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		if !flash.Erased(readAll(t, d)) {
+			t.Fatal("erased cells are unstable")
+		}
+	}
+}
+
+// TestForksBehaveAlike wants a fork of a defective chip to do as the chip does, and
+// neither to change the other.
+func TestForksBehaveAlike(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		d := device(t, Fault{Kind: Unstable, Seed: 1}, Fault{Kind: ReadDisturb, Count: 3}, Fault{Kind: Stuck, Part: "x", Count: 9}, Fault{Kind: ProgramDisturb, Count: 2}, Fault{Kind: WearOut, Count: 4})
+		steps := rapid.SliceOfN(rapid.IntRange(0, 1<<20), 1, 20).Draw(r, "steps")
+		half := len(steps) / 2
+		play(t, d, steps[:half])
+		f := d.Fork()
+		if f.Defects().State() != d.Defects().State() {
+			t.Fatal("the fork is in another state")
+		}
+		before := f.Sum()
+		play(t, d, steps[half:])
+		if f.Sum() != before {
+			t.Fatal("the chip changed its fork")
+		}
+		play(t, f, steps[half:])
+		if f.Sum() != d.Sum() || f.Defects().State() != d.Defects().State() {
+			t.Fatal("the fork did otherwise")
+		}
+	})
+}
+
+// play does what numbers say: erase, program, torn program, read.
+func play(t testing.TB, d *flash.Device, steps []int) {
+	t.Helper()
+	for _, n := range steps {
+		off := int64(n>>2) % (chipBytes - 256)
+		switch n & 3 {
+		case 0:
+			_ = d.Erase(off&^4095, 4096) // it may be worn out
+		case 1:
+			_ = d.Program(off, []byte{byte(n), byte(n >> 8)})
+		case 2:
+			d.Power().Reset()
+			d.Power().SetTap(&CutTap{Tear: 0.5})
+			_ = d.Program(off&^255, bytes.Repeat([]byte{byte(n)}, 256))
+			d.Power().SetTap(nil)
+			d.Power().Restore()
+		case 3:
+			readAll(t, d)
+		}
+	}
+}
+
+// TestPackageFaults wants faults of the package to do what they say, and to leave
+// the package itself alone.
+func TestPackageFaults(t *testing.T) {
+	p := bytes.Repeat([]byte("package "), 64)
+	whole := bytes.Clone(p)
+	for _, c := range []struct {
+		f    Fault
+		size int
+		same bool
+	}{
+		{Fault{Kind: Truncate, Bytes: 100}, 100, false},
+		{Fault{Kind: Truncate, Bytes: 10000}, 512, true},
+		{Fault{Kind: Empty}, 0, false},
+		{Fault{Kind: Extend, Bytes: 7}, 519, false},
+		{Fault{Kind: Flip, Count: 3, Seed: 2}, 512, false},
+		{Fault{Kind: SwapBlocks, Bytes: 3, Seed: 1}, 512, false},
+		{Fault{Kind: SwapBlocks, Bytes: 500}, 512, true},
+		{Fault{Kind: HeaderLie, Off: 510, Data: Hex("12345")}, 512, false},
+	} {
+		out, made := c.f.OfPackage(p)
+		again, _ := c.f.OfPackage(p)
+		if !made || len(out) != c.size || bytes.Equal(out, whole) != c.same || !bytes.Equal(out, again) || !bytes.Equal(p, whole) {
+			t.Errorf("%s: %d bytes, equal %v, twice alike %v", &c.f, len(out), bytes.Equal(out, whole), bytes.Equal(out, again))
+		}
+	}
+	if _, made := (&Fault{Kind: Older}).OfPackage(p); made {
+		t.Error("an older package was made of nothing")
+	}
+}
