@@ -159,7 +159,7 @@ func (m *Machine) openCAN() {
 				}
 				delete(buses, m.optInt(l, 1, 0))
 			}
-			return pushBool(l, b != nil)
+			return pushBool(l, true)
 		}),
 		fn("debug", func(*glua.LState) int { return 0 }),
 	)
