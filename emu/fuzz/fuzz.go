@@ -30,7 +30,7 @@ import (
 )
 
 // roundRuns is how many runs are made of one state of the corpus.
-const roundRuns = 64
+const roundRuns = 8
 
 // Bounds of what is kept.
 const (

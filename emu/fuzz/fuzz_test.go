@@ -152,7 +152,7 @@ func TestSafeGuest(t *testing.T) {
 	}
 }
 
-const killRuns = 4 * roundRuns
+const killRuns = 32 * roundRuns
 
 // file runs a fuzzer into a file and returns the file.
 func file(t *testing.T, w *sweep.Sweep, name string, opt Options) []byte {

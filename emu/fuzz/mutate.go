@@ -95,7 +95,7 @@ func (m *mutator) next(corpus []*Entry, r *rand.Rand, run uint64) sweep.Trial {
 }
 
 // firstRuns is how many runs go through the axis of operations.
-const firstRuns = roundRuns
+const firstRuns = 64
 
 // change makes one change.
 func (m *mutator) change(t *sweep.Trial, ops uint64, corpus []*Entry, r *rand.Rand) {

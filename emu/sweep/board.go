@@ -191,6 +191,9 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	if lost(b, err) {
 		return m.cut(b, out), nil
 	}
+	if panics(err) {
+		return m.reset(b, out, "boot code panics: "+err.Error()), nil
+	}
 	if errors.Is(err, flash.ErrOpFailed) {
 		out.end, out.why = endDead, "boot code stops: "+err.Error()
 		return out, nil
@@ -226,6 +229,8 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	case errors.As(err, &broken):
 		out.end, out.why = endDead, broken.Error()
 		return out, nil
+	case panics(err):
+		return m.reset(b, out, "the core panics: "+err.Error()), nil
 	case errors.Is(err, flash.ErrOpFailed):
 		out.end, out.why = endDead, "the core stops: "+err.Error()
 		return out, nil
@@ -238,6 +243,12 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	}
 	out.end = endRuns
 	return out, nil
+}
+
+// panics reports an error at which the real code resets the chip.
+func panics(err error) bool {
+	var p interface{ ResetsChip() bool }
+	return errors.As(err, &p) && p.ResetsChip()
 }
 
 func lost(b *board, err error) bool {

@@ -73,6 +73,9 @@ type PanicError struct{ Why string }
 
 func (e *PanicError) Error() string { return "flash block device: panic: " + e.Why }
 
+// ResetsChip says that the device goes on with a reset.
+func (e *PanicError) ResetsChip() bool { return true }
+
 // payload is the length of a logical block in bytes.
 func (g Geometry) payload() int64 { return g.Place - placeHead - placeTail }
 
