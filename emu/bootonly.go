@@ -26,7 +26,9 @@ type PowerOnReport struct {
 
 // PowerOn switches the device on and runs its stages before the scripts,
 // once: if boot code or the core resets the chip, that is where it ends.
-func (d *Device) PowerOn(stage Stage) (PowerOnReport, error) { return d.powerOn(stage, chips.ResetPower) }
+func (d *Device) PowerOn(stage Stage) (PowerOnReport, error) {
+	return d.powerOn(stage, chips.ResetPower)
+}
 
 func (d *Device) powerOn(stage Stage, cause chips.ResetCause) (PowerOnReport, error) {
 	var r PowerOnReport
