@@ -3,7 +3,6 @@ package ec
 import (
 	"errors"
 	"fmt"
-	"regexp"
 
 	"airlift/chips"
 	"airlift/flash/luadb"
@@ -199,14 +198,7 @@ func (m *maker) flash(in chips.MakeInput) ([]byte, error) {
 	return b, nil
 }
 
-var versionPattern = regexp.MustCompile(`(?s)(\d+).(\d+).(\d+)`)
-
-// PackageName returns what LuaTools calls the upgrade package
-// (ec618.md 6).
+// PackageName implements [chips.PackageNamer].
 func (m *maker) PackageName(project, coreVersion, version string) (string, error) {
-	parts := versionPattern.FindStringSubmatch(version)
-	if parts == nil {
-		return "", fmt.Errorf("VERSION %q: expected three numbers such as 1.0.2", version)
-	}
-	return fmt.Sprintf("%s_%s.%s.%s_LuatOS-SoC_%s.bin", project, coreDigits(coreVersion), parts[1], parts[3], m.model.BSP), nil
+	return chips.PackageName(project, coreVersion, version, m.model.BSP)
 }

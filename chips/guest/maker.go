@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -214,14 +213,7 @@ func (m *maker) delta(in chips.MakeInput) ([]byte, error) {
 	return makeDelta(old[imageHeader:][:n], img, m.model.Flash[0].SectorSize), nil
 }
 
-var versionPattern = regexp.MustCompile(`(?s)(\d+).(\d+).(\d+)`)
-
-// PackageName returns a name of the form that the platform reads off:
-// "fotademo_1001.1.2_LuatOS-SoC_GENERIC-AB.bin".
+// PackageName implements [chips.PackageNamer].
 func (m *maker) PackageName(project, coreVersion, version string) (string, error) {
-	parts := versionPattern.FindStringSubmatch(version)
-	if parts == nil {
-		return "", fmt.Errorf("VERSION %q: expected three numbers such as 1.0.2", version)
-	}
-	return fmt.Sprintf("%s_%s.%s.%s_LuatOS-SoC_%s.bin", project, strings.TrimPrefix(coreVersion, "V"), parts[1], parts[3], m.model.BSP), nil
+	return chips.PackageName(project, coreVersion, version, m.model.BSP)
 }

@@ -116,6 +116,11 @@ func (m *maker) Make(kind string, in chips.MakeInput) ([]byte, error) {
 	return packFrames(in.Script), nil
 }
 
+// PackageName implements [chips.PackageNamer].
+func (m *maker) PackageName(project, coreVersion, version string) (string, error) {
+	return chips.PackageName(project, coreVersion, version, m.model.BSP)
+}
+
 // MakeFlash implements [chips.FlashMaker]: the plain flash with a script image.
 func (m *maker) MakeFlash(in chips.MakeInput) ([]*flash.Device, error) {
 	if in.Core != nil || in.CoreVersion != "" || in.CoreSize != 0 {

@@ -3,8 +3,6 @@ package xt804
 import (
 	"bytes"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"airlift/chips"
 	"airlift/flash"
@@ -296,21 +294,7 @@ func (j *job) zip(kind string, h Header, payload []byte) ([]byte, error) {
 // data one buffer too early (xt804.md 6, P1).
 func HitsRefillBug(imgLen int64) bool { return imgLen > 8192 && imgLen%8192 == 0 }
 
-var versionPattern = regexp.MustCompile(`(?s)(\d+).(\d+).(\d+)`)
-
-// PackageName returns what LuaTools calls the upgrade package of a project,
-// which is also what the IoT platform expects: the core's digits, and the
-// first and third part of VERSION (luadb-and-packages.md 8).
+// PackageName implements [chips.PackageNamer].
 func (m *maker) PackageName(project, coreVersion, version string) (string, error) {
-	return PackageName(project, coreVersion, version, m.model.BSP)
-}
-
-// PackageName is the file name for PROJECT, core version ("V1025"), VERSION
-// ("1.0.2") and rtos.bsp(): "fotademo_1025.1.2_LuatOS-SoC_AIR601.bin".
-func PackageName(project, coreVersion, version, bsp string) (string, error) {
-	parts := versionPattern.FindStringSubmatch(version)
-	if parts == nil {
-		return "", fmt.Errorf("VERSION %q: expected three numbers such as 1.0.2", version)
-	}
-	return fmt.Sprintf("%s_%s.%s.%s_LuatOS-SoC_%s.bin", project, strings.TrimPrefix(coreVersion, "V"), parts[1], parts[3], bsp), nil
+	return chips.PackageName(project, coreVersion, version, m.model.BSP)
 }

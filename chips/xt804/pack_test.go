@@ -461,11 +461,11 @@ func TestPackageName(t *testing.T) { // luadb-and-packages.md 8
 		{"app_engine_factory", "2014", "001.999.003", "Air8101", "app_engine_factory_2014.001.003_LuatOS-SoC_Air8101.bin"},
 		{"fotademo", "V1025", "1.2.99", "AIR601", "fotademo_1025.1.99_LuatOS-SoC_AIR601.bin"},
 	} {
-		if got, err := PackageName(c.project, c.core, c.version, c.bsp); got != c.want || err != nil {
+		if got, err := chips.PackageName(c.project, c.core, c.version, c.bsp); got != c.want || err != nil {
 			t.Errorf("%+v: %s, %v", c, got, err)
 		}
 	}
-	if got, err := PackageName("p", "V1", "1.0", "AIR601"); err == nil {
+	if got, err := chips.PackageName("p", "V1", "1.0", "AIR601"); err == nil {
 		t.Errorf("VERSION 1.0 gives %s", got)
 	}
 }

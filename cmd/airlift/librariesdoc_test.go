@@ -83,6 +83,11 @@ func librariesTable(t *testing.T) string {
 	return table
 }
 
+// untabled are the families without tables of libraries: nobody has published
+// firmware for boards of one's own, and the 8910's LuaTask has libraries of its
+// own; airlift chips show says what their scripts get.
+var untabled = map[string]bool{"guest": true, "rda8910": true}
+
 // TestFirmwareTables wants a table for every profile, one that agrees with the
 // profile's features and that the machine can fill.
 func TestFirmwareTables(t *testing.T) {
@@ -91,6 +96,12 @@ func TestFirmwareTables(t *testing.T) {
 		for _, m := range family.Models() {
 			for _, p := range m.Profiles {
 				table, err := firmware.For(m.Name, p.Name)
+				if untabled[family.Name()] {
+					if err != nil || table != nil {
+						t.Errorf("%s %s: table %v, %v", m.Name, p.Name, table, err)
+					}
+					continue
+				}
 				if err != nil || table == nil {
 					t.Errorf("%s %s has no table of libraries (%v)", m.Name, p.Name, err)
 					continue

@@ -328,9 +328,11 @@ func (s *Story) factory() ([]*flash.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return emu.MakeFlash(s.chip, chips.MakeInput{
-		Script: script, CoreVersion: s.From.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed,
-	})
+	in := chips.MakeInput{Script: script}
+	if !s.chip.Model.ScriptOnly {
+		in.CoreVersion, in.CoreSize, in.CoreSeed = s.From.Core, s.cfg.CoreSize, s.seed
+	}
+	return emu.MakeFlash(s.chip, in)
 }
 
 // Flash returns the flash chips of the module.

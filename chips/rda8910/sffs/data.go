@@ -113,10 +113,8 @@ func (w *writer) writeAt(p []byte, off int64) (done int, err error) {
 	short := end < off+int64(len(p))
 	p = p[:end-off]
 	if max(end, w.size) <= m.tiny {
-		copy(w.head[nodeHead+off:], p)
-		return len(p), w.finish(max(end, w.size))
-	}
-	if w.size <= m.tiny {
+		done = copy(w.head[nodeHead+off:], p)
+	} else if w.size <= m.tiny {
 		if err := w.leaveHead(); err != nil {
 			return 0, err
 		}

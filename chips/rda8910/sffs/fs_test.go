@@ -422,3 +422,29 @@ func TestFull(t *testing.T) {
 	}
 	checkUse(t, f)
 }
+
+// TestShortTinyWrite writes more than there is room for to a file that lives
+// in its head: what is written must be said, with the error.
+func TestShortTinyWrite(t *testing.T) {
+	f := mustMount(t, newFlash(t))
+	if err := f.WriteAll("/a", []byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	big, err := f.Create("/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = big.Write(make([]byte, 0x200))
+	}
+	if !errors.Is(err, ErrNoSpace) {
+		t.Fatal(err)
+	}
+	small, err := f.OpenFile("/a", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := small.WriteAt(make([]byte, 405), 0); n >= 405 || !errors.Is(err, ErrNoSpace) {
+		t.Errorf("%d bytes written, %v", n, err)
+	}
+}
