@@ -2,7 +2,6 @@ package ec
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"airlift/chips"
@@ -213,6 +212,3 @@ func buildDate(date string) string {
 	}
 	return t.Format("Jan _2 2006")
 }
-
-// coreDigits returns "1114" for "V1114".
-func coreDigits(version string) string { return strings.TrimPrefix(version, "V") }
