@@ -105,6 +105,8 @@ type Tenant interface {
 	DeleteBase(id int64) error
 	// Jobs are the difference packages that were asked for.
 	Jobs(project int64) ([]Job, error)
+	// RetryJob builds a package again that could not be built.
+	RetryJob(id int64) (Job, error)
 
 	Webhooks() ([]Webhook, error)
 	CreateWebhook(d WebhookDraft) (Webhook, error)

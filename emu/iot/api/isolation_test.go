@@ -13,8 +13,8 @@ import (
 
 // estate is one thing of every kind that an account can have.
 type estate struct {
-	project, device, firmware, other, rollout, base, webhook, token, log int64
-	key, identity                                                        string
+	project, device, firmware, other, rollout, base, webhook, token, log, job int64
+	key, identity                                                             string
 }
 
 func (c *client) settle(name string) estate {
@@ -27,14 +27,16 @@ func (c *client) settle(name string) estate {
 	want[Added](c, 200, "POST", fmt.Sprintf("/projects/%d/devices", p.ID), Identities{[]string{e.identity}})
 	e.device = want[iot.List[iot.Device]](c, 200, "GET", fmt.Sprintf("/projects/%d/devices", p.ID), nil).Items[0].ID
 	e.webhook = want[iot.Webhook](c, 201, "POST", "/webhooks", iot.WebhookDraft{URL: "http://127.0.0.1:1/"}).ID
-	c.w.ask("imei=" + e.identity + "&project_key=" + p.Key + "&firmware_name=f&version=1.0.0")
-	e.rollout = want[iot.Rollout](c, 201, "POST", fmt.Sprintf("/projects/%d/rollouts", p.ID), iot.RolloutDraft{Firmware: e.firmware, Name: "r", Groups: []iot.Group{{Percent: 10}}}).ID
 	a := c.do("POST", fmt.Sprintf("/projects/%d/bases?core=3103", p.ID), "", nil)
 	var b iot.Base
 	if err := json.Unmarshal(a.body, &b); err != nil || a.status != 201 {
 		c.w.t.Fatalf("%d %s", a.status, a.body)
 	}
 	e.base = b.ID
+	c.w.ask("imei=" + e.identity + "&project_key=" + p.Key + "&firmware_name=f&version=1.0.0&dfota=1&core_version=3103")
+	e.job = want[[]iot.Job](c, 200, "GET", fmt.Sprintf("/projects/%d/jobs", p.ID), nil)[0].ID
+	c.w.ask("imei=" + e.identity + "&project_key=" + p.Key + "&firmware_name=f&version=1.0.0")
+	e.rollout = want[iot.Rollout](c, 201, "POST", fmt.Sprintf("/projects/%d/rollouts", p.ID), iot.RolloutDraft{Firmware: e.firmware, Name: "r", Groups: []iot.Group{{Percent: 10}}}).ID
 	e.token = want[[]iot.Token](c, 200, "GET", "/tokens", nil)[0].ID
 	log := want[iot.List[iot.LogEntry]](c, 200, "GET", "/log", nil)
 	if log.Total == 0 || log.Items[0].Reason != iot.Deliver {
@@ -47,7 +49,7 @@ func (c *client) settle(name string) estate {
 // ids fills the {id} of a route's path with the right thing of an estate.
 func (e estate) ids(path string) string {
 	for prefix, id := range map[string]int64{"/projects/": e.project, "/devices/": e.device, "/firmware/": e.firmware, "/rollouts/": e.rollout,
-		"/bases/": e.base, "/webhooks/": e.webhook, "/tokens/": e.token, "/log/": e.log} {
+		"/bases/": e.base, "/webhooks/": e.webhook, "/tokens/": e.token, "/log/": e.log, "/jobs/": e.job} {
 		if strings.HasPrefix(path, prefix+"{id}") {
 			return strings.Replace(path, "{id}", fmt.Sprint(id), 1)
 		}
@@ -142,7 +144,7 @@ func TestIsolation(t *testing.T) {
 		}
 		// A nonexistent id looks exactly the same.
 		if strings.Contains(r.path, "{id}") {
-			none := estate{1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, ea.key, eb.identity}
+			none := estate{1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, ea.key, eb.identity}
 			if other := b.call(r, none); other.status != got.status || !bytes.Equal(other.body, got.body) {
 				t.Errorf("%s: %d %s for somebody else's, %d %s for nobody's", name, got.status, got.body, other.status, other.body)
 			}

@@ -227,6 +227,7 @@ var routes = []route{
 	{method: post, path: "/projects/{id}/bases", tag: "difference packages", summary: "Make a core known; with a chip its file is the body", params: baseParams, upload: true, out: iot.Base{}, status: created, handle: createBase},
 	{method: del, path: "/bases/{id}", tag: "difference packages", summary: "Forget a core", status: nothing, handle: deletes(iot.Tenant.DeleteBase)},
 	{method: get, path: "/projects/{id}/jobs", tag: "difference packages", summary: "Difference packages that were asked for", out: []iot.Job{}, status: ok, handle: func(c *call) (any, error) { return c.tenant.Jobs(c.id()) }},
+	{method: post, path: "/jobs/{id}/retry", tag: "difference packages", summary: "Build a package again that could not be built", out: iot.Job{}, status: ok, handle: func(c *call) (any, error) { return c.tenant.RetryJob(c.id()) }},
 
 	{method: get, path: "/webhooks", tag: "webhooks", summary: "Webhooks", out: []iot.Webhook{}, status: ok, handle: func(c *call) (any, error) { return c.tenant.Webhooks() }},
 	{method: post, path: "/webhooks", tag: "webhooks", summary: "Add a webhook", in: iot.WebhookDraft{}, out: iot.Webhook{}, status: created, handle: createWebhook},

@@ -100,6 +100,28 @@ func (v *tenant) Jobs(project int64) ([]iot.Job, error) {
 		join projects p on p.id = f.project where f.project = ? and p.account = ? order by j.id desc limit ?`, project, v.id, iot.PageMax)
 }
 
+// RetryJob builds a package again. Only one that failed can change: a package
+// that was built is the same every time.
+func (v *tenant) RetryJob(id int64) (j iot.Job, err error) {
+	err = v.do(func(t *tx) error {
+		j, err = scanJob(t.row("select "+jobColumns+` from jobs j join firmware f on f.id = j.firmware
+			join projects p on p.id = f.project where j.id = ? and p.account = ?`, id, v.id))
+		if err != nil {
+			return err
+		}
+		if j.State != iot.JobFailed {
+			return fmt.Errorf("%w: the package is %s", iot.ErrConflict, j.State)
+		}
+		j.State, j.Error, j.Started = iot.JobBuilding, "", v.now()
+		if err := t.exec("update jobs set state = ?, error = '', started = ? where id = ?", string(j.State), nano(j.Started), id); err != nil {
+			return err
+		}
+		t.kick = true
+		return v.audit(t, "job.retry", id, "core %s", coreText(j.Core))
+	})
+	return j, err
+}
+
 // builder builds the packages that were asked for, one at a time. What a crash
 // interrupted is begun again at the next start.
 func (s *Store) builder() {

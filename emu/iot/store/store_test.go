@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -218,10 +219,11 @@ func TestNeverCameBack(t *testing.T) {
 // TestDifferencePackages waits for code 43 until the builder is done.
 func TestDifferencePackages(t *testing.T) {
 	built, failing := make(chan struct{}), errors.New("these two do not go together")
+	var mended atomic.Bool
 	w := newWorld(t, func(o *Options) {
 		o.Build = func(_ context.Context, b iot.Base, from []byte, f iot.Firmware, to []byte) ([]byte, error) {
 			<-built
-			if f.Version == "3.0.0" {
+			if f.Version == "3.0.0" && !mended.Load() {
 				return nil, failing
 			}
 			return fmt.Appendf(nil, "delta from %s to %s: %s %s", b.Core, f.Version, from, to[:5]), nil
@@ -267,8 +269,24 @@ func TestDifferencePackages(t *testing.T) {
 	if body := ask("3103"); !strings.HasPrefix(body, `{"code": 44,`) || !strings.Contains(w.lastLog().Steps[10].Conclusion, failing.Error()) {
 		t.Errorf("failed: %s %+v", body, w.lastLog().Steps)
 	}
-	if jobs := must[[]iot.Job](t)(w.a.Jobs(w.pa.ID)); len(jobs) != 2 || jobs[0].State != iot.JobFailed || jobs[1].State != iot.JobReady || jobs[1].Base != base.ID {
+	jobs := must[[]iot.Job](t)(w.a.Jobs(w.pa.ID))
+	if len(jobs) != 2 || jobs[0].State != iot.JobFailed || jobs[1].State != iot.JobReady || jobs[1].Base != base.ID {
 		t.Errorf("%+v", jobs)
+	}
+	if _, err := w.a.RetryJob(jobs[1].ID); !errors.Is(err, iot.ErrConflict) {
+		t.Errorf("what was built is built again: %v", err)
+	}
+	if _, err := w.b.RetryJob(jobs[0].ID); !errors.Is(err, iot.ErrNotFound) {
+		t.Errorf("somebody else's job: %v", err)
+	}
+	mended.Store(true)
+	if j := must[iot.Job](t)(w.a.RetryJob(jobs[0].ID)); j.State != iot.JobBuilding || j.Error != "" {
+		t.Errorf("%+v", j)
+	}
+	finished()
+	w.clock.add(2 * time.Minute)
+	if body := ask("3103"); body != "delta from 3103 to 3.0.0: old core 3.0.0" {
+		t.Errorf("built again: %q", body)
 	}
 }
 
