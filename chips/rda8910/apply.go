@@ -9,6 +9,8 @@ import (
 type Contents struct {
 	Flash []byte            // the flash, from its first byte on
 	Files map[string][]byte // by path, "/modem/nvm/rf_nv.bin"
+
+	memo *memo // of what pieces hold; may be nil
 }
 
 // pieceName names a piece of a blocked file (8910.md 2.5).
@@ -122,7 +124,7 @@ func (k *Bulk) pieces(c *Contents) (stored, plain []byte, err error) {
 		if !ok {
 			return nil, nil, fmt.Errorf("the module has no %s", name)
 		}
-		p, err := unpackLZMAR(b)
+		p, err := c.memo.unpackLZMAR(b)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}

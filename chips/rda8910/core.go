@@ -21,6 +21,8 @@ type CoreStage struct {
 	Model   *chips.Model
 	Profile *chips.Profile
 	Layout  Layout
+
+	memo memo
 }
 
 var (
@@ -65,7 +67,7 @@ func (c *CoreStage) Start(env *chips.Env, boot chips.BootResult) (*chips.Running
 		env.Log("I", "main", "LuatOS@%s base %s bsp %s %dbit", r.id.Model, r.id.Base, r.id.Version, r.id.Profile.Bits)
 		env.Log("I", "main", "ROM Build: %s %s", r.id.BuildDate, r.id.BuildTime)
 	} else {
-		run.Updater = newUpdater(r.b.gen, r.b.era, &r.vols, r.dev)
+		run.Updater = newUpdater(r.b.gen, r.b.era, &r.vols, r.dev, &c.memo)
 	}
 	return run, r.files(run.Mounts)
 }

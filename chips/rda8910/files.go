@@ -111,8 +111,12 @@ func (v *volumes) makeFolders(name string) error {
 }
 
 // contents collects the old data that a pack is about.
-func (v *volumes) contents(p *Pack, d *flash.Device) (*Contents, error) {
-	c := &Contents{Flash: d.Bytes(), Files: map[string][]byte{}}
+func (v *volumes) contents(p *Pack, d *flash.Device, m *memo) (*Contents, error) {
+	c := &Contents{Files: map[string][]byte{}, memo: m}
+	var err error
+	if c.Flash, err = flashUpTo(d, p); err != nil {
+		return nil, err
+	}
 	add := func(name string) error {
 		b, ok, err := v.read(name)
 		if ok {
@@ -135,4 +139,18 @@ func (v *volumes) contents(p *Pack, d *flash.Device) (*Contents, error) {
 		}
 	}
 	return c, nil
+}
+
+// flashUpTo reads the flash up to the last byte that a pack changes, or all of it
+// if that lies outside.
+func flashUpTo(d *flash.Device, p *Pack) ([]byte, error) {
+	end := int64(0)
+	for i := range p.Bulks {
+		if k := &p.Bulks[i]; k.Type == BulkFlash {
+			end = max(end, int64(k.Base)+int64(max(k.OldSize, k.NewSize)))
+		}
+	}
+	data := make([]byte, min(end, d.Geometry().Size))
+	_, err := d.ReadAt(data, 0)
+	return data, err
 }

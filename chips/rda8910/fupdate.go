@@ -138,7 +138,7 @@ func (u *fupdateRun) verify() (why, err error) {
 	if u.stage.Indicator != StageReady {
 		return nil, nil
 	}
-	c, err := u.vols.contents(u.pack, u.dev)
+	c, err := u.vols.contents(u.pack, u.dev, u.memo)
 	if err != nil {
 		return nil, err
 	}

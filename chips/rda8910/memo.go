@@ -5,10 +5,11 @@ import "sync"
 // memoMax bounds a memo: input plus output of all entries, in bytes.
 const memoMax = 64 << 20
 
-// memo remembers what boot code made of bytes: unpacked and packed pieces, and
+// memo remembers what boot code or a core made of bytes: unpacked and packed pieces, and
 // packs that it verified. That is a function of these bytes alone, and they are
 // compared, not their hash: so a memo changes nothing but the time that a sweep
-// takes. What it returns is shared and never changed. The zero memo is empty.
+// takes. What it returns is shared and never changed. The zero memo is empty, a
+// nil one unpacks and remembers nothing.
 type memo struct {
 	mu      sync.Mutex
 	bytes   int
@@ -18,6 +19,9 @@ type memo struct {
 }
 
 func (m *memo) unpackLZMAR(b []byte) ([]byte, error) {
+	if m == nil {
+		return unpackLZMAR(b)
+	}
 	return recall(m, &m.unpacks, b, unpackLZMAR, func(out []byte) int { return len(out) })
 }
 

@@ -40,6 +40,7 @@ type updater struct {
 	gen    Generation
 	vols   *volumes
 	dev    *flash.Device
+	memo   *memo
 	reader StreamReader
 	core   incoming
 	app    incoming
@@ -53,8 +54,8 @@ type updater struct {
 
 var _ chips.FileUpdater = (*updater)(nil)
 
-func newUpdater(gen Generation, era Era, vols *volumes, dev *flash.Device) *updater {
-	u := &updater{gen: gen, era: era, vols: vols, dev: dev, idle: true}
+func newUpdater(gen Generation, era Era, vols *volumes, dev *flash.Device, m *memo) *updater {
+	u := &updater{gen: gen, era: era, vols: vols, dev: dev, memo: m, idle: true}
 	u.reset(fileNone)
 	return u
 }
@@ -289,7 +290,7 @@ func (u *updater) armable() (why, err error) {
 	if free, need := u.vols.root.Free(), int64(p.TmpSize)+0x1000; free < need {
 		return fmt.Errorf("%d bytes are free, boot code needs %d for %s", free, need, tmpFile), nil
 	}
-	c, err := u.vols.contents(p, u.dev)
+	c, err := u.vols.contents(p, u.dev, u.memo)
 	if err != nil {
 		return nil, err
 	}
