@@ -17,6 +17,9 @@ type Chip struct {
 	reads  uint64
 	erases uint64
 	marks  []cells // that are unstable, by address
+	// seen counts, for each fault that hits some operations only, those so far.
+	seen   []uint64
+	before []byte // cells of a program that wraps, until it is done
 }
 
 // chipFault is a fault with what was drawn for it; it never changes.
@@ -55,12 +58,22 @@ func (c *Chip) Add(f *Fault, in Range) {
 			}
 		}
 	}
-	c.faults = append(c.faults, n)
+	c.faults, c.seen = append(c.faults, n), append(c.seen, 0)
 }
+
+// Restart counts operations from 0 again.
+func (c *Chip) Restart() { clear(c.seen) }
+
+// counted reports a fault that hits some of the operations of its partition
+// only.
+func (f *chipFault) counted() bool { return f.Op > 0 || f.Times > 0 }
+
+// over is the number of the first operation behind those that are hit.
+func (f *chipFault) over() uint64 { return f.Op + uint64(max(1, f.Times)) }
 
 // Fork implements flash.Defects.
 func (c *Chip) Fork() flash.Defects {
-	return &Chip{faults: c.faults, reads: c.reads, erases: c.erases, marks: slices.Clone(c.marks)}
+	return &Chip{faults: c.faults, reads: c.reads, erases: c.erases, marks: slices.Clone(c.marks), seen: slices.Clone(c.seen)}
 }
 
 // State implements flash.Defects.
@@ -74,6 +87,11 @@ func (c *Chip) State() uint64 {
 	}
 	if c.has(WearOut) {
 		h = mix(h, c.erases)
+	}
+	for i, f := range c.faults {
+		if f.counted() {
+			h = mix(h, min(c.seen[i], f.over()))
+		}
 	}
 	return h
 }
@@ -162,13 +180,25 @@ func clearBit(d *flash.Device, off int64, bit byte) {
 
 // Before implements flash.Defects.
 func (c *Chip) Before(op *flash.Op) flash.Fate {
-	for _, f := range c.faults {
+	for i, f := range c.faults {
 		switch {
+		case f.Kind == WrongSector && op.Kind == flash.OpErase && f.Bytes < op.Len:
+			part := flash.TearFront(op, f.Bytes)
+			return flash.Fate{Kind: flash.FatePart, Torn: part.Torn}
+		case f.wraps(op):
+			c.before = op.Old()
 		case f.Kind == SmallChip && op.Off >= f.Bytes:
 			return flash.Fate{Kind: flash.FateIgnore}
 		case f.Kind == WearOut && op.Kind == flash.OpErase && op.Device.Wear(op.Off) >= uint32(f.Count):
 			return flash.Fate{Kind: flash.FateFail}
 		case f.hits(op):
+			if f.counted() {
+				number := c.seen[i]
+				c.seen[i]++
+				if number < f.Op || number >= f.over() {
+					continue
+				}
+			}
 			if f.Kind == DeafProgram || f.Kind == DeafErase {
 				return flash.Fate{Kind: flash.FateIgnore}
 			}
@@ -203,9 +233,17 @@ func (c *Chip) After(op *flash.Op) {
 	c.settle(op)
 	if op.Kind == flash.OpErase {
 		c.erases++
+		for _, f := range c.faults {
+			if f.Kind == WrongSector && f.Bytes > op.Len {
+				eraseBlock(op, f.Bytes)
+			}
+		}
 		return
 	}
 	for _, f := range c.faults {
+		if f.wraps(op) {
+			f.programWrapped(op, c.before)
+		}
 		if f.Kind != ProgramDisturb {
 			continue
 		}
@@ -218,6 +256,42 @@ func (c *Chip) After(op *flash.Op) {
 			clearBit(op.Device, op.Off&^(flash.DefaultSectorSize-1)+page*flash.DefaultPageSize+int64(h>>32%flash.DefaultPageSize), byte(1)<<(h>>20&7))
 		}
 	}
+}
+
+// eraseBlock clears what lies around the sector of op in a block of n bytes. Of
+// an erase that is torn the sector alone takes part.
+func eraseBlock(op *flash.Op, n int64) {
+	off := op.Off &^ (n - 1)
+	block := make([]byte, min(n, op.Device.Size()-off))
+	for i := range block {
+		block[i] = 0xFF
+	}
+	_ = op.Device.Burn(off, block) // it lies on the chip
+}
+
+// wraps reports a program that goes on behind the end of a page.
+func (f *chipFault) wraps(op *flash.Op) bool {
+	return f.Kind == WrongPage && op.Kind == flash.OpProgram && op.Off/f.Bytes != (op.Off+op.Len-1)/f.Bytes
+}
+
+// programWrapped makes of a program what a chip with small pages makes of it: it
+// takes the data into a buffer of a page, around and around, and programs that.
+// Before are the cells as they were.
+func (f *chipFault) programWrapped(op *flash.Op, before []byte) {
+	_ = op.Device.Burn(op.Off, before) // it lies on the chip
+	page, buffer := op.Off&^(f.Bytes-1), make([]byte, f.Bytes)
+	for i := range buffer {
+		buffer[i] = 0xFF
+	}
+	for i, b := range op.Data {
+		buffer[(op.Off+int64(i))&(f.Bytes-1)] = b
+	}
+	cells := make([]byte, f.Bytes)
+	_ = op.Device.Cells(cells, page)
+	for i := range cells {
+		cells[i] &= buffer[i]
+	}
+	_ = op.Device.Burn(page, cells)
 }
 
 // settle takes the marks off cells that an operation has driven to a level.

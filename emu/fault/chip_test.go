@@ -211,3 +211,118 @@ func TestPackageFaults(t *testing.T) {
 		t.Error("an older package was made of nothing")
 	}
 }
+
+// TestOneOperation has single operations fail, counted by kind within the
+// partition.
+func TestOneOperation(t *testing.T) {
+	page := bytes.Repeat([]byte{0x55}, 256)
+	for _, c := range []struct {
+		f    Fault
+		want string // of six programs, then six erases in turn: x fails, - does nothing
+	}{
+		{Fault{Kind: BadProgram, Op: 2}, "..x..."},
+		{Fault{Kind: BadProgram, Times: 1}, "x....."},
+		{Fault{Kind: DeafProgram, Op: 1, Times: 3}, ".---.."},
+		{Fault{Kind: BadErase, Op: 5}, "......" + ".....x"},
+		{Fault{Kind: DeafErase, Times: 2}, "......" + "--...."},
+	} {
+		c.f.Part = "x"
+		d := device(t, c.f)
+		got := ""
+		for n := range int64(12) {
+			off := 4096 + n%2*4096
+			if n < 6 {
+				off += n / 2 * 256
+			}
+			err := d.Erase(0, 4096) // outside the partition: not counted
+			if err == nil && n < 6 {
+				err = d.Program(off, page)
+			} else if err == nil {
+				if err = d.Program(off+1024, page); err == nil {
+					err = d.Erase(off, 4096)
+				}
+			}
+			p := make([]byte, 256)
+			if at := off; n < 6 {
+				_ = d.Cells(p, at)
+			} else {
+				_ = d.Cells(p, off+1024)
+			}
+			switch {
+			case errors.Is(err, flash.ErrOpFailed):
+				got += "x"
+			case flash.Erased(p) == (n < 6):
+				got += "-"
+			default:
+				got += "."
+			}
+			if fork := d.Fork(); fork.Defects().State() != d.Defects().State() {
+				t.Fatal("a fork has another state")
+			}
+		}
+		if want := (c.want + "............")[:12]; got != want {
+			t.Errorf("%s: %s, expected %s", c.f.String(), got, want)
+		}
+	}
+}
+
+// TestOneOperationIsPartOfTheState: chips of which one has the operation that
+// fails behind it are not alike.
+func TestOneOperationIsPartOfTheState(t *testing.T) {
+	d := device(t, Fault{Kind: DeafProgram, Part: "x", Op: 1})
+	states := map[uint64]bool{}
+	for range 6 {
+		states[d.Defects().State()] = true
+		if err := d.Program(4096, []byte{0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(states) != 3 {
+		t.Errorf("%d states, expected those before the first, before the second and behind it", len(states))
+	}
+	d.Defects().(*Chip).Restart()
+	if !states[d.Defects().State()] {
+		t.Error("a chip that counts from 0 again is in no state that it was in")
+	}
+}
+
+// TestWrongGeometry compares erases and programs with what a chip of another
+// geometry does.
+func TestWrongGeometry(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		sector := int64(1) << rapid.SampledFrom([]int{8, 10, 13, 15}).Draw(r, "sector")
+		size := int64(1) << rapid.IntRange(4, 7).Draw(r, "page")
+		d := device(t, Fault{Kind: WrongSector, Bytes: sector}, Fault{Kind: WrongPage, Bytes: size})
+		model := bytes.Repeat([]byte{0xFF}, chipBytes)
+		for range rapid.IntRange(1, 30).Draw(r, "operations") {
+			if rapid.IntRange(0, 3).Draw(r, "kind") == 0 {
+				off := rapid.Int64Range(0, chipBytes/4096-1).Draw(r, "sector number") * 4096
+				if err := d.Erase(off, 4096); err != nil {
+					r.Fatal(err)
+				}
+				from := off &^ (sector - 1)
+				copy(model[from:from+sector], bytes.Repeat([]byte{0xFF}, int(sector)))
+				continue
+			}
+			off := rapid.Int64Range(0, chipBytes-256).Draw(r, "off")
+			data := rapid.SliceOfN(rapid.Byte(), 1, int(256-off%256)).Draw(r, "data")
+			if err := d.Program(off, data); err != nil {
+				r.Fatal(err)
+			}
+			page, last := off&^(size-1), map[int64]byte{}
+			for i, b := range data {
+				if off/size == (off+int64(len(data))-1)/size {
+					model[off+int64(i)] &= b
+				} else {
+					last[page+(off+int64(i))%size] = b
+				}
+			}
+			for at, b := range last {
+				model[at] &= b
+			}
+		}
+		if got := readAll(t, d); !bytes.Equal(got, model) {
+			r.Fatal("the chip holds something else than one of that geometry")
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 //	{kind: cut, op: 812, how: front 1/2}
 //	{kind: brown-out, op: 812, ops: 3, how: before}
 //	{kind: cut-at, at: 1.5s}
+//	{kind: reset-at, at: 1.5s}
 //
 // Faults are independent of where they came from: a fault with the same fields
 // does the same to the same world. They compose as a list, in the order in
@@ -39,6 +40,7 @@ type Fault struct {
 	Data    Hex    `json:"data,omitempty" yaml:"data,omitempty"`       // hexadecimal
 	Model   string `json:"model,omitempty" yaml:"model,omitempty"`     // of a module
 	Package string `json:"package,omitempty" yaml:"package,omitempty"` // kind of package
+	Seconds int64  `json:"seconds,omitempty" yaml:"seconds,omitempty"` // that a clock jumps
 	Seed    uint64 `json:"seed,omitempty" yaml:"seed,omitempty"`       // of what is drawn
 }
 
@@ -54,10 +56,16 @@ const (
 	BrownOut Kind = "brown-out"
 	// CutAt fails the power at the virtual time At.
 	CutAt Kind = "cut-at"
+	// ResetAt resets the chip at the virtual time At, with the power on: the
+	// operation on its way ends, and retained words stay.
+	ResetAt Kind = "reset-at"
 )
 
 // Damaged delivers a package that Edit has changed.
 const Damaged Kind = "damaged"
+
+// Size delivers a package whose scripts have Bytes of data.
+const Size Kind = "size"
 
 // Time is a virtual duration whose text form is "1.5s".
 type Time time.Duration
@@ -95,8 +103,12 @@ func (f *Fault) String() string {
 		return fmt.Sprintf("brown-out: operations %d to %d ignored, power cut at operation %d, %s", f.Op, f.Op+f.Ops-1, f.Op+f.Ops, f.How.Words())
 	case CutAt:
 		return fmt.Sprintf("power cut at %v", f.At)
+	case ResetAt:
+		return fmt.Sprintf("reset with the power on at %v", f.At)
 	case Damaged:
 		return "a damaged package: " + f.Edit.String()
+	case Size:
+		return fmt.Sprintf("a package with scripts of %d bytes", f.Bytes)
 	}
 	return f.words()
 }
@@ -113,9 +125,9 @@ func (f *Fault) words() string {
 		value any
 		set   bool
 	}{
-		{"part", f.Part, f.Part != ""}, {"at", f.At, f.At != 0}, {"off", f.Off, f.Off != 0}, {"bytes", f.Bytes, f.Bytes != 0}, {"count", f.Count, f.Count != 0},
+		{"part", f.Part, f.Part != ""}, {"op", f.Op, f.Op != 0}, {"at", f.At, f.At != 0}, {"off", f.Off, f.Off != 0}, {"bytes", f.Bytes, f.Bytes != 0}, {"count", f.Count, f.Count != 0},
 		{"value", f.Value, f.Value != 0}, {"times", f.Times, f.Times != 0}, {"data", short(f.Data), f.Data != nil}, {"model", f.Model, f.Model != ""},
-		{"package", f.Package, f.Package != ""}, {"seed", f.Seed, f.Seed != 0},
+		{"package", f.Package, f.Package != ""}, {"seconds", f.Seconds, f.Seconds != 0}, {"seed", f.Seed, f.Seed != 0},
 	} {
 		if x.set {
 			fields = append(fields, fmt.Sprintf("%s %v", x.name, x.value))

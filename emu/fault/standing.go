@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"airlift/flash"
 )
 
 // Faults of the flash: they hold from before the first boot on.
@@ -23,7 +25,9 @@ const (
 	// ReadDisturb clears a bit of the sector that is read at one in Count reads.
 	ReadDisturb Kind = "read-disturb"
 	// BadProgram and BadErase have programs or erases fail, and the chip say so,
-	// in Count sectors of Part; in all of them without Count.
+	// in Count sectors of Part; in all of them without Count. With Op or Times
+	// only Times of them do, 1 unless given, from number Op on: programs, or
+	// erases, of Part are counted from 0 from the start of the run.
 	BadProgram Kind = "bad-program"
 	BadErase   Kind = "bad-erase"
 	// DeafProgram and DeafErase do the same and the chip does not say so.
@@ -36,6 +40,12 @@ const (
 	SmallChip Kind = "small-chip"
 	// AddressWrap has address lines missing: behind Bytes the chip begins anew.
 	AddressWrap Kind = "address-wrap"
+	// WrongSector has an erase clear Bytes instead of a sector: the block of that
+	// size around it, or only the sector's first bytes.
+	WrongSector Kind = "wrong-sector"
+	// WrongPage has pages of Bytes: a program that goes on behind the end of one
+	// wraps around to its start, and the last byte for a cell is what it gets.
+	WrongPage Kind = "wrong-page"
 )
 
 // Faults of the package.
@@ -94,12 +104,31 @@ const (
 	OtherFile Kind = "other-file"
 	// Unavailable answers 503, as a server does that is restarting.
 	Unavailable Kind = "unavailable"
+	// Drip sends Bytes of an answer every At.
+	Drip Kind = "drip"
+	// ServerRestart breaks all connections once Bytes have arrived on one of them,
+	// and refuses new ones for the time At; Times how often, 1 unless given.
+	ServerRestart Kind = "server-restart"
 )
 
 // Faults of the system.
 const (
 	// FullFS leaves Bytes free in the file system.
 	FullFS Kind = "full-fs"
+	// Reboot restarts the module with the power on: in each of the first Times
+	// boots with scripts, 1 unless given, At after these have begun, or once Bytes
+	// have arrived on a connection.
+	Reboot Kind = "reboot"
+	// SecondRequest has the scripts ask for the upgrade again once Bytes of the
+	// first answers have arrived; Times how often, 1 unless given.
+	SecondRequest Kind = "second-request"
+	// OutOfHeap leaves the scripts a heap of Bytes.
+	OutOfHeap Kind = "out-of-heap"
+	// Watchdog resets the module At after a reset, or after scripts fed it last.
+	Watchdog Kind = "watchdog"
+	// ClockJump moves the module's clock by Seconds, At after scripts have begun,
+	// in every boot.
+	ClockJump Kind = "clock-jump"
 )
 
 // Spec says what a kind of fault is.
@@ -123,21 +152,25 @@ var Specs = []Spec{
 	{Cut, "power", everywhere, []string{"how"}, []string{"op"}, "the power fails at an operation"},
 	{BrownOut, "power", everywhere, []string{"how", "ops"}, []string{"op"}, "the chip ignores some operations, then the power fails"},
 	{CutAt, "power", everywhere, nil, []string{"at"}, "the power fails at a virtual time"},
+	{ResetAt, "power", everywhere, []string{"at"}, nil, "the chip resets at a virtual time, with the power on"},
 
 	{Flips, "flash", everywhere, []string{"part", "count"}, []string{"seed"}, "bits of a partition change at rest"},
 	{Stuck, "flash", everywhere, []string{"part", "count"}, []string{"value", "seed"}, "cells always read 0, or 1"},
 	{Unstable, "flash", everywhere, nil, []string{"count", "seed"}, "cells of a torn operation read differently each time"},
 	{ProgramDisturb, "flash", everywhere, []string{"count"}, []string{"seed"}, "one in count programs clears a bit of another page"},
 	{ReadDisturb, "flash", everywhere, []string{"count"}, []string{"seed"}, "one in count reads clears a bit of the sector"},
-	{BadProgram, "flash", everywhere, []string{"part"}, []string{"count", "seed"}, "programs of sectors fail with an error"},
-	{BadErase, "flash", everywhere, []string{"part"}, []string{"count", "seed"}, "erases of sectors fail with an error"},
-	{DeafProgram, "flash", everywhere, []string{"part"}, []string{"count", "seed"}, "programs of sectors do nothing, silently"},
-	{DeafErase, "flash", everywhere, []string{"part"}, []string{"count", "seed"}, "erases of sectors do nothing, silently"},
+	{BadProgram, "flash", everywhere, []string{"part"}, []string{"count", "op", "times", "seed"}, "programs of sectors fail with an error"},
+	{BadErase, "flash", everywhere, []string{"part"}, []string{"count", "op", "times", "seed"}, "erases of sectors fail with an error"},
+	{DeafProgram, "flash", everywhere, []string{"part"}, []string{"count", "op", "times", "seed"}, "programs of sectors do nothing, silently"},
+	{DeafErase, "flash", everywhere, []string{"part"}, []string{"count", "op", "times", "seed"}, "erases of sectors do nothing, silently"},
 	{WearOut, "flash", everywhere, []string{"count"}, nil, "a sector fails to erase after count erases"},
 	{SmallChip, "flash", everywhere, []string{"bytes"}, nil, "the chip is smaller than the layout says"},
 	{AddressWrap, "flash", everywhere, []string{"bytes"}, nil, "addresses wrap around, as if the chip were small"},
+	{WrongSector, "flash", everywhere, []string{"bytes"}, nil, "an erase clears so many bytes instead of a sector"},
+	{WrongPage, "flash", everywhere, []string{"bytes"}, nil, "a program wraps around at the end of a page of so many bytes"},
 
 	{Damaged, "package", withoutNet, []string{"edit"}, nil, "an edit changes the package"},
+	{Size, "package", withoutNet, nil, []string{"bytes"}, "the new version's scripts have another size"},
 	{Truncate, "package", everywhere, nil, []string{"bytes"}, "only the first bytes of the package come"},
 	{Extend, "package", everywhere, []string{"bytes"}, []string{"seed"}, "random bytes follow the package"},
 	{Flip, "package", everywhere, []string{"count"}, []string{"seed"}, "bits of the package are turned over"},
@@ -165,8 +198,15 @@ var Specs = []Spec{
 	{Refused, "network", withNet, nil, nil, "the server's ports are closed"},
 	{OtherFile, "network", withNet, []string{"bytes"}, []string{"times"}, "from a byte on the body is of another file"},
 	{Unavailable, "network", withNet, nil, []string{"times"}, "the server answers 503"},
+	{Drip, "network", withNet, []string{"bytes", "at"}, []string{"times"}, "answers come in drips of so many bytes, one in so long"},
+	{ServerRestart, "network", withNet, []string{"bytes"}, []string{"at", "times"}, "after so many bytes the server restarts: connections break, and for a time its ports are closed"},
 
 	{FullFS, "system", everywhere, nil, []string{"bytes"}, "the file system has no room but so many bytes"},
+	{Reboot, "system", withNet, nil, []string{"at", "bytes", "times"}, "the module restarts when scripts have run so long, or once so many bytes have arrived"},
+	{SecondRequest, "system", withNet, nil, []string{"bytes", "times"}, "the scripts ask again once so many bytes have arrived"},
+	{OutOfHeap, "system", withNet, []string{"bytes"}, nil, "the scripts have a heap of so many bytes"},
+	{Watchdog, "system", everywhere, []string{"at"}, nil, "a watchdog that nobody feeds resets the module after a time"},
+	{ClockJump, "system", withNet, []string{"seconds"}, []string{"at"}, "the module's clock jumps by so many seconds"},
 }
 
 // Spec returns what the fault's kind is.
@@ -185,7 +225,7 @@ func (f *Fault) Spec() (*Spec, error) {
 
 // Standing reports a fault that holds all the time, rather than to strike once.
 func (f *Fault) Standing() bool {
-	return f.Kind != Cut && f.Kind != BrownOut && f.Kind != CutAt && f.Kind != Damaged
+	return f.Kind != Cut && f.Kind != BrownOut && f.Kind != CutAt && f.Kind != ResetAt && f.Kind != Damaged
 }
 
 // InMode reports a fault that means nothing in a mode of sweeps.
@@ -206,7 +246,7 @@ func (f *Fault) given() []string {
 	}{
 		{"op", f.Op != 0}, {"how", f.How.Kind != ""}, {"ops", f.Ops != 0}, {"at", f.At != 0}, {"part", f.Part != ""}, {"off", f.Off != 0},
 		{"bytes", f.Bytes != 0}, {"count", f.Count != 0}, {"value", f.Value != 0}, {"times", f.Times != 0}, {"data", f.Data != nil},
-		{"model", f.Model != ""}, {"package", f.Package != ""}, {"seed", f.Seed != 0}, {"edit", f.Edit != nil},
+		{"model", f.Model != ""}, {"package", f.Package != ""}, {"seed", f.Seed != 0}, {"edit", f.Edit != nil}, {"seconds", f.Seconds != 0},
 	} {
 		if x.set {
 			out = append(out, x.name)
@@ -236,6 +276,19 @@ func (f *Fault) checkFields(s *Spec) error {
 		return fmt.Errorf("fault %s: off, bytes, count or times is negative or too large", f.Kind)
 	case f.Value > 1:
 		return fmt.Errorf("fault %s: value %d: expected 0 or 1", f.Kind, f.Value)
+	case f.Seconds < -secondsMax || f.Seconds > secondsMax:
+		return fmt.Errorf("fault %s: seconds %d: expected up to %d, forwards or back", f.Kind, f.Seconds, int64(secondsMax))
+	case f.Kind == WrongSector && (!powerOf2(f.Bytes, 256, 1<<20) || f.Bytes == flash.DefaultSectorSize):
+		return fmt.Errorf("fault %s: bytes %d: expected a power of 2 from 256 to %d that is not the sector's, %d", f.Kind, f.Bytes, 1<<20, flash.DefaultSectorSize)
+	case f.Kind == WrongPage && !powerOf2(f.Bytes, 16, flash.DefaultPageSize/2):
+		return fmt.Errorf("fault %s: bytes %d: expected a power of 2 from 16 to %d", f.Kind, f.Bytes, flash.DefaultPageSize/2)
+	case f.Kind == Reboot && f.At != 0 && f.Bytes != 0:
+		return fmt.Errorf("fault %s: at and bytes both say when: leave one out", f.Kind)
 	}
 	return nil
 }
+
+// secondsMax bounds how far a clock jumps: about 30 years.
+const secondsMax = 1_000_000_000
+
+func powerOf2(n, least, most int64) bool { return n >= least && n <= most && n&(n-1) == 0 }

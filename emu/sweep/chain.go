@@ -83,6 +83,7 @@ func (c *chain) branch(b *board, wanted func() (uint64, bool), strike func(chain
 	}
 	run.power.SetTap(t)
 	_, err := s.recover(run, t.w)
+	t.end()
 	return errors.Join(t.err, err)
 }
 

@@ -19,9 +19,13 @@ type forkTap struct {
 	strike func(choice uint64, at *board, place Place)
 	n      uint64
 	err    error
+	begun  bool  // operation n is on its way
+	place  Place // where
 }
 
 func (t *forkTap) Before(op *flash.Op) flash.Fate {
+	t.end()
+	t.begun, t.place = true, t.sweep.place(op, t.n, t.w.boot, t.w.stage)
 	t.upTo(op, false)
 	if _, more := t.wanted(); !more {
 		return flash.Fate{Kind: flash.FateCutBefore} // the rest of the run is of no use
@@ -30,9 +34,18 @@ func (t *forkTap) Before(op *flash.Op) flash.Fate {
 }
 
 func (t *forkTap) After(op *flash.Op) {
-	t.upTo(op, true)
-	t.n++
+	t.end()
 	t.w.now += t.sweep.cost(op)
+}
+
+// end goes on to the next operation. Of one that the chip does not carry out
+// there is no After: it has ended when the next begins, or with the run.
+func (t *forkTap) end() {
+	if t.begun {
+		t.upTo(nil, true)
+		t.begun = false
+		t.n++
+	}
 }
 
 // upTo hands out the wanted faults of operation n: those that leave it whole
@@ -44,16 +57,15 @@ func (t *forkTap) upTo(op *flash.Op, done bool) {
 			return
 		}
 		way := choice % t.ways
-		place := t.sweep.place(op, t.n, t.w.boot, t.w.stage)
 		if way >= uint64(len(t.hows)) {
-			t.strike(choice, nil, place)
+			t.strike(choice, nil, t.place)
 			continue
 		}
 		h := t.hows[way]
 		if (h.Kind == fault.After) != done {
 			if done {
 				// A list with "after" in front of others.
-				t.strike(choice, nil, place)
+				t.strike(choice, nil, t.place)
 				continue
 			}
 			return
@@ -62,6 +74,6 @@ func (t *forkTap) upTo(op *flash.Op, done bool) {
 		if h.Torn() {
 			at.flashes[op.Chip].Tear(op, h.Fate(op, t.n))
 		}
-		t.strike(choice, at, place)
+		t.strike(choice, at, t.place)
 	}
 }

@@ -32,6 +32,7 @@ type space struct {
 	total     Time // of the clean run
 	damages   uint64
 	edit      func(n uint64) fault.Edit // of the package
+	sizes     *Sizes
 }
 
 // Time is a virtual time as faults hold it.
@@ -39,12 +40,15 @@ type Time = fault.Time
 
 func (p space) ways() uint64 { return uint64(len(p.hows) + len(p.brownOuts)) }
 func (p space) cuts() uint64 { return p.ops*p.ways() + p.times }
-func (p space) size() uint64 { return p.cuts() + p.damages }
+func (p space) size() uint64 { return p.cuts() + p.damages + p.sizes.count() }
 
 // fault returns the fault of a number.
 func (p space) fault(choice uint64) (fault.Fault, error) {
 	if choice >= p.size() {
-		return fault.Fault{}, fmt.Errorf("%w: fault number %d: there are %d operations with %d ways to fail, %d times, and %d damaged packages", ErrNoCase, choice, p.ops, p.ways(), p.times, p.damages)
+		return fault.Fault{}, fmt.Errorf("%w: fault number %d: there are %d operations with %d ways to fail, %d times, %d damaged packages, and %d sizes", ErrNoCase, choice, p.ops, p.ways(), p.times, p.damages, p.sizes.count())
+	}
+	if n := choice - p.cuts() - p.damages; choice >= p.cuts()+p.damages {
+		return fault.Fault{Kind: fault.Size, Bytes: p.sizes.at(n)}, nil
 	}
 	if choice >= p.cuts() {
 		e := p.edit(choice - p.cuts())
@@ -62,7 +66,11 @@ func (p space) fault(choice uint64) (fault.Fault, error) {
 
 func (s *Sweep) space() space {
 	c := s.Scenario
-	return space{hows: c.Hows, brownOuts: c.BrownOuts, ops: uint64(len(s.Clean.Ops)), times: c.Times, total: Time(s.Clean.Virtual), damages: c.Damages, edit: s.damage}
+	p := space{hows: c.Hows, brownOuts: c.BrownOuts, ops: uint64(len(s.Clean.Ops)), times: c.Times, total: Time(s.Clean.Virtual), damages: c.Damages, edit: s.damage, sizes: c.Sizes}
+	if c.Uncut {
+		p.ops = 0
+	}
+	return p
 }
 
 // recoverySpace is the space of a fault in a recovery with so many operations.
@@ -231,6 +239,7 @@ func (p *producer) alongTheRun() error {
 	}
 	b.power.SetTap(t)
 	_, err := p.s.play(b, t.w)
+	t.end()
 	return errors.Join(t.err, err)
 }
 
@@ -256,8 +265,8 @@ func (s *Sweep) unit(u *unit) ([]*Result, error) {
 	if s.Scenario.Mode == ModeSystem {
 		return s.systemUnit(u)
 	}
-	if u.fault.Kind == fault.Damaged {
-		r, _, err := s.damaged(u.number, []uint64{u.choice}, &u.fault, false)
+	if u.fault.Standing() {
+		r, _, err := s.delivered(u.number, []uint64{u.choice}, &u.fault, false)
 		return []*Result{r}, err
 	}
 	if u.board == nil {
