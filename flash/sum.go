@@ -97,6 +97,25 @@ func sumBytes(p []byte) Sum {
 	return s
 }
 
+// SameSector reports whether two chips of one size hold the same in the sector
+// that off bytes from the start lie in, as far as [Sum] tells contents apart. It
+// is faster than [Device.SameRange] where the same sectors are compared again.
+func (d *Device) SameSector(o *Device, off int64) bool {
+	if off < 0 || off >= d.geo.Size || d.geo != o.geo {
+		return false
+	}
+	a, b := d.sectorAt(off), o.sectorAt(off)
+	return a == b || a.sumOrErased() == b.sumOrErased()
+}
+
+// sumOrErased is the sum of a sector that may be erased.
+func (s *sector) sumOrErased() Sum {
+	if s == nil || s.data == nil {
+		return Sum{}
+	}
+	return s.sum()
+}
+
 // SameRange reports whether two chips of one size hold the same n bytes from
 // off on. Sectors that they share are not looked at, so it is cheap for forks.
 func (d *Device) SameRange(o *Device, off, n int64) bool {

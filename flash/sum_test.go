@@ -42,6 +42,11 @@ func TestSumTellsContents(t *testing.T) {
 				if (a.Hash() == b.Hash()) != (a.Sum() == b.Sum()) {
 					t.Fatalf("contents equal %v, sums equal %v", a.Hash() == b.Hash(), a.Sum() == b.Sum())
 				}
+				for off := int64(0); off < sectors*DefaultSectorSize; off += DefaultSectorSize {
+					if a.SameSector(b, off) != a.SameRange(b, off, DefaultSectorSize) {
+						t.Fatalf("sector at 0x%X: same %v", off, a.SameSector(b, off))
+					}
+				}
 			}
 		}
 	})
