@@ -16,10 +16,13 @@ import (
 //	{do: insert, off: 16, data: 00}
 //	{do: swap, off: 0, to: 4096, bytes: 256}
 //	{do: fill, off: 0, bytes: 256, data: ff}
+//	{in: payload, do: flip, off: 16, bits: 1}
 //
-// An edit beyond the end of the bytes does what is left of it.
+// With In it is an edit of a layer of a package (see package chips): the
+// package is put together again around it, with the right checksums. An edit beyond the end of the bytes does what is left of it.
 type Edit struct {
 	Do    EditKind `json:"do" yaml:"do"`
+	In    string   `json:"in,omitempty" yaml:"in,omitempty"`     // layer of the package
 	Part  string   `json:"part,omitempty" yaml:"part,omitempty"` // partition, of an edit of the flash
 	Off   int64    `json:"off,omitempty" yaml:"off,omitempty"`   // bytes
 	To    int64    `json:"to,omitempty" yaml:"to,omitempty"`     // bytes: where the other block is
@@ -75,6 +78,8 @@ func (e *Edit) Check() error {
 		return fmt.Errorf("edit %s: off, to and bytes are not negative", e.Do)
 	case e.Do == EditFill && len(e.Data) != 1:
 		return fmt.Errorf("edit fill: data is one byte")
+	case e.In != "" && e.Part != "":
+		return fmt.Errorf("edit %s: in is of a package, part of the flash", e.Do)
 	}
 	return nil
 }
@@ -125,9 +130,9 @@ func (e *Edit) String() string {
 	case EditFlip:
 		return fmt.Sprintf("flip bits 0x%02X at %s0x%X", e.Bits, e.in(), e.Off)
 	case EditCut:
-		return fmt.Sprintf("cut off behind 0x%X", e.Off)
+		return fmt.Sprintf("cut off behind %s0x%X", e.in(), e.Off)
 	case EditAdd:
-		return fmt.Sprintf("add %d bytes at the end: %s", len(e.Data), short(e.Data))
+		return fmt.Sprintf("add %d bytes at the end%s: %s", len(e.Data), e.of(), short(e.Data))
 	case EditSwap:
 		return fmt.Sprintf("swap %d bytes at %s0x%X and 0x%X", e.Bytes, e.in(), e.Off, e.To)
 	case EditFill:
@@ -137,10 +142,17 @@ func (e *Edit) String() string {
 }
 
 func (e *Edit) in() string {
-	if e.Part == "" {
+	if e.In+e.Part == "" {
 		return ""
 	}
-	return e.Part + " "
+	return e.In + e.Part + " "
+}
+
+func (e *Edit) of() string {
+	if e.In+e.Part == "" {
+		return ""
+	}
+	return " of " + e.In + e.Part
 }
 
 func short(p []byte) string {

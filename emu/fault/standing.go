@@ -225,7 +225,7 @@ func (f *Fault) Spec() (*Spec, error) {
 
 // Standing reports a fault that holds all the time, rather than to strike once.
 func (f *Fault) Standing() bool {
-	return f.Kind != Cut && f.Kind != BrownOut && f.Kind != CutAt && f.Kind != ResetAt && f.Kind != Damaged
+	return f.Kind != Cut && f.Kind != BrownOut && f.Kind != CutAt && f.Kind != ResetAt
 }
 
 // InMode reports a fault that means nothing in a mode of sweeps.

@@ -2,21 +2,31 @@ package sweep
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"math/rand/v2"
 
+	"airlift/chips"
 	"airlift/emu"
 	"airlift/emu/fault"
 	"airlift/flash"
 )
 
 // Packages arrive damaged: a download ends too early, a byte is another, a
-// header lies. Whatever comes of it, a module must run the old version or the
-// new one.
+// header lies. Or they were made wrong: what is inside is not what it should
+// be, and every checksum around it is right. Whatever comes of it, a module
+// must run the old version or the new one.
 
 const damagesMax = 1_000_000
 
 // damage returns damage number n of the package: the usual ones first, then a
-// bit somewhere turned over.
+// bit somewhere turned over. Where checksums are repaired it is a random edit
+// of a layer.
 func (s *Sweep) damage(n uint64) fault.Edit {
+	if s.Scenario.Repair {
+		return s.damageInside(n)
+	}
 	usual := usualDamages(int64(len(s.Package)))
 	if n < uint64(len(usual)) {
 		return usual[n]
@@ -57,13 +67,142 @@ func usualDamages(n int64) (list []fault.Edit) {
 	return list
 }
 
-// damaged runs the upgrade with a damaged package.
-func (s *Sweep) damaged(number uint64, path []uint64, f *fault.Fault, tell bool) (*Result, *Tried, error) {
-	out, err := s.Try(&Trial{Package: []fault.Edit{*f.Edit}}, nil, tell)
+// findLayers takes the package apart if damages are to be inside of it.
+func (s *Sweep) findLayers() (err error) {
+	if !s.Scenario.Repair {
+		return nil
+	}
+	m, ok := s.Chip.Maker.(chips.Layered)
+	if !ok {
+		return errors.New("repair: the packages of this chip are not taken apart")
+	}
+	if s.layers, err = m.Layers(s.Package); err != nil {
+		return fmt.Errorf("repair: %w", err)
+	}
+	return nil
+}
+
+// damageInside is random damage number n, in the layers by turns. One of which
+// no package can be made, as it leaves nothing to pack, is drawn again.
+func (s *Sweep) damageInside(n uint64) fault.Edit {
+	const tries = 16
+	l := &s.layers[n%uint64(len(s.layers))]
+	r := emu.Stream(s.Scenario.Seed, "damage inside", int(n))
+	for range tries {
+		e := randomEdit(r, l.Data)
+		e.In = l.Name
+		if _, err := l.Wrap(e.Apply(l.Data)); err == nil {
+			return e
+		}
+	}
+	return fault.Edit{Do: fault.EditFlip, In: l.Name, Bits: 1}
+}
+
+// randomEdit draws an edit of data. Half of the places are near the front, where
+// heads are.
+func randomEdit(r *rand.Rand, data []byte) fault.Edit {
+	size := int64(len(data))
+	place := func() int64 {
+		if r.IntN(2) == 0 {
+			return min(max(0, size-1), r.Int64N(1<<r.IntN(bits.Len64(uint64(size))+1)))
+		}
+		return r.Int64N(max(1, size))
+	}
+	length := func() int64 { return 1 << r.IntN(14) }
+	e := fault.Edit{Do: fault.EditKinds[r.IntN(len(fault.EditKinds))], Off: place()}
+	switch e.Do {
+	case fault.EditSet:
+		e.Off &^= 3
+		e.Data = binary.LittleEndian.AppendUint32(nil, randomWord(r, data, e.Off))
+	case fault.EditFlip:
+		e.Bits = 1 << r.UintN(8)
+	case fault.EditSwap:
+		e.To, e.Bytes = place(), length()
+	case fault.EditFill:
+		e.Bytes, e.Data = length(), fault.Hex{[]byte{0, 0xFF, 0x55}[r.IntN(3)]}
+	case fault.EditRemove:
+		e.Bytes = length()
+	case fault.EditAdd, fault.EditInsert:
+		e.Data = make(fault.Hex, length())
+		for i := range e.Data {
+			e.Data[i] = byte(r.Uint32())
+		}
+	}
+	if e.Do == fault.EditAdd {
+		e.Off = 0
+	}
+	return e
+}
+
+// randomWord is a word in the place of that at off: a usual lie, one near the
+// truth, or anything.
+func randomWord(r *rand.Rand, data []byte, off int64) uint32 {
+	var old uint32
+	if off+4 <= int64(len(data)) {
+		old = binary.LittleEndian.Uint32(data[off:])
+	}
+	words := [...]uint32{
+		0, 1, flash.DefaultSectorSize, 1<<31 - 1, 1 << 31, 1<<32 - 1,
+		old + 1, old - 1, old + flash.DefaultSectorSize, old - flash.DefaultSectorSize, old + 1<<16, 2 * old, old / 2, r.Uint32(),
+	}
+	return words[r.IntN(len(words))]
+}
+
+// edited is a package with an edit.
+func (s *Sweep) edited(pkg []byte, e *fault.Edit) ([]byte, error) {
+	if e.In == "" {
+		return e.Apply(pkg), nil
+	}
+	l, err := s.Chip.FindLayer(pkg, e.In)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	out, err := l.Wrap(e.Apply(l.Data))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.String(), err)
+	}
+	return out, nil
+}
+
+// Sizes are sizes of the new version's scripts: bytes of data next to main.lua,
+// as in [Version.ScriptBytes].
+type Sizes struct {
+	From int64 `json:"from,omitempty" yaml:"from,omitempty"`
+	To   int64 `json:"to" yaml:"to"`
+	Step int64 `json:"step" yaml:"step"`
+}
+
+const sizesMax = 100_000
+
+func (z *Sizes) count() uint64 {
+	if z == nil || z.Step < 1 || z.To < z.From {
+		return 0
+	}
+	return uint64((z.To-z.From)/z.Step) + 1
+}
+
+func (z *Sizes) at(n uint64) int64 { return z.From + int64(n)*z.Step }
+
+// delivered runs the upgrade with a package that is not as it should be, or of
+// another size.
+func (s *Sweep) delivered(number uint64, path []uint64, f *fault.Fault, tell bool) (*Result, *Tried, error) {
+	t, w := &Trial{}, s
+	if f.Kind == fault.Size {
+		var err error
+		if w, err = s.sized(f.Bytes); err != nil {
+			return nil, nil, err
+		}
+	} else {
+		t.Package = []fault.Edit{*f.Edit}
+	}
+	out, err := w.Try(t, nil, tell)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f, err)
 	}
 	r := out.Result
+	if (r.Outcome == emu.OutcomeStuck || r.Outcome == emu.OutcomeBrick) && out.last != "" {
+		r.Detail = orText("", "%s; decided last: %s", r.Detail, out.last)
+	}
 	r.Case = Case{Number: number, Path: path, Faults: []fault.Fault{*f}}
 	if r.Fine() && !tell {
 		r.Faults = nil
@@ -74,13 +213,21 @@ func (s *Sweep) damaged(number uint64, path []uint64, f *fault.Fault, tell bool)
 	return r, out, nil
 }
 
-// replayDamaged tells what a damaged package does.
-func (s *Sweep) replayDamaged(path []uint64, f *fault.Fault) (*Account, error) {
+// sized is the scenario with scripts of so many bytes in the new version.
+func (s *Sweep) sized(bytes int64) (*Sweep, error) {
+	one := *s.Scenario
+	one.Sizes, one.Damages, one.Repair, one.Uncut = nil, 0, false, false
+	one.New.ScriptBytes = bytes
+	return New(&one, s.Chip)
+}
+
+// replayDelivered tells what such a package does.
+func (s *Sweep) replayDelivered(path []uint64, f *fault.Fault) (*Account, error) {
 	number := uint64(0)
 	if s.Scenario.Sample == 0 {
 		number = path[0]
 	}
-	r, out, err := s.damaged(number, path, f, true)
+	r, out, err := s.delivered(number, path, f, true)
 	if err != nil {
 		return nil, err
 	}

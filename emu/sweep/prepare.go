@@ -41,6 +41,7 @@ type Sweep struct {
 	faulty      bool              // the scenario's standing faults hold
 	armed       bool              // start has the package in place
 	touched     map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
+	layers      []chips.Layer     // of the package, where damages are inside
 }
 
 // Clean is the run without a fault.
@@ -109,6 +110,9 @@ func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
 		return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
 	}
 	if err := w.stand(); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	if err := w.findLayers(); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	return w, nil

@@ -53,8 +53,8 @@ func (s *Sweep) Replay(path []uint64) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	if first.Kind == fault.Damaged && len(path) == 1 {
-		return s.replayDamaged(path, &first)
+	if first.Standing() && len(path) == 1 {
+		return s.replayDelivered(path, &first)
 	}
 	faults := []fault.Fault{first}
 	for _, choice := range path[1:] {

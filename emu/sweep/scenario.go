@@ -53,8 +53,15 @@ type Scenario struct {
 	// Times adds so many cuts at virtual times, spread evenly over the run.
 	Times uint64 `json:"times,omitempty" yaml:"times,omitempty"`
 	// Damages adds so many cases in which the power does not fail, but the
-	// package is damaged.
+	// package is damaged. With Repair they are inside of its layers, and the
+	// checksums around them are made right again.
 	Damages uint64 `json:"damages,omitempty" yaml:"damages,omitempty"`
+	Repair  bool   `json:"repair,omitempty" yaml:"repair,omitempty"`
+	// Sizes adds cases in which nothing goes wrong, but the new version's
+	// scripts have other sizes.
+	Sizes *Sizes `json:"sizes,omitempty" yaml:"sizes,omitempty"`
+	// Uncut leaves the power on: what is left are damages and sizes.
+	Uncut bool `json:"uncut,omitempty" yaml:"uncut,omitempty"`
 	// Sample draws so many cases; 0 tries all.
 	Sample uint64 `json:"sample,omitempty" yaml:"sample,omitempty"`
 	// Faults hold in every case, before those that the sweep chooses.
@@ -173,7 +180,7 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("boots_max %d: expected 1 to 1000", s.BootsMax)
 	case len(s.Hows)+len(s.BrownOuts) > 1000 || s.Times > 1e6:
 		return errors.New("more than 1000 ways to fail at an operation, or 1000000 times")
-	case s.Old.CoreBytes < 0 || s.New.CoreBytes < 0 || s.Old.ScriptBytes < 0 || s.New.ScriptBytes < 0 || s.Old.ScriptBytes > 8<<20 || s.New.ScriptBytes > 8<<20:
+	case s.Old.CoreBytes < 0 || s.New.CoreBytes < 0 || s.Old.ScriptBytes < 0 || s.New.ScriptBytes < 0 || s.Old.ScriptBytes > scriptBytesMax || s.New.ScriptBytes > scriptBytesMax:
 		return errors.New("core_bytes and script_bytes: expected sizes in bytes")
 	}
 	if s.Mode == ModeSystem && (s.New != Version{} || s.Old != Version{CoreBytes: s.Old.CoreBytes} || s.NoPad || s.Force) {
@@ -192,13 +199,29 @@ func (s *Scenario) check() error {
 			return err
 		}
 	}
-	if s.Damages > 0 && (s.Mode == ModeSystem || s.Cuts > 1 || len(s.Faults) > 0 || s.Damages > damagesMax) {
+	return s.checkPackages()
+}
+
+// checkPackages checks what is said of packages that are not as they should be.
+func (s *Scenario) checkPackages() error {
+	alone := s.Mode != ModeSystem && s.Cuts <= 1 && len(s.Faults) == 0
+	switch n := s.Sizes.count(); {
+	case s.Damages > 0 && (!alone || s.Damages > damagesMax):
 		return fmt.Errorf("damages %d: expected up to %d, with a single cut and no faults, in mode boot or update", s.Damages, int64(damagesMax))
+	case s.Repair && s.Damages == 0:
+		return errors.New("repair is of damages: say how many")
+	case s.Sizes != nil && (!alone || n == 0 || n > sizesMax || s.Sizes.From < 0 || s.Sizes.To > scriptBytesMax):
+		return fmt.Errorf("sizes from %d to %d in steps of %d: expected 1 to %d sizes up to %d bytes, with a single cut and no faults, in mode boot or update", s.Sizes.From, s.Sizes.To, s.Sizes.Step, int64(sizesMax), int64(scriptBytesMax))
+	case s.Uncut && (!alone || s.Damages+n == 0 || s.Times > 0 || len(s.BrownOuts) > 0):
+		return errors.New("uncut: expected damages or sizes, and nothing that cuts the power")
 	}
 	return nil
 }
 
-const cutsMax = 8
+const (
+	cutsMax        = 8
+	scriptBytesMax = 8 << 20
+)
 
 // Digest is the name of everything that the scenario says but its summary: a
 // case of another scenario with the same digest is the same case. 8 hex digits,

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"airlift/emu/fault"
 )
 
 // Shrunk is the smallest case that was found to go wrong in the same way as
@@ -32,7 +30,7 @@ func (s *Sweep) Shrink(ctx context.Context, path []uint64) (*Shrunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(a.Result.Faults) > 0 && a.Result.Faults[0].Kind == fault.Damaged {
+	if len(a.Result.Faults) > 0 && a.Result.Faults[0].Standing() {
 		return nil, errors.New("the package of the case has one change: there is nothing to shrink")
 	}
 	if a.Result.Fine() {

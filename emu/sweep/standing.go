@@ -39,6 +39,9 @@ func (s *Scenario) checkStanding() error {
 		if err := s.Faults[i].InMode(string(s.Mode)); err != nil {
 			return err
 		}
+		if s.Faults[i].Kind == fault.Size {
+			return errors.New("fault size is one of a sweep's own: say new.script_bytes, or sizes")
+		}
 	}
 	return nil
 }
@@ -76,6 +79,10 @@ func (w *Sweep) damagePackage() (err error) {
 	for _, f := range w.Scenario.standing("package") {
 		if p, made := f.OfPackage(w.Package); made {
 			w.Package = p
+		} else if f.Kind == fault.Damaged {
+			if w.Package, err = w.edited(w.Package, f.Edit); err != nil {
+				return err
+			}
 		} else if w.Package, err = w.otherPackage(f); err != nil {
 			return fmt.Errorf("fault %s: %w", f.Kind, err)
 		}

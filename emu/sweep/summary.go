@@ -72,6 +72,8 @@ func (m *Summary) Add(r *Result) {
 // went well do not say.
 func (m *Summary) opOf(r *Result) uint64 {
 	switch {
+	case m.scenario.Uncut:
+		return ^uint64(0)
 	case len(r.Path) > 0:
 		return r.Path[0] / m.ways
 	case m.scenario.Sample == 0:
@@ -144,6 +146,11 @@ func signature(r *Result) string {
 	if n := len(r.Places); n > 0 {
 		p := &r.Places[n-1]
 		b.WriteString("; " + p.Stage + " " + p.Kind + " " + p.Part)
+	}
+	for i := range r.Faults {
+		if e := r.Faults[i].Edit; e != nil && e.In != "" {
+			b.WriteString("; in " + e.In)
+		}
 	}
 	b.WriteString("; " + withoutNumbers(r.Detail))
 	return b.String()

@@ -31,6 +31,8 @@ type Tried struct {
 	// the flash chips before it and once the device has settled.
 	trace         string
 	before, after []*flash.Device
+
+	last string // decision of updater, boot code or core
 }
 
 // Try runs a trial. Saw is called with every decision of boot code, core and
@@ -83,6 +85,7 @@ type trial struct {
 	places []Place
 	spent  uint64 // sectors erased before the last cut
 	ops    uint64
+	last   string // decision
 	out    *Tried
 }
 
@@ -113,6 +116,7 @@ func (r *trial) run() error {
 	faults := r.t.Faults[:len(r.t.Faults)-len(r.inject.Faults)]
 	r.out.Result, r.out.Ops = r.s.result(Case{Faults: faults}, r.places, v, r.spent), r.ops
 	r.out.Result.Faults, r.out.Result.Places = faults, r.places
+	r.out.last = r.last
 	r.out.trace, r.out.after = r.w.rec.Sum(), r.b.flashes
 	r.line("verdict", strings.TrimSuffix(string(r.out.Result.Outcome)+": "+r.out.Result.Detail, ": "))
 	return nil
@@ -122,7 +126,15 @@ func (r *trial) run() error {
 func (r *trial) deliver(b *boot) error {
 	edited := Sweep{Chip: r.s.Chip, Package: r.s.Package} // deliver needs no more of it
 	for i := range r.t.Package {
-		edited.Package = r.t.Package[i].Apply(edited.Package)
+		p, err := r.s.edited(edited.Package, &r.t.Package[i])
+		switch {
+		case err == nil:
+			edited.Package = p
+		case i == 0:
+			return err
+		default: // those before it have left nothing that it could be done to
+			r.line("fault", err.Error())
+		}
 	}
 	r.w.stage = "updater"
 	err := edited.deliver(b)
@@ -240,10 +252,9 @@ func (r *trial) class() string {
 			}
 			var n [3]int
 			for off := p.Off; off < p.Off+p.Size; off += flash.DefaultSectorSize {
-				size := min(flash.DefaultSectorSize, p.Off+p.Size-off)
 				d := r.b.flashes[i]
-				isNew := r.s.fresh.flashes != nil && d.SameRange(r.s.fresh.flashes[i], off, size)
-				isOld := d.SameRange(r.s.old.flashes[i], off, size)
+				isNew := r.s.fresh.flashes != nil && d.SameSector(r.s.fresh.flashes[i], off)
+				isOld := d.SameSector(r.s.old.flashes[i], off)
 				switch {
 				case isNew && isOld:
 				case isNew:
@@ -290,6 +301,9 @@ func (r *trial) event(e *trace.Event) {
 		r.line("log", e.Text)
 	default:
 		text := strings.TrimRight(e.Step.Text, "\r\n")
+		if e.Step.Kind == chips.KindDecide {
+			r.last = text
+		}
 		r.decision(e.Step.Stage + " " + string(e.Step.Kind) + " " + withoutNumbers(text))
 		r.line(string(e.Step.Kind), e.Step.Stage+": "+text)
 	}

@@ -1,0 +1,91 @@
+package ec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"airlift/chips"
+)
+
+var _ chips.Layered = (*maker)(nil)
+
+// Layers implements [chips.Layered]: the head; the common part, whose MD5 is
+// in the head; the data of its sections, called script where they go to the
+// script area; and the delta, whose hash is in the delta's own head.
+func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
+	p, err := ParsePackage(pkg)
+	if err != nil {
+		return nil, err
+	}
+	head := func(data []byte) ([]byte, error) {
+		out := bytes.Clone(pkg)
+		copy(out[:HeadSize], data)
+		binary.LittleEndian.PutUint32(out[4:], jamcrc(out[8:HeadSize]))
+		return out, nil
+	}
+	list := []chips.Layer{{Name: "head", Data: pkg[:HeadSize], Wrap: head}}
+	if len(p.Common) > 0 {
+		common, err := m.commonLayers(p)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, common...)
+	}
+	if len(p.SDK) > 0 {
+		if _, err := ParsePar(p.SDK); err != nil {
+			return nil, err
+		}
+		list = append(list, chips.Layer{Name: "delta", Data: p.SDK, Wrap: func(data []byte) ([]byte, error) {
+			return NewPackage(p.Series, p.Common, rehash(data, len(p.SDK))).Encode(), nil
+		}})
+	}
+	return list, nil
+}
+
+func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
+	wrap := func(data []byte) ([]byte, error) { return NewPackage(p.Series, data, p.SDK).Encode(), nil }
+	list := []chips.Layer{{Name: "common", Data: p.Common, Wrap: wrap}}
+	sections, err := Sections(p.Common, p.Series)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range sections {
+		data, err := s.Unpack()
+		if err != nil {
+			return nil, err
+		}
+		name := fmt.Sprintf("section-%d", i)
+		if s.StartAddr == m.layout.ScriptAddr() {
+			name = "script"
+		}
+		end := s.Off + SectionHeadSize + int64(s.TotalLen)
+		list = append(list, chips.Layer{Name: name, Data: data, Wrap: func(data []byte) ([]byte, error) {
+			n, err := NewSection(p.Series, s.StartAddr, data)
+			if err != nil {
+				return nil, err
+			}
+			return wrap(bytes.Join([][]byte{p.Common[:s.Off], n.Encode(), p.Common[end:]}, nil))
+		}})
+	}
+	return list, nil
+}
+
+// rehash makes the hash of a delta right that had size bytes, and its length
+// if that has changed.
+func rehash(delta []byte, size int) []byte {
+	if len(delta) < ParHeadSize {
+		return delta
+	}
+	out := bytes.Clone(delta)
+	if len(out) != size {
+		binary.LittleEndian.PutUint32(out[8:], uint32(len(out)))
+	}
+	n := binary.LittleEndian.Uint32(out[8:])
+	if n < ParHeadSize || int64(n) > int64(len(out)) {
+		return out // nothing that could be hashed
+	}
+	sum := parHashOf(out[:n])
+	copy(out[12:], sum[:])
+	return out
+}
