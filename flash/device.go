@@ -1,6 +1,7 @@
 package flash
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -177,6 +178,25 @@ func (d *Device) Erase(off, length int64) error {
 		}
 	}
 	return nil
+}
+
+// Refresh erases the sector that holds off and programs it with what it held,
+// if p is what it holds at off and if nobody watches: then that is known to
+// change nothing but wear and the numbers of the operations. Otherwise it does
+// nothing and returns false. P must lie within the sector.
+func (d *Device) Refresh(off int64, p []byte) bool {
+	at := off & (d.geo.SectorSize - 1)
+	if d.power.lost || d.power.tap != nil || d.defects != nil || off < 0 || off >= d.geo.Size || int64(len(p)) > d.geo.SectorSize-at {
+		return false
+	}
+	s := d.sectorAt(off)
+	if s == nil || s.data == nil || !bytes.Equal(s.data[at:at+int64(len(p))], p) {
+		return false
+	}
+	d.power.ops += uint64(1 + d.geo.SectorSize/d.geo.PageSize)
+	d.power.erases++
+	d.wearOut(off)
+	return true
 }
 
 // programUnseen runs the program operations of pages that nobody watches, so

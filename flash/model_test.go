@@ -132,7 +132,7 @@ func (c *checker) span(unit int64) (off, length int64) {
 
 func (c *checker) step() {
 	tw := c.twins[c.pick(len(c.twins))]
-	switch c.pick(10) {
+	switch c.pick(11) {
 	case 0, 1, 2:
 		off, length := c.span(1)
 		p := c.bytes(length)
@@ -162,8 +162,36 @@ func (c *checker) step() {
 		}
 	case 9:
 		c.reload(tw)
+	case 10:
+		c.refresh(tw)
 	}
 	c.compare(tw)
+}
+
+// refresh erases a sector and programs it again with some bytes of it as they
+// were, or not quite, in one step if the chip can.
+func (c *checker) refresh(tw *twin) {
+	base := int64(c.pick(int(c.geo.Size/c.geo.SectorSize))) * c.geo.SectorSize
+	at := int64(c.pick(int(c.geo.SectorSize)))
+	sector := bytes.Clone(tw.mod.cells[base : base+c.geo.SectorSize])
+	if c.pick(4) == 0 {
+		sector[at] ^= 1 << c.pick(8)
+	}
+	p := sector[at : at+1+int64(c.pick(int(c.geo.SectorSize-at)))]
+	same := bytes.Equal(p, tw.mod.cells[base+at:base+at+int64(len(p))])
+	ops := append(tw.mod.eraseOps(base, c.geo.SectorSize), tw.mod.programOps(base, sector)...)
+	c.run(tw, ops, func() error {
+		if tw.dev.Refresh(base+at, p) {
+			if !same {
+				c.t.Fatalf("a sector that changes was refreshed")
+			}
+			return nil
+		}
+		if err := tw.dev.Erase(base, c.geo.SectorSize); err != nil {
+			return err
+		}
+		return tw.dev.Program(base, sector)
+	})
 }
 
 // place puts a new twin into the world, in place of an old one when it is full.

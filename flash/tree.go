@@ -172,6 +172,29 @@ func (t *tree) erase(off int64) {
 	s.wear++
 }
 
+// wearOut counts an erase of the sector at off, which was touched before, and
+// leaves its contents.
+func (t *tree) wearOut(off int64) {
+	ci, si := t.locate(off)
+	c := t.root[ci]
+	if c.owner != t.owner {
+		was := c
+		c = &chunk{owner: t.owner, sectors: was.sectors}
+		c.hash.Store(was.hash.Load())
+		c.fast.Store(was.fast.Load())
+		t.root[ci] = c
+	}
+	s := c.sectors[si]
+	if s.owner != t.owner {
+		was := s
+		s = &sector{owner: t.owner, wear: was.wear, shared: true, data: was.data}
+		s.hash.Store(was.hash.Load())
+		s.fast.Store(was.fast.Load())
+		c.sectors[si] = s
+	}
+	s.wear++
+}
+
 func (t *tree) fork() tree {
 	n := tree{sectorSize: t.sectorSize, owner: new(token), root: make([]*chunk, len(t.root)), hint: t.hint}
 	copy(n.root, t.root)

@@ -48,8 +48,10 @@ func (f fls) word(addr uint32) (uint32, error) {
 
 // rewrite erases the sector at off and programs its 16 pages.
 func (f fls) rewrite(off int64, sector []byte) error {
-	g := f.dev.Geometry()
-	if err := opError(f.dev.Erase(off, g.SectorSize)); err != nil {
+	if f.dev.Refresh(off, sector) {
+		return nil
+	}
+	if err := opError(f.dev.Erase(off, f.dev.Geometry().SectorSize)); err != nil {
 		return err
 	}
 	for {
@@ -79,6 +81,10 @@ func (f fls) write(addr uint32, p []byte) (int, error) {
 				return 0, err
 			}
 			off, p = off+sectorSize, p[sectorSize:]
+			continue
+		}
+		if n := min(int64(len(p)), base+sectorSize-off); f.dev.Refresh(off, p[:n]) {
+			off, p = off+n, p[n:]
 			continue
 		}
 		if sector == nil {
