@@ -139,10 +139,7 @@ func caseBefore(a, b *Case) bool {
 // signature is what results that went wrong alike have in common.
 func signature(r *Result) string {
 	var b strings.Builder
-	b.WriteString(string(r.Outcome))
-	for _, i := range r.Broken {
-		b.WriteString(" -" + string(i))
-	}
+	b.WriteString(ending(r))
 	if n := len(r.Places); n > 0 {
 		p := &r.Places[n-1]
 		b.WriteString("; " + p.Stage + " " + p.Kind + " " + p.Part)
@@ -154,6 +151,15 @@ func signature(r *Result) string {
 	}
 	b.WriteString("; " + withoutNumbers(r.Detail))
 	return b.String()
+}
+
+// ending is the outcome and the broken invariants of a result.
+func ending(r *Result) string {
+	out := string(r.Outcome)
+	for _, i := range r.Broken {
+		out += " -" + string(i)
+	}
+	return out
 }
 
 // withoutNumbers replaces every number by #.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"airlift/chips"
+	"airlift/emu"
 	"airlift/emu/fault"
 	"airlift/emu/trace"
 	"airlift/flash"
@@ -32,8 +33,10 @@ type Tried struct {
 	trace         string
 	before, after []*flash.Device
 
-	last string // decision of updater, boot code or core
 }
+
+// ErrEdit is the error for an edit that no package can be made with.
+var ErrEdit = errors.New("the package cannot be made")
 
 // Try runs a trial. Saw is called with every decision of boot code, core and
 // updater on the way, as its stage, kind and text without numbers, and with the
@@ -116,7 +119,9 @@ func (r *trial) run() error {
 	faults := r.t.Faults[:len(r.t.Faults)-len(r.inject.Faults)]
 	r.out.Result, r.out.Ops = r.s.result(Case{Faults: faults}, r.places, v, r.spent), r.ops
 	r.out.Result.Faults, r.out.Result.Places = faults, r.places
-	r.out.last = r.last
+	if o := r.out.Result; (o.Outcome == emu.OutcomeBrick || slices.Contains(o.Broken, Converges)) && r.last != "" { // which is why
+		o.Detail += "; decided last: " + r.last
+	}
 	r.out.trace, r.out.after = r.w.rec.Sum(), r.b.flashes
 	r.line("verdict", strings.TrimSuffix(string(r.out.Result.Outcome)+": "+r.out.Result.Detail, ": "))
 	return nil
@@ -131,7 +136,7 @@ func (r *trial) deliver(b *boot) error {
 		case err == nil:
 			edited.Package = p
 		case i == 0:
-			return err
+			return fmt.Errorf("%w: %w", ErrEdit, err)
 		default: // those before it have left nothing that it could be done to
 			r.line("fault", err.Error())
 		}
@@ -339,3 +344,7 @@ func (r *trial) After(op *flash.Op) {
 
 // Signature is what results that went wrong alike have in common.
 func (r *Result) Signature() string { return signature(r) }
+
+// Reason is what a signature says of the end alone: outcome, broken invariants and
+// the evidence, without numbers.
+func (r *Result) Reason() string { return ending(r) + "; " + withoutNumbers(r.Detail) }
