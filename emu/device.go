@@ -78,6 +78,7 @@ type Device struct {
 	otp      lua.OTP // outlives the power, as the flash does
 	wake     *wakeUp // what ended the sleep before this boot
 	spi      []chips.BoardSPI
+	reset    *chips.ResetCause // somebody asked for
 }
 
 // NewDevice puts the flash chips of cfg on one supply.
@@ -198,6 +199,7 @@ const (
 	EndPower  End = "power"  // the power was cut
 	EndBudget End = "budget" // the scripts used up their step budget
 	EndOff    End = "off"    // the scripts switched the module off
+	EndReset  End = "reset"  // somebody reset the chip: see [Device.Reset]
 	// EndRefused: what boot code started is sound but not emulated.
 	EndRefused End = "refused"
 )
@@ -209,7 +211,21 @@ type Result struct {
 	Exit   lua.Exit         // of the last script machine, if there was one
 	Detail string           // one line for people
 	Boots  int
+	Cause  chips.ResetCause // of an EndReset
 }
+
+// Reset resets the chip with the power on, from within an event of the clock, of
+// the trace or of a tap. The run ends there; [Device.RunFrom] goes on, with what
+// is in the flash and in the retained words.
+func (d *Device) Reset(cause chips.ResetCause) {
+	if !d.power.Lost() {
+		d.reset = &cause
+		d.power.Cut() // which is how everything that runs comes to its end
+	}
+}
+
+// JumpClock moves the module's clock, which has the time of day.
+func (d *Device) JumpClock(seconds int64) { d.unixBase += seconds }
 
 // Run switches the device on and keeps it running, through resets, until
 // something ends the run. After EndPower it may be called again: the power
@@ -319,6 +335,10 @@ func (d *Device) coreStage(env *chips.Env, boot chips.BootResult) (*chips.Runnin
 
 func (d *Device) powerCut(res Result) Result {
 	res.End, res.Detail = EndPower, "the power was cut"
+	if d.reset != nil {
+		res.End, res.Cause, res.Detail = EndReset, *d.reset, "the chip was reset: "+d.reset.String()
+		d.reset = nil
+	}
 	return res
 }
 

@@ -57,6 +57,9 @@ func (m *Machine) openState() {
 	}
 	m.vm.StartMemory(luaMemoryUsed, m.fw.LuaMemory)
 	m.luaMemoryMost = luaMemoryUsed
+	if m.opts.Started != nil {
+		m.opts.Started(m)
+	}
 }
 
 // steps is how much the scripts have computed: about VM instructions.
@@ -133,7 +136,7 @@ func (m *Machine) markRoots(mark func(glua.LValue)) {
 	for _, p := range m.gpio {
 		mark(p.callback)
 	}
-	for _, v := range []glua.LValue{m.sms.received, m.sms.reported, m.recording.callback, m.ble.callback, m.ble.object} {
+	for _, v := range []glua.LValue{m.null, m.sms.received, m.sms.reported, m.recording.callback, m.ble.callback, m.ble.object} {
 		if v != nil {
 			mark(v)
 		}
@@ -198,7 +201,7 @@ func (m *Machine) protected(fn lua53.Native) (text string, ok bool) {
 type addressBook map[any]int
 
 func (m *Machine) address(v glua.LValue) string {
-	if v == jsonNull {
+	if v == m.null {
 		return "(nil)"
 	}
 	prefix := ""

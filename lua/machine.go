@@ -90,6 +90,10 @@ type Options struct {
 	// Calls, if not nil, is told of every call of a function. Scripts then run
 	// slower. It may not call the machine.
 	Calls func(ScriptCall)
+	// LuaMemory is the size of the Lua heap in bytes, 0 for the firmware's.
+	LuaMemory int64
+	// Started, if not nil, is told of the machine before the first script runs.
+	Started func(*Machine)
 }
 
 // Machine is one life of the script VM, from power-on to the next reset.
@@ -113,11 +117,14 @@ type Machine struct {
 	paths     []string // rtos.setPaths
 	cwaits    uint64
 	addresses addressBook
-	held      map[glua.LValue]int // what only callbacks in Go hold
-	trng      *rand.Rand
-	fileMeta  *glua.LTable
-	logLevel  int
-	logStyle  int
+	// null is json.null, a light userdata that is NULL. Scripts can give it a
+	// metatable, so that no two machines may share it.
+	null     *glua.LUserData
+	held     map[glua.LValue]int // what only callbacks in Go hold
+	trng     *rand.Rand
+	fileMeta *glua.LTable
+	logLevel int
+	logStyle int
 	libstate
 }
 
@@ -175,9 +182,12 @@ type libstate struct {
 
 // New prepares a machine. It costs little: nothing runs before [Machine.Run].
 func New(board Board, opts Options) (*Machine, error) {
-	m := &Machine{board: board, fw: board.Firmware(), opts: opts, addresses: addressBook{}, held: map[glua.LValue]int{}}
+	m := &Machine{board: board, fw: board.Firmware(), opts: opts, addresses: addressBook{}, null: &glua.LUserData{Metatable: glua.LNil}, held: map[glua.LValue]int{}}
 	if m.fw.Bits != 64 {
 		m.fw.Bits = 32
+	}
+	if opts.LuaMemory > 0 {
+		m.fw.LuaMemory = opts.LuaMemory
 	}
 	if m.fw.LuaMemory <= 0 {
 		m.fw.LuaMemory = 256 << 10

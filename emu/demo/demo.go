@@ -340,9 +340,13 @@ func (s *Story) Flash() []*flash.Device { return s.flashes }
 
 // Run plays one upgrade. After a cut it may be called again: the power comes
 // back and the story goes on from what the flash holds.
-func (s *Story) Run() (Report, error) {
+func (s *Story) Run() (Report, error) { return s.RunFrom(chips.ResetPower) }
+
+// RunFrom is Run with a reset cause of the caller's choice, for a module that was
+// reset with the power on.
+func (s *Story) RunFrom(cause chips.ResetCause) (Report, error) {
 	s.settled = false
-	res, err := s.Device.Run()
+	res, err := s.Device.RunFrom(cause)
 	if err != nil {
 		return Report{}, err
 	}

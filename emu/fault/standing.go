@@ -124,10 +124,12 @@ const (
 	SecondRequest Kind = "second-request"
 	// OutOfHeap leaves the scripts a heap of Bytes.
 	OutOfHeap Kind = "out-of-heap"
-	// Watchdog resets the module At after a reset, or after scripts fed it last.
+	// Watchdog resets the module At after a reset, or after scripts fed it last;
+	// Times how often, for ever unless given. In the modes boot and update there
+	// are no scripts, and it watches boot code and core.
 	Watchdog Kind = "watchdog"
-	// ClockJump moves the module's clock by Seconds, At after scripts have begun,
-	// in every boot.
+	// ClockJump moves the module's clock by Seconds, once, At after the first
+	// scripts have begun.
 	ClockJump Kind = "clock-jump"
 )
 
@@ -205,7 +207,7 @@ var Specs = []Spec{
 	{Reboot, "system", withNet, nil, []string{"at", "bytes", "times"}, "the module restarts when scripts have run so long, or once so many bytes have arrived"},
 	{SecondRequest, "system", withNet, nil, []string{"bytes", "times"}, "the scripts ask again once so many bytes have arrived"},
 	{OutOfHeap, "system", withNet, []string{"bytes"}, nil, "the scripts have a heap of so many bytes"},
-	{Watchdog, "system", everywhere, []string{"at"}, nil, "a watchdog that nobody feeds resets the module after a time"},
+	{Watchdog, "system", everywhere, []string{"at"}, []string{"times"}, "a watchdog that nobody feeds resets the module after a time"},
 	{ClockJump, "system", withNet, []string{"seconds"}, []string{"at"}, "the module's clock jumps by so many seconds"},
 }
 

@@ -205,7 +205,11 @@ func (c *conn) serve() {
 // asks the clock for the time at which it is here.
 func (c *conn) book() {
 	l, m := c.link, c.link.opt.Model
-	c.piece = c.x.out.next(l.mss)
+	most := l.mss
+	if drip := c.x.resp.DripBytes; drip > 0 {
+		most = min(most, drip)
+	}
+	c.piece = c.x.out.next(most)
 	if c.piece == nil && c.x.out.err == nil && !c.x.end {
 		c.answered()
 		return
@@ -215,6 +219,7 @@ func (c *conn) book() {
 		c.piece, c.x.out.err = nil, ErrTimeout
 	}
 	ready := max(c.base+m.Latency, l.downFree)
+	c.base += c.x.resp.DripEvery
 	l.downFree = ready + time.Duration(sends)*m.serialise(len(c.piece)+overheadBytes)
 	// The segment before is here already, so nothing overtakes it.
 	at := l.downFree + d - m.Latency

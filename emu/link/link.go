@@ -229,7 +229,7 @@ func (l *Link) handshake(r *rand.Rand, name string, port int, tls *lua.TLS) (tim
 		return delay, nil, ErrTimeout
 	}
 	ep := l.net.server(canonical(name), port)
-	if ep == nil {
+	if ep == nil || l.net.Down != nil && l.net.Down() {
 		return delay, nil, fmt.Errorf("%w: %s port %d", ErrRefused, name, port)
 	}
 	if tls == nil {

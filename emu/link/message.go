@@ -133,6 +133,10 @@ type Response struct {
 	// Delay is how much longer than usual the server takes to answer. Only a
 	// modelled link waits.
 	Delay time.Duration
+	// DripBytes, if not 0, are what the server sends at a time, every DripEvery.
+	// Only a modelled link drips.
+	DripBytes int
+	DripEvery time.Duration
 	// Upgrade, if not nil, takes the connection over after this answer, which
 	// then is a 101. Only a modelled link can do that.
 	Upgrade Peer

@@ -46,6 +46,10 @@ type host struct {
 // Network is a set of virtual hosts that live in the process. It is shared by
 // all links to it, and must not change while they are used.
 type Network struct {
+	// Down, if not nil, is asked at every attempt to connect; while it says so all
+	// ports refuse.
+	Down func() bool
+
 	hosts      []*host // in the order in which they were named
 	everywhere Everywhere
 }
@@ -131,7 +135,7 @@ func (n *Network) Known(name string) bool {
 // port of HTTP, in a fixed order; it may return its argument. Other servers are
 // shared between the two.
 func (n *Network) Fork(replace func(Handler) Handler) *Network {
-	f := &Network{everywhere: n.everywhere}
+	f := &Network{Down: n.Down, everywhere: n.everywhere}
 	for _, h := range n.hosts {
 		c := *h
 		c.endpoints = slices.Clone(h.endpoints)

@@ -31,11 +31,11 @@ func (w *Sweep) standSystem() error {
 		return err
 	}
 	w.start = b
-	st, err := w.story()
+	st, d, err := w.story()
 	if err != nil {
 		return err
 	}
-	return w.cleanStory(st)
+	return w.cleanStory(st, d)
 }
 
 // network makes the network of a story what the faults say.
@@ -54,6 +54,8 @@ func (s *Sweep) network(st *demo.Story) error {
 			st.World.Network = st.World.Network.Fork(func(link.Handler) link.Handler { return nil })
 		case fault.Stall, fault.Reset:
 			st.World.Shape = breaks(f, st.World.Shape)
+		case fault.ServerRestart:
+			restarts(f, st)
 		default:
 			left := f.Times
 			if left == 0 {
@@ -140,8 +142,12 @@ func (b *badServer) answer(r *link.Request) *link.Response {
 	if x == nil {
 		return nil
 	}
-	if b.f.Kind == fault.KeepOpen {
+	switch b.f.Kind {
+	case fault.KeepOpen:
 		x.KeepOpen, x.Close = true, false
+		return x
+	case fault.Drip:
+		x.DripBytes, x.DripEvery = int(b.f.Bytes), time.Duration(b.f.At)
 		return x
 	}
 	if x.Status != 200 && x.Status != 206 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"airlift/chips"
 	"airlift/emu"
 	"airlift/emu/demo"
 	"airlift/emu/fault"
@@ -23,11 +24,18 @@ import (
 const systemBootsMax = 6
 
 // story makes the world of a case.
-func (s *Sweep) story() (*demo.Story, error) {
+func (s *Sweep) story() (*demo.Story, *disturber, error) {
 	c := s.Scenario
 	cfg := demo.Config{
 		Chip: s.Chip, Seed: c.Seed, CoreSize: c.Old.CoreBytes, Kind: c.Package, Link: c.Link, Made: s.Package,
 		BootsMax: systemBootsMax * (1 + c.Cuts + len(c.powerFaults())),
+	}
+	var d *disturber
+	if faults := c.standing("system"); s.faulty && len(faults) > 0 {
+		d = newDisturber(faults, &cfg.Script)
+		for _, n := range d.left {
+			cfg.BootsMax += n
+		}
 	}
 	if cfg.Link == "" {
 		cfg.Link = "ideal"
@@ -39,12 +47,18 @@ func (s *Sweep) story() (*demo.Story, error) {
 	if err == nil && s.faulty {
 		err = s.network(st)
 	}
-	return st, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if d != nil {
+		d.attach(st)
+	}
+	return st, d, nil
 }
 
 // rehearseSystem plays the story without a fault.
 func (s *Sweep) rehearseSystem() error {
-	st, err := s.story()
+	st, d, err := s.story()
 	if err != nil {
 		return err
 	}
@@ -54,7 +68,7 @@ func (s *Sweep) rehearseSystem() error {
 		flashes[i] = f.Fork()
 	}
 	s.start = newBoard(flashes)
-	if err := s.cleanStory(st); err != nil {
+	if err := s.cleanStory(st, d); err != nil {
 		return err
 	}
 	s.fresh.flashes = st.Flash()
@@ -62,10 +76,10 @@ func (s *Sweep) rehearseSystem() error {
 }
 
 // cleanStory plays a story without a cut.
-func (s *Sweep) cleanStory(st *demo.Story) error {
-	r := &systemRun{s: s, st: st, all: true}
+func (s *Sweep) cleanStory(st *demo.Story, d *disturber) error {
+	r := &systemRun{s: s, st: st, disturb: d, all: true}
 	r.watch()
-	rep, err := st.Run()
+	rep, err := r.run()
 	if err != nil {
 		return err
 	}
@@ -81,6 +95,8 @@ func (s *Sweep) cleanStory(st *demo.Story) error {
 type systemRun struct {
 	s       *Sweep
 	st      *demo.Story
+	disturb *disturber       // nil without faults of the system
+	cause   chips.ResetCause // with which the module starts next
 	stage   string
 	inject  fault.Injector
 	scripts bool    // they have begun
@@ -99,6 +115,24 @@ func (r *systemRun) watch() {
 	r.st.World.Trace.Sink(r.event)
 }
 
+// run plays on until the story ends, or until the fault that is due strikes.
+func (r *systemRun) run() (demo.Report, error) {
+	for {
+		rep, err := r.st.RunFrom(r.cause)
+		if err == nil && r.disturb != nil {
+			err = r.disturb.err
+		}
+		if err != nil || rep.End.End != emu.EndReset {
+			r.cause = chips.ResetPower
+			return rep, err
+		}
+		r.cause = rep.End.Cause
+		if r.cut != nil && r.cut.Kind == fault.ResetAt && r.cause == chips.ResetException {
+			return rep, nil
+		}
+	}
+}
+
 // event keeps the stage, and fails the power in time.
 func (r *systemRun) event(e *trace.Event) {
 	r.stage = r.stageOf(e)
@@ -111,11 +145,17 @@ func (r *systemRun) event(e *trace.Event) {
 			r.tell.event(e)
 		}
 	}
-	if r.cut != nil && r.cut.Kind == fault.CutAt && e.Time-r.offset >= time.Duration(r.cut.At) && !r.st.Device.Power().Lost() {
+	if r.cut == nil || e.Time-r.offset < time.Duration(r.cut.At) || r.st.Device.Power().Lost() {
+		return
+	}
+	switch r.cut.Kind {
+	case fault.CutAt:
 		r.st.Device.Power().Cut()
 		if r.tell != nil {
 			r.tell.line("cut", "the power fails, as the time is up")
 		}
+	case fault.ResetAt:
+		r.st.Device.Reset(chips.ResetException)
 	}
 }
 
@@ -182,11 +222,11 @@ func (r *systemRun) After(*flash.Op) {}
 
 // playSystem plays the story with faults, and tells it if tell is not nil.
 func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
-	st, err := s.story()
+	st, d, err := s.story()
 	if err != nil {
 		return nil, err
 	}
-	r := &systemRun{s: s, st: st, tell: tell}
+	r := &systemRun{s: s, st: st, disturb: d, tell: tell}
 	if tell != nil {
 		tell.w.rec = st.World.Trace
 	}
@@ -200,24 +240,24 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 			tell.fault = f
 		}
 		before := len(r.places)
-		rep, err := st.Run()
+		rep, err := r.run()
 		if err != nil {
 			return nil, err
 		}
-		if rep.End.End != emu.EndPower {
+		if rep.End.End != emu.EndPower && rep.End.End != emu.EndReset {
 			return nil, fmt.Errorf("%w: %s: the run is over before that", ErrNoCase, f)
 		}
-		if len(r.places) == before && f.Kind == fault.CutAt {
+		if len(r.places) == before {
 			r.places = append(r.places, Place{Boot: st.Device.Boots() - 1, Stage: r.stage, Kind: "time", Part: "-"})
 		}
 		if tell != nil {
 			tell.endOps()
-			tell.line("power", "the power is back after "+f.String())
+			tell.line("power", backAfter(f))
 		}
 	}
 	r.cut = nil
 	boots := st.Device.Boots()
-	rep, err := st.Run()
+	rep, err := r.run()
 	if err != nil {
 		return nil, err
 	}
@@ -273,21 +313,29 @@ func (s *Sweep) systemUnit(u *unit) ([]*Result, error) {
 
 // systemOps counts the operations behind the last of some faults.
 func (s *Sweep) systemOps(faults []fault.Fault) (uint64, error) {
-	st, err := s.story()
+	st, d, err := s.story()
 	if err != nil {
 		return 0, err
 	}
-	r := &systemRun{s: s, st: st}
+	r := &systemRun{s: s, st: st, disturb: d}
 	r.watch()
 	for _, f := range slices.Concat(s.Scenario.powerFaults(), faults) {
 		r.cut, r.offset, r.inject = &f, st.World.Clock.Now(), fault.Injector{Faults: []fault.Fault{f}}
-		if _, err := st.Run(); err != nil {
+		if _, err := r.run(); err != nil {
 			return 0, err
 		}
 	}
 	r.cut, r.n = nil, 0
-	_, err = st.Run()
+	_, err = r.run()
 	return r.n, err
+}
+
+// backAfter says how the module goes on behind a fault that struck.
+func backAfter(f *fault.Fault) string {
+	if f.Kind == fault.ResetAt {
+		return "the chip starts again after a " + f.String()
+	}
+	return "the power is back after " + f.String()
 }
 
 // replaySystem is ReplayFaults of the mode system.
