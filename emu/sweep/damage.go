@@ -200,9 +200,6 @@ func (s *Sweep) delivered(number uint64, path []uint64, f *fault.Fault, tell boo
 		return nil, nil, fmt.Errorf("%s: %w", f, err)
 	}
 	r := out.Result
-	if (r.Outcome == emu.OutcomeStuck || r.Outcome == emu.OutcomeBrick) && out.last != "" {
-		r.Detail = orText("", "%s; decided last: %s", r.Detail, out.last)
-	}
 	r.Case = Case{Number: number, Path: path, Faults: []fault.Fault{*f}}
 	if r.Fine() && !tell {
 		r.Faults = nil
