@@ -31,6 +31,9 @@ const (
 	cmsFormat      = 304
 )
 
+// contextsMax is the highest number of a PDP context.
+const contextsMax = 8
+
 // handler answers a command; args is what stands behind "=".
 type handler func(m *Modem, args string) reply
 
@@ -279,10 +282,10 @@ func cesq(m *Modem, _ string) reply {
 }
 
 func readCOPS(m *Modem, _ string) reply {
-	if !m.Registered() {
+	cell := m.serving()
+	if cell == nil {
 		return ok("+COPS: 0")
 	}
-	cell := m.c.Cells()[0]
 	return ok(fmt.Sprintf(`+COPS: 0,2,"%03d%02d",7`, cell.MCC, cell.MNC))
 }
 
@@ -319,7 +322,7 @@ func readContexts(m *Modem, _ string) reply {
 	if ip, has := m.c.Address(); has && m.Registered() {
 		lines = append(lines, "+CGDCONT: "+m.bearer(ip))
 	}
-	for cid := 2; cid <= 8; cid++ {
+	for cid := 2; cid <= contextsMax; cid++ {
 		if apn, has := m.contexts[cid]; has {
 			lines = append(lines, fmt.Sprintf(`+CGDCONT: %d,"IP","%s","",0,0`, cid, apn))
 		}
@@ -330,7 +333,7 @@ func readContexts(m *Modem, _ string) reply {
 func setContext(m *Modem, args string) reply {
 	f := strings.Split(args, ",")
 	cid := numbers(args, 1)[0]
-	if cid < 1 || cid > 8 {
+	if cid < 1 || cid > contextsMax {
 		return cme(cmeParameter)
 	}
 	apn := ""
@@ -344,7 +347,7 @@ func setContext(m *Modem, args string) reply {
 func readActive(m *Modem, _ string) reply {
 	_, has := m.c.Address()
 	lines := []string{"+CGACT: 1," + bit(has && m.Registered())}
-	for cid := 2; cid <= 8; cid++ {
+	for cid := 2; cid <= contextsMax; cid++ {
 		if _, has := m.contexts[cid]; has {
 			lines = append(lines, fmt.Sprintf("+CGACT: %d,%s", cid, bit(m.active[cid])))
 		}
@@ -354,10 +357,18 @@ func readActive(m *Modem, _ string) reply {
 
 func setActive(m *Modem, args string) reply {
 	n := numbers(args, 2)
-	if n[0] < 0 || n[0] > 1 || !m.Registered() {
+	switch state, cid := n[0], n[1]; {
+	case state < 0 || state > 1 || !m.Registered():
 		return failed()
+	case !strings.Contains(args, ","): // all contexts
+		for cid := range m.contexts {
+			m.active[cid] = state == 1
+		}
+	case cid < 1 || cid > contextsMax:
+		return cme(cmeParameter)
+	default:
+		m.active[cid] = state == 1
 	}
-	m.active[n[1]] = n[0] == 1
 	return ok()
 }
 

@@ -120,7 +120,9 @@ type Modem struct {
 	slot     int
 	settings map[string]string // of commands that only keep a value
 	table    map[string]*row   // of commands, by name
-	store    []*SMS            // messages on the card, by position
+	store    []*part           // messages on the card, by position
+	arriving []*part           // the rest of a message that the card has no room for
+	joined   int               // reference of the last message in several parts
 	msgRef   int
 }
 
@@ -128,7 +130,7 @@ type Modem struct {
 func New(c Config) *Modem {
 	return &Modem{
 		c: c, reports: map[string]int{}, contexts: map[int]string{}, active: map[int]bool{}, settings: map[string]string{},
-		store: make([]*SMS, storeMax), table: newTable(),
+		store: make([]*part, storeMax), table: newTable(),
 	}
 }
 
@@ -218,12 +220,21 @@ func (m *Modem) setStatus(status int) {
 // Registered reports whether a network has taken the module.
 func (m *Modem) Registered() bool { return m.status == registered || m.status == roaming }
 
+// serving is the cell that the module is registered with, nil if there is none.
+func (m *Modem) serving() *Cell {
+	cells := m.c.Cells()
+	if !m.Registered() || len(cells) == 0 {
+		return nil
+	}
+	return &cells[0]
+}
+
 // registration is the state without the leading number of reports.
 func (m *Modem) registration(n int) string {
-	if n < 2 || !m.Registered() {
+	cell := m.serving()
+	if n < 2 || cell == nil {
 		return fmt.Sprint(m.status)
 	}
-	cell := m.c.Cells()[0]
 	return fmt.Sprintf(`%d,"%04x","%08x",7`, m.status, cell.TAC, cell.ECI)
 }
 
@@ -255,11 +266,11 @@ func (m *Modem) SMSArrived() {
 		if m.store[i] != nil {
 			continue
 		}
-		sms, ok := m.c.TakeSMS()
-		if !ok {
+		p := m.nextPart()
+		if p == nil {
 			return
 		}
-		m.store[i] = &sms
+		m.store[i] = p
 		m.say(`+CMTI: "SM",%d`, i+1)
 	}
 }
@@ -275,7 +286,7 @@ func (m *Modem) Write(p string) {
 			done(m.take())
 		case m.prompt != nil && c == 27: // escape
 			m.prompt = nil
-			m.line = nil
+			m.take()
 			m.finish(ok())
 		case m.prompt == nil && c == '\r':
 			m.command(m.take())

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 )
 
 // bench is a modem with a clock of its own.
@@ -256,6 +257,131 @@ func TestSeptets(t *testing.T) {
 	p, _ := hex.DecodeString("E8329BFD4697D9EC37")
 	if s, err := decodeText(p, 10, 0, false); s != "hellohello" || err != nil {
 		t.Errorf("%q, %v", s, err)
+	}
+}
+
+// TestAlphabet reads every character of 7 bits, and those behind the escape
+// sign.
+func TestAlphabet(t *testing.T) {
+	var all []byte
+	for c := range byte(128) {
+		if c != escapeSign {
+			all = append(all, c)
+		}
+	}
+	for _, tt := range []struct {
+		septets []byte
+		want    string
+	}{
+		{[]byte{0x00, 0x02, 0x11, 0x24, 0x40, 0x5B, 0x7F}, "@$_¤¡Äà"},
+		{[]byte{0x1B, 0x3C, 'a', 0x1B, 0x3E, 0x1B, 0x65, 0x1B, 'x'}, "[a]€x"},
+		{all, strings.Replace(string(septets), "\x1b", "", 1)},
+	} {
+		if s, err := decodeText(packSeptets(tt.septets), len(tt.septets), 0, false); s != tt.want || err != nil {
+			t.Errorf("% X: %q, want %q: %v", tt.septets, s, tt.want, err)
+		}
+	}
+	if len(septets) != 128 {
+		t.Errorf("%d characters", len(septets))
+	}
+}
+
+func packSeptets(list []byte) []byte {
+	out := make([]byte, (len(list)*7+7)/8)
+	for i, c := range list {
+		for bit := range 7 {
+			out[(7*i+bit)/8] |= c >> bit & 1 << ((7*i + bit) % 8)
+		}
+	}
+	return out
+}
+
+// TestLongSMS: a message that does not fit into one PDU comes in parts, also
+// when the card is full in between.
+func TestLongSMS(t *testing.T) {
+	b := commandBench(t)
+	text := strings.Repeat("你", partMax-1) + "😀" + strings.Repeat("x", 2*partMax)
+	for range storeMax - 2 {
+		b.inbox = append(b.inbox, SMS{"10086", strings.Repeat("y", aloneMax)})
+	}
+	b.inbox = append(b.inbox, SMS{"10086", text})
+	b.SMSArrived()
+	if got := strings.Count(b.run(0), "+CMTI"); got != storeMax {
+		t.Fatalf("%d messages on the card", got)
+	}
+	var got []uint16
+	places := []int{storeMax - 1, storeMax, 3, 4}
+	for i, at := range places {
+		if at < storeMax-1 {
+			if answer := b.ask(fmt.Sprintf("AT+CMGD=%d", at)); answer != fmt.Sprintf("+CMTI: \"SM\",%d|OK|", at) {
+				t.Errorf("room for a part: %q", answer)
+			}
+		}
+		lines := strings.Split(b.ask(fmt.Sprintf("AT+CMGR=%d", at)), "|")
+		p, err := hex.DecodeString(lines[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		const head = 4 + 3 + 2 + 7 // up to the length of the text
+		ud := p[head:]
+		if p[1] != 0x44 || int(ud[0]) != len(ud)-1 || ud[0] > 140 || !slices.Equal(ud[1:7], []byte{5, 0, 3, 1, byte(len(places)), byte(i + 1)}) {
+			t.Fatalf("part %d: % X", i+1, p)
+		}
+		for u := ud[7:]; len(u) > 0; u = u[2:] {
+			got = append(got, uint16(u[0])<<8|uint16(u[1]))
+		}
+		if last := got[len(got)-1]; last&0xFC00 == 0xD800 {
+			t.Errorf("part %d ends within a character", i+1)
+		}
+	}
+	if string(utf16.Decode(got)) != text {
+		t.Errorf("parts make %q", string(utf16.Decode(got)))
+	}
+}
+
+// TestNoCellWhileRegistered asks in the moment between the loss of all cells
+// and the modem's notice of it.
+func TestNoCellWhileRegistered(t *testing.T) {
+	b := commandBench(t)
+	b.ask("AT+CREG=2")
+	b.cells = nil
+	b.CellsChanged()
+	b.Modem.run("AT+CREG?")
+	b.Modem.run("AT+COPS?")
+	if got := b.said.String(); got != "+CREG: 2,1\r\nOK\r\n+COPS: 0\r\nOK\r\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestContexts switches one context, all, and none.
+func TestContexts(t *testing.T) {
+	b := commandBench(t)
+	b.ask(`AT+CGDCONT=2,"IP","a"`)
+	b.ask(`AT+CGDCONT=3,"IP","b"`)
+	for _, tt := range []struct{ ask, want string }{
+		{"AT+CGACT=1,3", "OK|"},
+		{"AT+CGACT?", "+CGACT: 1,1|+CGACT: 2,0|+CGACT: 3,1|OK|"},
+		{"AT+CGACT=1", "OK|"},
+		{"AT+CGACT?", "+CGACT: 1,1|+CGACT: 2,1|+CGACT: 3,1|OK|"},
+		{"AT+CGACT=0,9", "ERROR|"},
+		{"AT+CGACT=0,x", "ERROR|"},
+	} {
+		if got := b.ask(tt.ask); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.ask, got, tt.want)
+		}
+	}
+	if len(b.active) != 2 {
+		t.Errorf("contexts %v", b.active)
+	}
+}
+
+// TestLateEscape leaves a prompt behind a line that is too long.
+func TestLateEscape(t *testing.T) {
+	b := commandBench(t)
+	b.ask("AT+CMGS=19")
+	b.Write(strings.Repeat("0", commandMax+1) + "\x1b")
+	if got := b.run(time.Second) + b.ask("AT+CSQ"); got != "OK|+CSQ: 25,99|OK|" {
+		t.Errorf("%q", got)
 	}
 }
 

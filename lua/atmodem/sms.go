@@ -67,13 +67,14 @@ func readSMS(m *Modem, args string) reply {
 	if !found {
 		return cms(cmsIndex)
 	}
-	pdu := encodeDeliver(*m.store[i], m.c.Now().In(beijing))
+	pdu := m.store[i].encodeDeliver(m.c.Now().In(beijing))
 	return ok(fmt.Sprintf("+CMGR: 0,,%d", len(pdu)-1), strings.ToUpper(hex.EncodeToString(pdu)))
 }
 
 func deleteSMS(m *Modem, args string) reply {
 	if n := numbers(args, 2); n[1] > 0 {
 		clear(m.store)
+		m.SMSArrived()
 		return ok()
 	}
 	i, found := m.message(args)
@@ -149,8 +150,17 @@ func decodeNumber(r *pduReader) string {
 	return out
 }
 
-// decodeText knows the GSM alphabet in 7 bits as far as it is ASCII, 8 bits
-// and UCS-2.
+// septets is the alphabet of 7 bits, escaped what follows its escape sign
+// (3GPP TS 23.038 6.2.1).
+var (
+	septets = []rune("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
+		"¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà")
+	escaped = map[byte]rune{0x0A: '\f', 0x14: '^', 0x28: '{', 0x29: '}', 0x2F: '\\', 0x3C: '[', 0x3D: '~', 0x3E: ']', 0x40: '|', 0x65: '€'}
+)
+
+const escapeSign = 0x1B
+
+// decodeText knows the alphabet of 7 bits, 8 bits and UCS-2.
 func decodeText(p []byte, length, coding int, header bool) (string, error) {
 	skip := 0
 	if header && len(p) > 0 {
@@ -174,7 +184,8 @@ func decodeText(p []byte, length, coding int, header bool) (string, error) {
 	if (length*7+7)/8 > len(p) {
 		return "", errPDU
 	}
-	out := make([]byte, 0, length)
+	var out []rune
+	escape := false
 	for i := (skip*8 + 6) / 7; i < length; i++ {
 		at := i * 7
 		v := uint16(p[at/8])
@@ -182,24 +193,78 @@ func decodeText(p []byte, length, coding int, header bool) (string, error) {
 			v |= uint16(p[at/8+1]) << 8
 		}
 		c := byte(v>>(at%8)) & 0x7F
-		if c == 0 {
-			c = '@'
+		r := septets[c]
+		if special, has := escaped[c]; escape && has {
+			r = special
 		}
-		out = append(out, c)
+		if escape = c == escapeSign && !escape; !escape {
+			out = append(out, r)
+		}
 	}
 	return string(out), nil
 }
 
-// deliverMax is how many bytes of text fit into one PDU.
-const deliverMax = 140
+// What fits into one PDU in UTF-16 units: of a message alone, and of a part of
+// a longer one, whose place among the others stands in front of the text.
+const (
+	aloneMax = 70
+	partMax  = 67
+)
+
+// part is a short message as the card holds it.
+type part struct {
+	number    string
+	text      []uint16
+	reference int // of the parts that belong together
+	at, of    int // the first is 1 of so many
+}
+
+// nextPart takes the next part of a message that waits in the network.
+func (m *Modem) nextPart() *part {
+	if len(m.arriving) == 0 {
+		sms, ok := m.c.TakeSMS()
+		if !ok {
+			return nil
+		}
+		m.arriving = parts(sms, m.joined+1)
+		if len(m.arriving) > 1 {
+			m.joined++
+		}
+	}
+	p := m.arriving[0]
+	m.arriving = m.arriving[1:]
+	return p
+}
+
+// parts cuts a message into what fits into PDUs. Text behind the last part that
+// can be numbered is lost.
+func parts(s SMS, reference int) []*part {
+	const most = 255
+	text := utf16.Encode([]rune(s.Text))
+	if len(text) <= aloneMax {
+		return []*part{{number: s.Number, text: text, at: 1, of: 1}}
+	}
+	var list []*part
+	for len(text) > 0 && len(list) < most {
+		n := min(len(text), partMax)
+		if n < len(text) && text[n-1]&0xFC00 == 0xD800 {
+			n-- // a character of two units stays whole
+		}
+		list = append(list, &part{number: s.Number, text: text[:n], reference: reference & 0xFF, at: len(list) + 1})
+		text = text[n:]
+	}
+	for _, p := range list {
+		p.of = len(list)
+	}
+	return list
+}
 
 // encodeDeliver makes an SMS-DELIVER with the empty address of a service
-// centre in front. Text goes as UCS-2; what does not fit into one message is
-// cut off: long messages are not emulated.
-func encodeDeliver(s SMS, at time.Time) []byte {
-	digits := strings.TrimPrefix(s.Number, "+")
+// centre in front. Text goes as UCS-2.
+func (p *part) encodeDeliver(at time.Time) []byte {
+	digits := strings.TrimPrefix(p.number, "+")
 	kind := byte(0x81)
-	if digits != s.Number {
+	if digits != p.number {
 		kind = 0x91
 	}
 	digits = strings.Map(func(r rune) rune {
@@ -209,27 +274,26 @@ func encodeDeliver(s SMS, at time.Time) []byte {
 		return r
 	}, digits)
 	digits = digits[:min(len(digits), 20)]
-	p := []byte{0, 0x04, byte(len(digits)), kind}
+	var text []byte
+	first := byte(0x04)
+	if p.of > 1 {
+		first |= 0x40 // a header: concatenated messages, with a reference of 8 bits (3GPP TS 23.040 9.2.3.24.1)
+		text = []byte{5, 0, 3, byte(p.reference), byte(p.of), byte(p.at)}
+	}
+	out := []byte{0, first, byte(len(digits)), kind}
 	for i := 0; i < len(digits); i += 2 {
 		b := digits[i] - '0' | 0xF0
 		if i+1 < len(digits) {
 			b = digits[i] - '0' | (digits[i+1]-'0')<<4
 		}
-		p = append(p, b)
+		out = append(out, b)
 	}
-	p = append(p, 0, 8)
+	out = append(out, 0, 8)
 	for _, n := range []int{at.Year() % 100, int(at.Month()), at.Day(), at.Hour(), at.Minute(), at.Second(), 32} {
-		p = append(p, byte(n%10<<4|n/10))
+		out = append(out, byte(n%10<<4|n/10))
 	}
-	var text []byte
-	for _, r := range s.Text {
-		u := utf16.AppendRune(nil, r)
-		if len(text)+2*len(u) > deliverMax {
-			break
-		}
-		for _, c := range u {
-			text = binary.BigEndian.AppendUint16(text, c)
-		}
+	for _, u := range p.text {
+		text = binary.BigEndian.AppendUint16(text, u)
 	}
-	return append(append(p, byte(len(text))), text...)
+	return append(append(out, byte(len(text))), text...)
 }
