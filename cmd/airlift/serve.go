@@ -91,6 +91,7 @@ func (a *app) serve(s serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	host.UseMoreThreads()
 	dir, remove, err := s.folder()
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 	"airlift/emu/iot"
 	"airlift/emu/iot/host"
 	"airlift/emu/iot/store"
+	"airlift/emu/link"
 )
 
 // loadFor is how long each part of TestLoad lasts. It is measuring, not
@@ -51,14 +52,9 @@ func TestLoadServer(t *testing.T) {
 	p := must[iot.ProjectInfo](t)(tenant.CreateProject("load", ""))
 	f := must[iot.Firmware](t)(tenant.CreateFirmware(p.ID,
 		iot.FirmwareDraft{FileName: "demo_1025.1.1_LuatOS-SoC_AIR601.bin", Allow: true, All: true}, bytes.NewReader(make([]byte, loadFileBytes))))
-	ids := make([]string, loadDevices)
-	for i := range ids {
-		ids[i] = fmt.Sprintf("86%013d", i)
-	}
-	if _, _, err := tenant.AddDevices(p.ID, ids); err != nil {
-		t.Fatal(err)
-	}
 	server := must[*iot.Server](t)(iot.NewServerOn(s, s.AnswerSet(), iot.DefaultSettings()))
+	register(t, server, p.Key)
+	host.UseMoreThreads()
 	ln := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {
@@ -69,6 +65,27 @@ func TestLoadServer(t *testing.T) {
 	if err := host.Serve(ctx, ln, host.Options{Devices: server}); err != nil {
 		t.Error(err)
 	}
+}
+
+// register lets every device ask for the first time.
+func register(t *testing.T, server *iot.Server, key string) {
+	const clients = 64
+	var group sync.WaitGroup
+	for first := range clients {
+		group.Go(func() {
+			for i := first; i < loadDevices; i += clients {
+				if resp := server.Serve(&link.Request{Method: "GET", Target: checkTarget(i, key), Proto: "HTTP/1.1", Time: time.Now()}); resp.Status != 400 {
+					t.Errorf("device %d: status %d", i, resp.Status)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// checkTarget is the question of a device that has the newest version.
+func checkTarget(device int, key string) string {
+	return fmt.Sprintf("%s?imei=86%013d&project_key=%s&firmware_name=demo_LuatOS-SoC_AIR601&version=1025.1.1", iot.Path, device, key)
 }
 
 // TestLoad measures checks, downloads and slow downloads (docs/BENCHMARKS.md).
@@ -87,10 +104,13 @@ func TestLoad(t *testing.T) {
 	if err := os.WriteFile(script, []byte(checkScript(s.key)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, conns := range []int{32, 64} {
-		s.measure(t, fmt.Sprintf("checks, %d connections", conns), exec.Command(wrk, "-t1", "-c", strconv.Itoa(conns), "-d", seconds(*loadFor), "--latency", "-s", script, "http://"+s.addr))
+	for _, conns := range []int{16, 32, 64} {
+		s.wrk(t, fmt.Sprintf("checks, %d connections", conns), exec.Command(wrk, "-t1", "-c", strconv.Itoa(conns), "-d", seconds(*loadFor), "--latency", "-s", script, "http://"+s.addr))
 	}
-	s.measure(t, "downloads of 32 MiB, 8 connections", exec.Command(wrk, "-t1", "-c8", "-d", seconds(*loadFor), "http://"+s.addr+s.file))
+	for _, rate := range []int{1000, 5000, 6000} {
+		s.rate(t, rate)
+	}
+	s.wrk(t, "downloads of 32 MiB, 8 connections", exec.Command(wrk, "-t1", "-c8", "-d", seconds(*loadFor), "http://"+s.addr+s.file))
 	s.slow(t)
 }
 
@@ -100,9 +120,9 @@ func seconds(d time.Duration) string { return strconv.Itoa(max(1, int(d.Seconds(
 func checkScript(key string) string {
 	return fmt.Sprintf(`math.randomseed(1)
 request = function()
-  return wrk.format("GET", string.format("%s?imei=86%%013d&project_key=%s&firmware_name=demo_LuatOS-SoC_AIR601&version=1025.1.1", math.random(0, %d)))
+  return wrk.format("GET", string.format(%q, math.random(0, %d)))
 end
-`, iot.Path, key, loadDevices-1)
+`, strings.Replace(checkTarget(0, key), "imei=860000000000000", "imei=86%013d", 1), loadDevices-1)
 }
 
 type loadServer struct {
@@ -136,26 +156,37 @@ var (
 	wrkKept     = regexp.MustCompile(`(?m)^\s+(50%|99%)\s+\S+|^Requests/sec:.*|^Transfer/sec:.*|^\s+Socket errors:.*`)
 )
 
-// measure runs wrk and logs its figures with the server's processor time.
-func (s *loadServer) measure(t *testing.T, what string, wrk *exec.Cmd) {
+// wrk runs wrk and logs its figures.
+func (s *loadServer) wrk(t *testing.T, what string, wrk *exec.Cmd) {
 	t.Helper()
-	before := s.processor(t)
-	out, err := wrk.Output()
-	if err != nil {
-		t.Fatalf("wrk: %v\n%s", err, out)
-	}
-	used := s.processor(t) - before
-	var kept []string
-	for _, m := range wrkKept.FindAllString(string(out), -1) {
-		kept = append(kept, strings.Join(strings.Fields(m), " "))
-	}
-	each := ""
-	if m := wrkRequests.FindSubmatch(out); m != nil {
-		if n, _ := strconv.Atoi(string(m[1])); n > 0 {
-			each = fmt.Sprintf(", %v of the server's processor each", (used / time.Duration(n)).Round(time.Microsecond))
+	s.measure(t, what, func() (string, int) {
+		out, err := wrk.Output()
+		if err != nil {
+			t.Fatalf("wrk: %v\n%s", err, out)
 		}
+		var kept []string
+		for _, m := range wrkKept.FindAllString(string(out), -1) {
+			kept = append(kept, strings.Join(strings.Fields(m), " "))
+		}
+		n := 0
+		if m := wrkRequests.FindSubmatch(out); m != nil {
+			n, _ = strconv.Atoi(string(m[1]))
+		}
+		return strings.Join(kept, ", "), n
+	})
+}
+
+// measure logs figures and what each request took of the server's processor and
+// made it write.
+func (s *loadServer) measure(t *testing.T, what string, run func() (figures string, requests int)) {
+	t.Helper()
+	used, written := s.processor(t), s.written(t)
+	figures, n := run()
+	used, written = s.processor(t)-used, s.written(t)-written
+	if n > 0 {
+		figures += fmt.Sprintf(", each %v of the server's processor and %d bytes written", (used / time.Duration(n)).Round(time.Microsecond), written/n)
 	}
-	t.Logf("%s: %s%s", what, strings.Join(kept, ", "), each)
+	t.Logf("%s: %s", what, figures)
 }
 
 // slow opens many downloads that take a little at a time, and logs the server's
@@ -230,6 +261,15 @@ func (s *loadServer) processor(t *testing.T) time.Duration {
 	user, _ := strconv.Atoi(f[11])
 	system, _ := strconv.Atoi(f[12])
 	return time.Duration(user+system) * time.Second / 100 // USER_HZ
+}
+
+// written is what the server has written to files, in bytes.
+func (s *loadServer) written(t *testing.T) int {
+	t.Helper()
+	io := string(must[[]byte](t)(os.ReadFile(fmt.Sprintf("/proc/%d/io", s.pid))))
+	_, rest, _ := strings.Cut(io, "\nwrite_bytes:")
+	n, _ := strconv.Atoi(strings.Fields(rest)[0])
+	return n
 }
 
 // memory is the server's resident memory in MB.

@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"airlift/emu/iot"
@@ -51,11 +50,8 @@ func (t *tx) register(e iot.Effects) error {
 }
 
 func (t *tx) applyDevice(d iot.Device, e iot.Effects) error {
-	if c := e.Touch; c != nil {
-		if err := t.exec("update devices set version = ?, firmware_name = ?, core = ?, last_online = ? where id = ?",
-			c.Version, c.FirmwareName, c.Core, nano(e.At), d.ID); err != nil {
-			return err
-		}
+	if err := t.touch(d, e); err != nil {
+		return err
 	}
 	if e.Request {
 		if err := t.countRequest(d.ID, e); err != nil {
@@ -82,6 +78,22 @@ func (t *tx) applyDevice(d iot.Device, e iot.Effects) error {
 		return t.exec("update devices set banned = 1 where id = ?", d.ID)
 	}
 	return nil
+}
+
+// touch notes what the device told about itself. Most tell nothing new, and when
+// they were online the log says; see [online].
+func (t *tx) touch(d iot.Device, e iot.Effects) error {
+	c := e.Touch
+	if c == nil {
+		return nil
+	}
+	if e.Log == nil {
+		t.touched = append(t.touched, touch{device: d.ID, at: nano(e.At)})
+	} else if *c == (iot.Touch{Version: d.Version, FirmwareName: d.FirmwareName, Core: d.Core}) {
+		return nil
+	}
+	return t.exec("update devices set version = ?, firmware_name = ?, core = ?, last_online = max(last_online, ?) where id = ?",
+		c.Version, c.FirmwareName, c.Core, nano(e.At), d.ID)
 }
 
 func (t *tx) countRequest(device int64, e iot.Effects) error {
@@ -222,30 +234,6 @@ func (t *tx) startJob(j *iot.Job) error {
 		j.Firmware, j.Base, coreText(j.Core), nano(j.Started), nano(j.Ready), string(j.State))
 }
 
-// log adds a row to the upgrade log. It belongs to the account whose project was
-// asked, or else to the one that has the device.
-func (t *tx) log(e iot.Effects, d iot.Device) error {
-	l := e.Log
-	project := l.Project
-	if project == 0 {
-		project = d.Project
-	}
-	p, _ := t.Project(project)
-	id, err := t.insert(`insert into log(time, account, project, identity, key, firmware_name, device_version, server_version, url, reason, status, result, path)
-		values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		nano(l.Time), p.Account, l.Project, l.Identity, iot.IdentityKey(l.Identity), l.FirmwareName, l.DeviceVersion, l.ServerVersion, l.URL,
-		string(l.Reason), l.Status, l.Result, encodePath(l.Steps, l.Notes))
-	if err != nil {
-		return err
-	}
-	if p.Account != 0 && t.s.hub.watched() {
-		t.events = append(t.events, accountEvent{p.Account, iot.Event{
-			Kind: iot.EventRequest, Time: l.Time, Project: p.ID, Device: l.Identity, Reason: l.Reason, Log: id, Detail: l.Result,
-		}})
-	}
-	return t.err
-}
-
 // overdue settles some deliveries whose devices never came back, and reports
 // whether there may be more.
 func (t *tx) overdue() (bool, error) {
@@ -279,17 +267,6 @@ type also struct {
 
 func (a also) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.more...)...) }
 
-// trimMax is how many rows of the log one sweep drops.
-const trimMax = 50_000
-
-// trim drops what is too old to be kept.
-func (t *tx) trim() error {
-	if err := t.exec("delete from log where id <= (select max(id) from log) - ? and id < (select min(id) from log) + ?", t.s.opt.LogRows, trimMax); err != nil {
-		return err
-	}
-	return t.exec("delete from sessions where expires < ?", nano(t.s.opt.Now()))
-}
-
 // event tells those who watch a project's account, and its webhooks.
 func (t *tx) event(project int64, e iot.Event) {
 	p, ok := t.Project(project)
@@ -304,73 +281,4 @@ func (t *tx) event(project int64, e iot.Event) {
 			t.fail(t.exec("insert into webhook_calls(webhook, event, next_try) values(?, ?, ?)", h.ID, text(e), nano(e.Time)))
 		}
 	}
-}
-
-// encodePath keeps a decision path without repeating the names of its fields.
-func encodePath(steps []iot.Step, notes []string) string {
-	b := append(make([]byte, 0, 2048), "[["...)
-	for i, s := range steps {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(append(b, '['), int64(s.N), 10)
-		if s.Passed {
-			b = append(b, ",1"...)
-		} else {
-			b = append(b, ",0"...)
-		}
-		for _, field := range [...]string{s.Rule, s.Compared, s.Conclusion, s.Fix} {
-			b = appendText(append(b, ','), field)
-		}
-		b = append(b, ']')
-	}
-	b = append(b, "],["...)
-	for i, note := range notes {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendText(b, note)
-	}
-	return string(append(b, "]]"...))
-}
-
-// appendText adds a string as JSON. Nearly all are printable ASCII and need no
-// more than quotes around them and before their own.
-func appendText(b []byte, s string) []byte {
-	start := len(b)
-	b = append(b, '"')
-	for i := range len(s) {
-		c := s[i]
-		if c < 0x20 || c >= 0x7F {
-			return append(b[:start], text(s)...)
-		}
-		if c == '"' || c == '\\' {
-			b = append(b, '\\')
-		}
-		b = append(b, c)
-	}
-	return append(b, '"')
-}
-
-func decodePath(path string) (steps []iot.Step, notes []string, err error) {
-	var parts [2]json.RawMessage
-	if err := json.Unmarshal([]byte(path), &parts); err != nil {
-		return nil, nil, fmt.Errorf("decision path: %w", err)
-	}
-	var rows [][6]json.RawMessage
-	if err := json.Unmarshal(parts[0], &rows); err != nil {
-		return nil, nil, fmt.Errorf("decision path: %w", err)
-	}
-	for _, r := range rows {
-		var s iot.Step
-		var passed int
-		for i, to := range []any{&s.N, &passed, &s.Rule, &s.Compared, &s.Conclusion, &s.Fix} {
-			if err := json.Unmarshal(r[i], to); err != nil {
-				return nil, nil, fmt.Errorf("decision path: %w", err)
-			}
-		}
-		s.Passed = passed == 1
-		steps = append(steps, s)
-	}
-	return steps, notes, json.Unmarshal(parts[1], &notes)
 }

@@ -18,11 +18,16 @@ func (v *tenant) Devices(project int64, f iot.DeviceFilter, p iot.Page) (iot.Lis
 		from += ` and (d.key like ? escape '\' or d.name like ? escape '\')`
 		args = append(args, like(iot.IdentityKey(f.Search)), like(f.Search))
 	}
-	return page(v.s, p, readDevice, deviceColumns, from, "d.id", args...)
+	l, err := page(v.s, p, readDevice, deviceColumns, from, "d.id", args...)
+	v.s.online.fill(l.Items)
+	return l, err
 }
 
 func (v *tenant) Device(id int64) (iot.Device, error) {
-	return one(v.s, readDevice, "select "+deviceColumns+" from devices d join projects p on p.id = d.project where d.id = ? and p.account = ?", id, v.id)
+	d, err := one(v.s, readDevice, "select "+deviceColumns+" from devices d join projects p on p.id = d.project where d.id = ? and p.account = ?", id, v.id)
+	list := []iot.Device{d}
+	v.s.online.fill(list)
+	return list[0], err
 }
 
 // listMax is how many identities one call takes.
@@ -191,54 +196,6 @@ func (v *tenant) TransferDevices(project int64, identities []string, toAccount, 
 		return 0, nil, err
 	}
 	return moved, skipped, nil
-}
-
-func scanLog(r scanner) (l iot.LogEntry, err error) {
-	var at int64
-	err = r.Scan(&l.ID, &at, &l.Project, &l.Identity, &l.FirmwareName, &l.DeviceVersion, &l.ServerVersion, &l.URL, &l.Reason, &l.Status, &l.Result)
-	l.Time = moment(at)
-	return l, err
-}
-
-const logColumns = "l.id, l.time, l.project, l.identity, l.firmware_name, l.device_version, l.server_version, l.url, l.reason, l.status, l.result"
-
-// logOfKey finds what a device asked, block by block of 1024 rows. An index on
-// the identity alone would have every new row change a page of its own, which
-// is what most of the time of an upgrade check went into.
-const logOfKey = `from (
-	with recursive blocks(b) as (select max(id) / 1024 from log union all select b - 1 from blocks where b > (select min(id) / 1024 from log))
-	select l.* from blocks cross join log l indexed by log_key where l.account = ? and l.id / 1024 = b and l.key = ?) l where true`
-
-func (v *tenant) Log(f iot.LogFilter, p iot.Page) (iot.List[iot.LogEntry], error) {
-	from, args := "from log l where l.account = ?", []any{v.id}
-	if f.Identity != "" {
-		from, args = logOfKey, []any{v.id, iot.IdentityKey(f.Identity)}
-	}
-	add := func(clause string, arg any) { from, args = from+" and "+clause, append(args, arg) }
-	if f.Project != 0 {
-		add("l.project = ?", f.Project)
-	}
-	if f.Reason != "" {
-		add("l.reason = ?", string(f.Reason))
-	}
-	if !f.From.IsZero() {
-		add("l.time >= ?", nano(f.From))
-	}
-	if !f.To.IsZero() {
-		add("l.time < ?", nano(f.To))
-	}
-	return page(v.s, p, scanLog, logColumns, from, "l.id desc", args...)
-}
-
-func (v *tenant) LogEntry(id int64) (iot.LogEntry, error) {
-	return one(v.s, func(r scanner) (iot.LogEntry, error) {
-		var path string
-		l, err := scanLog(also{r, []any{&path}})
-		if err == nil {
-			l.Steps, l.Notes, err = decodePath(path)
-		}
-		return l, err
-	}, "select "+logColumns+", l.path from log l where l.id = ? and l.account = ?", id, v.id)
 }
 
 // urlBytesMax is how long a URL may be that is explained.

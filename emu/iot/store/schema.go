@@ -112,6 +112,19 @@ create index audit_account on audit(account, id);
 drop index log_key;
 create index log_key on log(account, id / 1024, key);
 create table settings(id integer primary key check(id = 1), body text not null);
+`, `
+-- The log's index takes 1024 rows at a time, paths share texts, and devices are
+-- in the log until their rows say when they were last online.
+drop index log_key;
+create table log_keys(
+	block integer not null, account integer not null, key text not null, id integer not null,
+	primary key(block, account, key, id)
+) without rowid;
+insert into log_keys select id / 1024, account, key, id from log where id / 1024 < (select max(id) / 1024 from log) order by 1, 2, 3, 4;
+create table texts(id integer primary key, text text not null unique);
+alter table log add column device integer not null default 0;
+create table online(log integer not null);
+insert into online select coalesce(max(id), 0) from log;
 `}
 
 // migrate brings the database to the newest schema, each step in a transaction.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -97,9 +98,12 @@ type Store struct {
 	group   sync.WaitGroup // of the goroutines
 
 	t      *tx // of the writer's goroutine
-	hub    hub
-	guess  throttle
-	hashes chan struct{} // slots for hashing passwords, which takes memory
+	online online
+	// longJournal asks the writer to begin the journal anew.
+	longJournal atomic.Bool
+	hub         hub
+	guess       throttle
+	hashes      chan struct{} // slots for hashing passwords, which takes memory
 	// There is a package to build, a call to make.
 	building, calling chan struct{}
 }
@@ -165,7 +169,7 @@ func (s *Store) openDatabase() (err error) {
 	if err := s.keepSettings(); err != nil {
 		return err
 	}
-	return s.t.count()
+	return errors.Join(s.t.count(), s.t.loadTexts(), s.recoverOnline())
 }
 
 // DatabaseName is the database in the folder.
@@ -213,8 +217,15 @@ func (s *Store) Close() error {
 	s.stop()
 	s.group.Wait()
 	s.hub.close()
+	var err error
+	if !s.opt.Look {
+		err = s.keepOnline(func(w *work) error { // the writer has ended
+			s.t.commit([]*work{w})
+			return w.err
+		})
+	}
 	s.t.close()
-	return errors.Join(s.read.Close(), s.back.Close(), s.conn.Close(), s.write.Close())
+	return errors.Join(err, s.read.Close(), s.back.Close(), s.conn.Close(), s.write.Close())
 }
 
 // Now is the platform's time.

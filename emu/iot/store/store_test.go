@@ -8,14 +8,11 @@ import (
 	"io"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"airlift/emu/iot"
 	"airlift/emu/link"
@@ -411,25 +408,6 @@ func (zero) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestPathIsKept checks that a decision path is read back as it was written,
-// whatever is in it.
-func TestPathIsKept(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~"\\\\\n]{0,20}`))
-		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) iot.Step {
-			return iot.Step{
-				N: rapid.IntRange(0, 20).Draw(rt, "n"), Passed: rapid.Bool().Draw(rt, "passed"), Rule: text.Draw(rt, "rule"),
-				Compared: text.Draw(rt, "compared"), Conclusion: text.Draw(rt, "conclusion"), Fix: text.Draw(rt, "fix"),
-			}
-		}), 1, 5).Draw(rt, "steps")
-		notes := rapid.SliceOfN(text, 1, 3).Draw(rt, "notes")
-		gotSteps, gotNotes, err := decodePath(encodePath(steps, notes))
-		if err != nil || !slices.Equal(gotSteps, steps) || !slices.Equal(gotNotes, notes) {
-			rt.Fatalf("%+v %q: %v; want %+v %q", gotSteps, gotNotes, err, steps, notes)
-		}
-	})
-}
-
 // TestLookDecidesAsServed checks that a look into a folder has the settings of
 // the server before it.
 func TestLookDecidesAsServed(t *testing.T) {
@@ -456,7 +434,7 @@ func TestMigration(t *testing.T) {
 	db := must[*sql.DB](t)(sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName))))
 	for _, q := range []string{migrations[0], "pragma user_version = 1",
 		"insert into accounts(id, name, password, created) values(1, 'a', '', 0)",
-		`insert into log values(5000, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]'), (2, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]'),
+		`insert into log values(5000, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]'), (2, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[[1,1,"r","c","d","f"]],[]]'),
 			(3, 1, 1, 0, 'other', 'OTHER', '', '', '', '', 'deliver', 200, '', '[[],[]]'), (4, 1, 2, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]')`} {
 		if _, err := db.Exec(q); err != nil {
 			t.Fatal(err)
@@ -468,5 +446,9 @@ func TestMigration(t *testing.T) {
 	l := must[iot.List[iot.LogEntry]](t)(s.Tenant(1, "test").Log(iot.LogFilter{Identity: "Dev"}, iot.Page{}))
 	if l.Total != 2 || len(l.Items) != 2 || l.Items[0].ID != 5000 || l.Items[1].ID != 2 {
 		t.Errorf("%+v", l)
+	}
+	// Paths were kept with all their texts.
+	if e := must[iot.LogEntry](t)(s.Tenant(1, "test").LogEntry(2)); len(e.Steps) != 1 || e.Steps[0] != (iot.Step{N: 1, Passed: true, Rule: "r", Compared: "c", Conclusion: "d", Fix: "f"}) {
+		t.Errorf("%+v", e)
 	}
 }

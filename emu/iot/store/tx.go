@@ -20,12 +20,14 @@ type tx struct {
 	devices int64 // registered
 	err     error // of a method that cannot return one; sticky within a piece
 	device  *iot.Device
+	texts   texts
 
 	// What follows from the transaction once it is committed.
-	events []accountEvent
-	strays []string // files that nothing refers to
-	kick   bool
-	added  int64 // devices
+	events  []accountEvent
+	strays  []string // files that nothing refers to
+	kick    bool
+	added   int64 // devices
+	touched []touch
 }
 
 type accountEvent struct {
@@ -61,20 +63,23 @@ func (t *tx) forget() {
 
 // reset begins a transaction.
 func (t *tx) reset() {
-	t.events, t.strays, t.kick, t.added = t.events[:0], nil, false, 0
+	t.events, t.strays, t.kick, t.added, t.touched, t.texts.added = t.events[:0], nil, false, 0, t.touched[:0], t.texts.added[:0]
 }
 
 // marks are where undo goes back to.
 type marks struct {
-	events, strays int
-	kick           bool
-	added          int64
+	events, strays, touched, texts int
+	kick                           bool
+	added                          int64
 }
 
-func (t *tx) marks() marks { return marks{len(t.events), len(t.strays), t.kick, t.added} }
+func (t *tx) marks() marks {
+	return marks{len(t.events), len(t.strays), len(t.touched), len(t.texts.added), t.kick, t.added}
+}
 
 func (t *tx) undo(m marks) {
-	t.events, t.strays, t.kick = t.events[:m.events], t.strays[:m.strays], m.kick
+	t.events, t.strays, t.touched, t.kick = t.events[:m.events], t.strays[:m.strays], t.touched[:m.touched], m.kick
+	t.forgetTexts(m.texts)
 	keep := m.added
 	t.devices -= t.added - keep
 	t.added = 0

@@ -11,13 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"airlift/emu/iot"
 )
@@ -101,29 +98,6 @@ func TestWebhooksStayOut(t *testing.T) {
 			t.Errorf("%s: %+v", host, calls)
 		}
 	}
-}
-
-func TestDecisionPathsKeep(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var steps []iot.Step
-		for range rapid.IntRange(0, 14).Draw(t, "steps") {
-			steps = append(steps, iot.Step{N: rapid.IntRange(1, 13).Draw(t, "n"), Rule: rapid.String().Draw(t, "rule"), Compared: rapid.String().Draw(t, "compared"),
-				Conclusion: rapid.String().Draw(t, "conclusion"), Fix: rapid.String().Draw(t, "fix"), Passed: rapid.Bool().Draw(t, "passed")})
-		}
-		notes := rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "notes")
-		gotSteps, gotNotes, err := decodePath(encodePath(steps, notes))
-		if err != nil || !reflect.DeepEqual(gotSteps, steps) || !reflect.DeepEqual(gotNotes, notes) {
-			t.Fatalf("%+v %q: %v", gotSteps, gotNotes, err)
-		}
-	})
-}
-
-// FuzzDecodePath reads paths that are damaged.
-func FuzzDecodePath(f *testing.F) {
-	f.Add(encodePath([]iot.Step{{N: 1, Rule: "r", Compared: "c", Conclusion: "d", Fix: "f"}}, []string{"n"}))
-	f.Add("[[[1,2,3]],null]")
-	f.Add("")
-	f.Fuzz(func(_ *testing.T, path string) { decodePath(path) })
 }
 
 // TestMigrations opens a database again, and refuses one of a newer program.

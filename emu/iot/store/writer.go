@@ -3,8 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -37,8 +36,10 @@ func (s *Store) do(fn func(*tx) error) error {
 // commit, which is safe from the end of this process, but not from a loss of
 // power in the next moments.
 func (s *Store) Update(fn func(iot.Store) error) error {
-	return s.hand(&work{fn: func(t *tx) error { return fn(t) }, quick: true, done: make(chan struct{})})
+	return s.hand(quickly(func(t *tx) error { return fn(t) }))
 }
+
+func quickly(fn func(*tx) error) *work { return &work{fn: fn, quick: true, done: make(chan struct{})} }
 
 func (s *Store) hand(w *work) error {
 	s.closing.RLock()
@@ -55,9 +56,9 @@ func (s *Store) hand(w *work) error {
 // writer does the work.
 func (s *Store) writer() {
 	batch := make([]*work, 0, batchMax)
-	n := 0
 	for first := range s.work {
 		batch = append(batch[:0], first)
+		runtime.Gosched() // whoever can run now may have more to do
 		for more := true; more && len(batch) < batchMax; {
 			select {
 			case w, ok := <-s.work:
@@ -72,44 +73,10 @@ func (s *Store) writer() {
 		for _, w := range batch {
 			close(w.done)
 		}
-		if n++; n%journalEvery == 0 {
+		if s.longJournal.CompareAndSwap(true, false) {
 			s.shorten()
 		}
 	}
-}
-
-const (
-	journalEvery    = 64       // transactions between two looks at the journal's size
-	journalBytesMax = 64 << 20 // where the writer itself stops to empty it
-	checkpointEvery = 500 * time.Millisecond
-)
-
-// checkpointer empties the journal besides the writer, who then seldom has to
-// wait for the disk.
-func (s *Store) checkpointer() {
-	tick := time.NewTicker(checkpointEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-			if _, err := s.back.ExecContext(s.ctx, "pragma wal_checkpoint(passive)"); err != nil && s.ctx.Err() == nil {
-				s.opt.Error(fmt.Errorf("checkpoint: %w", err))
-			}
-		}
-	}
-}
-
-// shorten empties the journal for good when it has grown too long: besides a
-// writer that never rests nobody else can.
-func (s *Store) shorten() {
-	info, err := os.Stat(filepath.Join(s.dir, DatabaseName+"-wal"))
-	if err != nil || info.Size() < journalBytesMax {
-		return
-	}
-	// Readers may keep it from ending: then it is tried again.
-	_ = s.t.exec("pragma wal_checkpoint(truncate)")
 }
 
 // commit does a batch in one transaction. Pieces that fail are undone one by
@@ -133,6 +100,7 @@ func (t *tx) commit(batch []*work) {
 	// After some errors there is no transaction any more: that is fine, too.
 	_ = t.exec("rollback")
 	t.forget()
+	t.forgetTexts(0)
 	for _, w := range batch {
 		w.err = wrap(err)
 	}
@@ -182,6 +150,7 @@ func (t *tx) publish() {
 	if len(t.strays) > 0 {
 		t.s.files.remove(t.strays)
 	}
+	t.s.online.note(t.touched)
 	for _, e := range t.events {
 		t.s.hub.send(e.account, e.event)
 	}
@@ -219,19 +188,25 @@ func (s *Store) sweeper() {
 // overdueMax is how many deliveries one piece of work settles.
 const overdueMax = 500
 
-// Sweep settles deliveries whose devices never came back, and drops what is
-// too old to be kept.
+// Sweep settles deliveries whose devices never came back, writes when devices
+// were last online, and drops what is too old to be kept. It does so in small
+// pieces, between which devices are answered.
 func (s *Store) Sweep() error {
-	for more := true; more; {
-		err := s.do(func(t *tx) (err error) {
-			more, err = t.overdue()
-			return err
-		})
-		if err != nil {
-			return err
+	if err := s.keepOnline(s.hand); err != nil {
+		return err
+	}
+	for _, piece := range []func(*tx) (bool, error){(*tx).overdue, (*tx).trim} {
+		for more := true; more; {
+			err := s.hand(quickly(func(t *tx) (err error) {
+				more, err = piece(t)
+				return err
+			}))
+			if err != nil {
+				return err
+			}
 		}
 	}
-	return s.do((*tx).trim)
+	return s.hand(quickly(func(t *tx) error { return t.exec("delete from sessions where expires < ?", nano(s.opt.Now())) }))
 }
 
 // hub hands events to those who watch.
