@@ -22,13 +22,10 @@ const (
 	jsonValueBytes = 20
 )
 
-// jsonNull is json.null, a light userdata that is NULL.
-var jsonNull = &glua.LUserData{Metatable: glua.LNil}
-
 // openJson installs json.* (luatos-runtime.md 9.1).
 func (m *Machine) openJson() {
 	t := m.lib("json", native("encode", m.jsonEncode), native("decode", m.jsonDecode))
-	t.RawSetString("null", jsonNull)
+	t.RawSetString("null", m.null)
 }
 
 // jsonEncode returns the text, or nil and a message.
@@ -104,7 +101,7 @@ func (e *jsonEncoder) value(v glua.LValue, depth int) {
 		}
 		e.table(v, depth+1)
 	case *glua.LUserData:
-		if v == jsonNull {
+		if v == e.m.null {
 			e.b.WriteString("null")
 			return
 		}
@@ -307,7 +304,7 @@ func (d *jsonDecoder) value(depth int) (glua.LValue, error) {
 		return glua.LFalse, nil
 	case strings.HasPrefix(rest, "null"):
 		d.at += 4
-		return jsonNull, nil
+		return d.m.null, nil
 	}
 	return d.number()
 }

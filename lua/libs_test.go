@@ -305,6 +305,23 @@ func addDevices(t *testing.T, b *luatest.Board) {
 	}
 }
 
+// TestSlowPort sends more than a port gets rid of.
+func TestSlowPort(t *testing.T) {
+	expect(t, `uart.setup(1, 1)
+local s, n = ("x"):rep(30000), 0
+for i = 1, 1000 do n = n + uart.write(1, s) end
+print(n)`, "1020000")
+}
+
+// TestNullMetatable: what one machine does to json.null is gone with it.
+func TestNullMetatable(t *testing.T) {
+	for range 2 {
+		expect(t, `print(json.null, debug.getmetatable(json.null))
+debug.setmetatable(json.null, {__tostring = function() return "changed" end})
+print(json.null, json.encode({json.null}))`, "userdata: (nil)	nil", "changed	[null]")
+	}
+}
+
 func TestHardware(t *testing.T) {
 	b := luatest.New(`
 local led = gpio.setup(27, 0, gpio.PULLUP)

@@ -29,7 +29,8 @@ type taskState struct {
 	uarts   map[int]*taskUART
 	sockets [taskSocketsMax]*taskSocket
 	pins    map[int64]*taskPin
-	silent  bool // rtos.set_trace(0)
+	loading *glua.LUserData // in package.loaded: a module that is being loaded
+	silent  bool            // rtos.set_trace(0)
 }
 
 // openTaskLibs installs everything that scripts of LuaTask find.

@@ -50,6 +50,7 @@ func (m *Machine) taskLoad(file string) (*glua.LFunction, error) {
 // openTaskPackage installs require, module, package, dofile and loadfile as
 // Lua 5.1 has them.
 func (m *Machine) openTaskPackage() {
+	m.task.loading = &glua.LUserData{Metatable: glua.LNil}
 	p := m.lib("package", native("seeall", m.taskSeeall))
 	p.RawSetString("loaded", m.loaded())
 	p.RawSetString("preload", m.l.NewTable())
@@ -81,25 +82,22 @@ func (m *Machine) openTaskPackage() {
 	)
 }
 
-// taskLoading stands in package.loaded for a module that is being loaded.
-var taskLoading = &glua.LUserData{Metatable: glua.LNil}
-
 func (m *Machine) taskRequire(a lua53.Args) int {
 	name := a.Str(0)
 	loaded := m.loaded()
 	if v := loaded.RawGetString(name); glua.LVAsBool(v) {
-		if v == glua.LValue(taskLoading) {
+		if v == glua.LValue(m.task.loading) {
 			m.raise("loop or previous error loading module '%s'", name)
 		}
 		a.Push(v)
 		return 1
 	}
 	f := m.taskFindLoader(name)
-	loaded.RawSetString(name, taskLoading)
+	loaded.RawSetString(name, m.task.loading)
 	v := m.call1(m.l, f, glua.LString(name))
 	if v != glua.LNil {
 		loaded.RawSetString(name, v)
-	} else if loaded.RawGetString(name) == glua.LValue(taskLoading) {
+	} else if loaded.RawGetString(name) == glua.LValue(m.task.loading) {
 		loaded.RawSetString(name, glua.LTrue)
 	}
 	a.Push(loaded.RawGetString(name))

@@ -89,6 +89,9 @@ func TestLuaTaskHostile(t *testing.T) {
 		{"uart", `print(pcall(uart.setup, 77, 0, 0, 0, 0), uart.read(5, 1e9), pcall(uart.write, 1, 256))`, "invalid number"},
 		{"AT", `for i = 1, 5000 do uart.write(uart.ATC, ("AT"):rep(9000), "\r") end print("fine")`, "fine"},
 		{"pins", `print(pcall(pio.pin.setdir, pio.OUTPUT, 1e9), pcall(pio.pin.setdir, 99, 1))`, "invalid"},
+		{"no such pin", `print(pcall(pio.pin.getval, 96))`, "invalid pin"},
+		{"slow port", `uart.setup(1, 1, 8, 2, 0) local s, n = ("x"):rep(60000), 0 for i = 1, 1000 do n = n + uart.write(1, s) end print(n)`, "1020000"},
+		{"huge line", `local s = ("x"):rep(60000) local t = {} for i = 1, 100 do t[i] = s end print(pcall(uart.write, 1, unpack(t)))`, "not enough memory"},
 		{"bytecode", `print(loadfile("/lua/c.luac"))`, "bytecode, which is not emulated"},
 		{"toint64", `print(pcall(rtos.toint64, ("9"):rep(1000)))`, "false"},
 		{"refused", `print(pcall(disp.init, {}))`, "disp.init is not emulated"},
@@ -101,6 +104,24 @@ func TestLuaTaskHostile(t *testing.T) {
 				t.Errorf("%v: %.2000s", exit, text)
 			}
 		})
+	}
+}
+
+// TestLuaTaskMarker gives a metatable to what stands for a module that is
+// being loaded: the next machine sees nothing of it.
+func TestLuaTaskMarker(t *testing.T) {
+	const src = `package.preload.x = function()
+  local u = package.loaded.x
+  print(type(u), debug.getmetatable(u))
+  debug.setmetatable(u, {})
+  return 1
+end
+require "x"
+rtos.restart()`
+	for range 2 {
+		if _, text := runTask(t, taskBoard(map[string]string{"main.lua": src}), lua.Options{}); text != "userdata\tnil" {
+			t.Errorf("printed %q", text)
+		}
 	}
 }
 

@@ -44,14 +44,17 @@ func (m *Machine) openTaskPio() {
 	pin := m.l.NewTable()
 	pio.RawSetString("pin", pin)
 	// All work on several pins; args is the first of them.
+	number := func(l *glua.LState, i int) int64 {
+		n := m.integer(l, i)
+		if n < 0 || n > taskPinMost {
+			m.raise("invalid pin")
+		}
+		return n
+	}
 	each := func(args int, f func(l *glua.LState, n int64)) func(l *glua.LState) int {
 		return func(l *glua.LState) int {
 			for i := args; i <= l.GetTop(); i++ {
-				n := m.integer(l, i)
-				if n < 0 || n > taskPinMost {
-					m.raise("invalid pin")
-				}
-				f(l, n)
+				f(l, number(l, i))
 			}
 			return 0
 		}
@@ -70,7 +73,7 @@ func (m *Machine) openTaskPio() {
 		fn("getval", func(l *glua.LState) int {
 			count := l.GetTop()
 			for i := 1; i <= count; i++ {
-				l.Push(glua.LNumber(m.taskPinLevel(m.integer(l, i))))
+				l.Push(glua.LNumber(m.taskPinLevel(number(l, i))))
 			}
 			return count
 		}),

@@ -21,11 +21,12 @@ const (
 const taskBufferMax = 64 << 10
 
 type taskUART struct {
-	rx     []byte
-	baud   int64
-	polled bool // no message when bytes arrive
-	report bool // a message when bytes are sent
-	told   bool // that message is on its way
+	rx      []byte
+	baud    int64
+	waiting int64 // bytes that are not through yet
+	polled  bool  // no message when bytes arrive
+	report  bool  // a message when bytes are sent
+	told    bool  // that message is on its way
 }
 
 func (m *Machine) openTaskUART() {
@@ -93,7 +94,9 @@ func (m *Machine) taskUARTWrite(l *glua.LState) int {
 			out = append(out, byte(n))
 			continue
 		}
-		out = append(out, m.str(l, i)...)
+		s := m.str(l, i)
+		m.allocate(int64(len(out) + len(s)))
+		out = append(out, s...)
 	}
 	m.charge(len(out) / 16)
 	if id == uartATC {
@@ -101,15 +104,14 @@ func (m *Machine) taskUARTWrite(l *glua.LState) int {
 		return pushInt(l, int64(len(out)))
 	}
 	m.hardware(l, "uart", "write")
-	if m.task.uarts[id] == p {
-		m.after(milliseconds(int64(len(out))*10*1000/p.baud+1), func() {
-			m.scene().UARTSent(id, out)
-			if p.report {
-				m.post2(taskUARTTx, int64(id))
-			}
-		})
+	if m.task.uarts[id] != p {
+		return pushInt(l, int64(len(out)))
 	}
-	return pushInt(l, int64(len(out)))
+	return pushInt(l, m.transmit(id, p.baud, &p.waiting, out, func() {
+		if p.report {
+			m.post2(taskUARTTx, int64(id))
+		}
+	}))
 }
 
 // taskReceived is bytes that arrive at a port.

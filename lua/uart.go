@@ -10,8 +10,9 @@ import (
 // library's own documentation). The scene is at the other end.
 //
 // Assumed: a port that is not set up hears nothing; bytes that do not fit into
-// the receive buffer are lost; the virtual port of USB is as fast as a port
-// can be; the direction pin of RS-485 is only recorded.
+// the receive buffer are lost, and so is what a script sends while a megabyte
+// waits to go out; the virtual port of USB is as fast as a port can be; the
+// direction pin of RS-485 is only recorded.
 
 const (
 	uartReadDefault = 1024    // bytes that uart.read takes without a length
@@ -29,6 +30,7 @@ type uartPort struct {
 	baud           int64
 	buffer         int
 	rx             []byte
+	waiting        int64 // bytes that are not through yet
 	sent, received glua.LValue
 	open           bool
 	told           bool // a message about received bytes is on its way
@@ -144,15 +146,30 @@ func (m *Machine) uartSend(l *glua.LState, action string, p []byte) int {
 		return pushInt(l, 0)
 	}
 	m.hardware(l, "uart", action)
-	id, n := l.Get(1), int64(len(p))
-	out := append([]byte(nil), p...)
-	m.after(milliseconds(n*10*1000/port.baud+1), func() {
-		m.scene().UARTSent(port.id, out)
+	id := l.Get(1)
+	return pushInt(l, m.transmit(port.id, port.baud, &port.waiting, p, func() {
 		if cb := port.sent; cb != glua.LNil {
 			m.post(func(l *glua.LState) int { m.call(l, cb, 0, id); return 0 })
 		}
+	}))
+}
+
+// transmit sends p to the scene in the time that its bits take, and calls sent
+// then. It returns how many bytes it took: none if too many wait already.
+func (m *Machine) transmit(id int, baud int64, waiting *int64, p []byte, sent func()) int64 {
+	n := int64(len(p))
+	if *waiting > 0 && *waiting+n > uartBufferMost {
+		m.board.Hardware(HardwareEvent{Unit: "uart", Action: fmt.Sprintf("overrun of port %d: %d bytes not sent", id, n)})
+		return 0
+	}
+	*waiting += n
+	out := append([]byte(nil), p...)
+	m.after(milliseconds(n*10*1000/baud+1), func() {
+		*waiting -= n
+		m.scene().UARTSent(id, out)
+		sent()
 	})
-	return pushInt(l, n)
+	return n
 }
 
 // uartReceived is bytes that the scene sends to a port.
