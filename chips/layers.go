@@ -12,7 +12,8 @@ import (
 // wrong input makes packages: nothing that only looks at those can tell.
 type Layered interface {
 	// Layers returns the layers of a package, from the outside in. Layers may
-	// lie in one another. The error is a *explain.FormatError.
+	// lie in one another. The error, a *explain.FormatError, says why there are
+	// no more; those before it are returned all the same.
 	Layers(pkg []byte) ([]Layer, error)
 }
 
@@ -33,18 +34,16 @@ func (c *Chip) FindLayer(pkg []byte, name string) (*Layer, error) {
 		return nil, fmt.Errorf("the packages of %s are not taken apart", c.Model.Name)
 	}
 	list, err := m.Layers(pkg)
+	if i := slices.IndexFunc(list, func(l Layer) bool { return l.Name == name }); i >= 0 {
+		return &list[i], nil
+	}
 	if err != nil {
-		return nil, fmt.Errorf("layers of the package: %w", err)
+		return nil, fmt.Errorf("layer %q of the package: %w", name, err)
 	}
-	i := slices.IndexFunc(list, func(l Layer) bool { return l.Name == name })
-	if i < 0 {
-		return nil, fmt.Errorf("the package has no layer %q: expected one of %s", name, LayerNames(list))
-	}
-	return &list[i], nil
+	return nil, fmt.Errorf("the package has no layer %q: expected one of %s", name, layerNames(list))
 }
 
-// LayerNames lists layers for people.
-func LayerNames(list []Layer) string {
+func layerNames(list []Layer) string {
 	names := make([]string, len(list))
 	for i := range list {
 		names[i] = list[i].Name

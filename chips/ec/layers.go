@@ -10,9 +10,9 @@ import (
 
 var _ chips.Layered = (*maker)(nil)
 
-// Layers implements [chips.Layered]: the head; the common part, whose MD5 is
-// in the head; the data of its sections, called script where they go to the
-// script area; and the delta, whose hash is in the delta's own head.
+// Layers implements [chips.Layered]: the head; the delta, whose hash is in the
+// delta's own head; the common part, whose MD5 is in the head; and the data of
+// its sections, called script where they go to the script area.
 func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 	p, err := ParsePackage(pkg)
 	if err != nil {
@@ -25,35 +25,26 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 		return out, nil
 	}
 	list := []chips.Layer{{Name: "head", Data: pkg[:HeadSize], Wrap: head}}
-	if len(p.Common) > 0 {
-		common, err := m.commonLayers(p)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, common...)
-	}
 	if len(p.SDK) > 0 {
-		if _, err := ParsePar(p.SDK); err != nil {
-			return nil, err
-		}
 		list = append(list, chips.Layer{Name: "delta", Data: p.SDK, Wrap: func(data []byte) ([]byte, error) {
-			return NewPackage(p.Series, p.Common, rehash(data, len(p.SDK))).Encode(), nil
+			return NewPackage(p.Series, p.Common, sealDelta(data, len(p.SDK))).Encode(), nil
 		}})
 	}
-	return list, nil
+	if len(p.Common) == 0 {
+		return list, nil
+	}
+	common, err := m.commonLayers(p)
+	return append(list, common...), err
 }
 
 func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
 	wrap := func(data []byte) ([]byte, error) { return NewPackage(p.Series, data, p.SDK).Encode(), nil }
 	list := []chips.Layer{{Name: "common", Data: p.Common, Wrap: wrap}}
 	sections, err := Sections(p.Common, p.Series)
-	if err != nil {
-		return nil, err
-	}
 	for i, s := range sections {
-		data, err := s.Unpack()
-		if err != nil {
-			return nil, err
+		data, bad := s.Unpack()
+		if bad != nil {
+			return list, bad
 		}
 		name := fmt.Sprintf("section-%d", i)
 		if s.StartAddr == m.layout.ScriptAddr() {
@@ -68,12 +59,12 @@ func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
 			return wrap(bytes.Join([][]byte{p.Common[:s.Off], n.Encode(), p.Common[end:]}, nil))
 		}})
 	}
-	return list, nil
+	return list, err
 }
 
-// rehash makes the hash of a delta right that had size bytes, and its length
+// sealDelta makes the hash of a delta right that had size bytes, and its length
 // if that has changed.
-func rehash(delta []byte, size int) []byte {
+func sealDelta(delta []byte, size int) []byte {
 	if len(delta) < ParHeadSize {
 		return delta
 	}

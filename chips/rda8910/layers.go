@@ -15,11 +15,11 @@ var _ chips.Layered = (*maker)(nil)
 // the script in front of its MD5; the core pack, whose head has a CRC; and the
 // unpacked bundles in it.
 func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
+	list := []chips.Layer{{Name: "stream", Data: pkg, Wrap: func(p []byte) ([]byte, error) { return p, nil }}}
 	s, err := ParseStream(pkg)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
-	list := []chips.Layer{{Name: "stream", Data: pkg, Wrap: func(p []byte) ([]byte, error) { return p, nil }}}
 	for i, f := range s.Files {
 		place := func(data []byte) ([]byte, error) {
 			other := Stream{Files: append([]StreamFile(nil), s.Files...)}
@@ -28,7 +28,7 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 		}
 		if f.Tag == TagApp {
 			if len(f.Data) <= md5.Size {
-				return nil, wrong(f.Off, "application file", "more than 16 bytes", len(f.Data))
+				return list, wrong(f.Off, "application file", "more than 16 bytes", len(f.Data))
 			}
 			list = append(list, chips.Layer{Name: "script", Data: f.Data[:len(f.Data)-md5.Size], Wrap: func(p []byte) ([]byte, error) {
 				sum := md5.Sum(p)
@@ -37,32 +37,31 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 			continue
 		}
 		pack, err := packLayers(f.Data, place)
-		if err != nil {
-			return nil, err
+		if list = append(list, pack...); err != nil {
+			return list, err
 		}
-		list = append(list, pack...)
 	}
 	return list, nil
 }
 
 // packLayers are the layers of a core pack.
 func packLayers(data []byte, place func([]byte) ([]byte, error)) ([]chips.Layer, error) {
+	list := []chips.Layer{{Name: "pack", Data: data, Wrap: func(b []byte) ([]byte, error) { return place(recount(b, len(data))) }}}
 	p, err := ParsePack(data)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
-	list := []chips.Layer{{Name: "pack", Data: data, Wrap: func(b []byte) ([]byte, error) { return place(recount(b, len(data))) }}}
 	for i := range p.Bulks {
 		k := &p.Bulks[i]
 		if k.Type == BulkRemove {
 			continue
 		}
 		if len(k.Bundles) != 1 {
-			return nil, &explain.FormatError{Off: k.Off, What: "bundles of a bulk", Want: "1, as in packs that were made here", Got: fmt.Sprint(len(k.Bundles))}
+			return list, &explain.FormatError{Off: k.Off, What: "bundles of a bulk", Want: "1, as in packs that were made here", Got: fmt.Sprint(len(k.Bundles))}
 		}
 		plain, err := p.unpack(k.Bundles[0])
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		list = append(list, chips.Layer{Name: fmt.Sprintf("bundle-%d", i), Data: plain, Wrap: func(b []byte) ([]byte, error) {
 			pack, err := p.repack(i, packAlone(b))

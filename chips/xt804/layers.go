@@ -33,14 +33,11 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 	}
 	g, err := readGzip(outer.Body, HeaderSize, largeFlash)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
 	zip := func(payload []byte) ([]byte, error) { return NewImage(outer.Header, Gzip(payload), ImagePad), nil }
 	list = append(list, chips.Layer{Name: "payload", Data: g.payload, Wrap: zip})
 	inner, err := ParseImages(g.payload)
-	if err != nil {
-		return nil, err
-	}
 	for i := range inner {
 		k := &inner[i]
 		place := func(img []byte) ([]byte, error) {
@@ -48,7 +45,7 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 		}
 		list = append(list, imageLayers(partName(k.Type())+"-", k, ImagePad, place)...)
 	}
-	return list, nil
+	return list, err
 }
 
 // imageLayers are the header of an image, of which the CRC is made right, and

@@ -25,6 +25,7 @@ type scenarioFlags struct {
 	kind, mode   string
 	seed, sample uint64
 	damages      uint64
+	repair       bool
 	cuts         int
 	old, fresh   int64
 	flags        *pflag.FlagSet
@@ -39,6 +40,7 @@ func (f *scenarioFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.cuts, "cuts", 1, "power cuts a case, each in the recovery from the one before")
 	cmd.Flags().Uint64Var(&f.sample, "sample", 0, "draw so many `cases` (0: try all)")
 	cmd.Flags().Uint64Var(&f.damages, "damages", 0, "try so many damaged `packages`, too, without a cut")
+	cmd.Flags().BoolVar(&f.repair, "repair", false, "damage packages inside, and make the checksums around that right")
 	cmd.Flags().Int64Var(&f.old, "old-core-size", 0, "`bytes` of code in the old core")
 	cmd.Flags().Int64Var(&f.fresh, "new-core-size", 0, "`bytes` of code in the new core")
 }
@@ -71,6 +73,8 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 			s.Sample = f.sample
 		case "damages":
 			s.Damages = f.damages
+		case "repair":
+			s.Repair = f.repair
 		case "old-core-size":
 			s.Old.CoreBytes = f.old
 		case "new-core-size":
@@ -78,7 +82,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 		}
 	})
 	if !f.flags.Changed("damages") && (s.Cuts > 1 || s.Mode == sweep.ModeSystem) {
-		s.Damages = 0 // those of the scenario are for a single cut
+		s.Damages, s.Repair, s.Sizes, s.Uncut = 0, false, nil, false // those of the scenario are for a single cut
 	}
 	return withCode(exitUsage, s.Fill())
 }
@@ -88,7 +92,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 var ownFlagNames = []string{"boot", "chip-file", "layout"}
 
 // scenarioFlagNames are the flags that make or change a scenario.
-var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "sample", "damages", "old-core-size", "new-core-size"}, ownFlagNames...)
+var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "sample", "damages", "repair", "old-core-size", "new-core-size"}, ownFlagNames...)
 
 // given are those of the flags that were typed, for a command that does the
 // same.

@@ -22,6 +22,13 @@ type sweepJSON struct {
 	*sweep.Summary
 }
 
+// cutIn says what a mode cuts.
+var cutIn = map[sweep.Mode]string{
+	sweep.ModeBoot:   "the package is in place; boot code and core are cut",
+	sweep.ModeUpdate: "updater, boot code and core are cut",
+	sweep.ModeSystem: "scripts, updater, boot code and core are cut",
+}
+
 // sweepHead says what is going to be done.
 func (a *app) sweepHead(h *sweep.Header) {
 	if !a.text() {
@@ -33,37 +40,48 @@ func (a *app) sweepHead(h *sweep.Header) {
 	if s.Profile != "" {
 		profile = ", profile " + s.Profile
 	}
-	what := map[sweep.Mode]string{
-		sweep.ModeBoot:   "the package is in place; boot code and core are cut",
-		sweep.ModeUpdate: "updater, boot code and core are cut",
-		sweep.ModeSystem: "scripts, updater, boot code and core are cut",
-	}[s.Mode]
+	what := "the power stays on"
+	if !s.Uncut {
+		what = cutIn[s.Mode]
+	}
 	a.printf("  %s%s, package of %d bytes, seed %d: %s\n", s.Chip, profile, h.Package, s.Seed, what)
 	ended := string(h.Clean.Outcome)
 	if h.Clean.Detail != "" {
 		ended += ": " + h.Clean.Detail
 	}
 	a.printf("  without a cut: %s, %v of virtual time, then %s\n", plural(len(h.Ops), "flash operation"), time.Duration(h.Clean.Virtual)*time.Millisecond, ended)
-	var hows []string
-	for _, how := range s.Hows {
-		hows = append(hows, how.String())
-	}
-	cuts := "the power fails"
-	if s.Cuts > 1 {
-		cuts = fmt.Sprintf("the power fails %d times, each time in the recovery from the time before,", s.Cuts)
-	}
-	which := "at every operation"
-	if s.Sample > 0 {
-		which = fmt.Sprintf("in a sample of %d cases", s.Sample)
-	}
-	for i, line := range wrap(fmt.Sprintf("%s %s in %d ways: %s", cuts, which, len(hows)+len(s.BrownOuts), strings.Join(hows, ", ")), 90) {
-		if i > 0 {
-			line = "  " + line
+	a.tried(s)
+}
+
+// tried says in which ways the upgrade is going to go wrong.
+func (a *app) tried(s *sweep.Scenario) {
+	if !s.Uncut {
+		var hows []string
+		for _, how := range s.Hows {
+			hows = append(hows, how.String())
 		}
-		a.printf("  %s\n", line)
+		cuts := "the power fails"
+		if s.Cuts > 1 {
+			cuts = fmt.Sprintf("the power fails %d times, each time in the recovery from the time before,", s.Cuts)
+		}
+		which := "at every operation"
+		if s.Sample > 0 {
+			which = fmt.Sprintf("in a sample of %d cases", s.Sample)
+		}
+		for i, line := range wrap(fmt.Sprintf("%s %s in %d ways: %s", cuts, which, len(hows)+len(s.BrownOuts), strings.Join(hows, ", ")), 90) {
+			if i > 0 {
+				line = "  " + line
+			}
+			a.printf("  %s\n", line)
+		}
 	}
+	or := map[bool]string{false: "or "}[s.Uncut]
 	if s.Damages > 0 {
-		a.printf("  or the package is damaged, in %s\n", plural(int64(s.Damages), "way"))
+		what := map[bool]string{true: "damaged inside, with every checksum around that made right,", false: "damaged"}[s.Repair]
+		a.printf("  %sthe package is %s in %s\n", or, what, plural(int64(s.Damages), "way"))
+	}
+	if z := s.Sizes; z != nil {
+		a.printf("  %sthe new scripts have %d to %d bytes, in steps of %d\n", or, z.From, z.To, z.Step)
 	}
 }
 
@@ -120,7 +138,7 @@ const mapWidth = 64
 // axisMap draws the operation axis, a row for each stretch of operations in one
 // stage and partition, with the worst outcome of the cuts there.
 func (a *app) axisMap(h *sweep.Header, sum *sweep.Summary) {
-	if len(sum.Map) == 0 {
+	if len(sum.Map) == 0 || h.Scenario.Uncut {
 		return
 	}
 	a.printf("  operations of the run without a cut, and the worst that a cut there leads to:\n")

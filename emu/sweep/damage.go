@@ -210,12 +210,17 @@ func (s *Sweep) delivered(number uint64, path []uint64, f *fault.Fault, tell boo
 	return r, out, nil
 }
 
-// sized is the scenario with scripts of so many bytes in the new version.
+// sized is the scenario with scripts of so many bytes in the new version. A
+// package that the module does not take is a case like any other.
 func (s *Sweep) sized(bytes int64) (*Sweep, error) {
 	one := *s.Scenario
 	one.Sizes, one.Damages, one.Repair, one.Uncut = nil, 0, false, false
 	one.New.ScriptBytes = bytes
-	return New(&one, s.Chip)
+	w := &Sweep{Scenario: &one, Chip: s.Chip, machine: s.machine}
+	if err := w.prepare(); err != nil && !errors.Is(err, errRefused) {
+		return nil, err
+	}
+	return w, nil
 }
 
 // replayDelivered tells what such a package does.

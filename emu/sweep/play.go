@@ -41,7 +41,7 @@ func (s *Sweep) deliverOn(b *board, r *boot, w *watcher) (*boot, error) {
 	}
 	if err != nil {
 		if !s.faulty && s.Clean.Trace == "" {
-			return nil, err // without a fault: the scenario makes no sense
+			return nil, fmt.Errorf("%w: %w", errRefused, err)
 		}
 		if w != nil { // a module whose upgrade fails goes on with what it has
 			w.step(chips.Step{Stage: "updater", Kind: chips.KindDecide, Text: err.Error()})

@@ -92,30 +92,40 @@ func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
 	if err := c.Model.NeedsMap(); err != nil {
 		return nil, err
 	}
-	w := &Sweep{Scenario: s, Chip: c, machine: machine{chip: c, seed: s.Seed}}
 	if err := s.checkStanding(); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
-	if s.Mode == ModeSystem {
-		if err := w.rehearseSystem(); err != nil {
-			return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
-		}
-		return w, nil
-	}
-	if err := w.makeVersions(); err != nil {
-		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
-	}
-	w.base = w.start.fork()
-	if err := w.rehearse(); err != nil {
-		return nil, fmt.Errorf("scenario %s: the run without a fault: %w", s.Name, err)
-	}
-	if err := w.stand(); err != nil {
-		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
-	}
-	if err := w.findLayers(); err != nil {
+	w := &Sweep{Scenario: s, Chip: c, machine: machine{chip: c, seed: s.Seed}}
+	if err := w.prepare(); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	return w, nil
+}
+
+// errRefused is why a scenario makes no sense of which the module does not take
+// the package, all in order as it is.
+var errRefused = errors.New("the module does not take the package")
+
+// prepare makes versions and package, and runs the upgrade without a fault.
+func (w *Sweep) prepare() error {
+	s := w.Scenario
+	if s.Mode == ModeSystem {
+		if err := w.rehearseSystem(); err != nil {
+			return fmt.Errorf("the run without a fault: %w", err)
+		}
+		return nil
+	}
+	if err := w.makeVersions(); err != nil {
+		return err
+	}
+	w.base = w.start.fork()
+	if err := w.rehearse(); err != nil {
+		return fmt.Errorf("the run without a fault: %w", err)
+	}
+	if err := w.stand(); err != nil {
+		return err
+	}
+	return w.findLayers()
 }
 
 // input is what a version is made from.
