@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -53,6 +55,7 @@ type RealOptions struct {
 // called from one goroutine, that of the clock.
 type Real struct {
 	opt   RealOptions
+	names map[string]netip.Addr // of redirected hosts, whatever their names lead to outside
 	dials int
 	conns map[*realConn]bool
 	// asked counts questions whose answer will come, and open UDP sockets.
@@ -91,7 +94,36 @@ func NewReal(opt RealOptions) *Real {
 	if opt.DialTimeout <= 0 {
 		opt.DialTimeout = 30 * time.Second
 	}
-	return &Real{opt: opt, conns: map[*realConn]bool{}, sockets: map[*realPackets]bool{}, wake: make(chan struct{}, 1)}
+	return &Real{opt: opt, names: redirected(opt.Redirect), conns: map[*realConn]bool{}, sockets: map[*realPackets]bool{}, wake: make(chan struct{}, 1)}
+}
+
+// redirected gives each host that is redirected an address of its own, for
+// modules that look names up before they connect. The network is TEST-NET-1 of
+// RFC 5737, which is nobody's; more hosts than it has are looked up outside.
+func redirected(redirect map[string]string) map[string]netip.Addr {
+	names := map[string]netip.Addr{}
+	ip := netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	for _, peer := range slices.Sorted(maps.Keys(redirect)) {
+		host, _, err := net.SplitHostPort(peer)
+		if _, known := names[canonical(host)]; err != nil || known || ip.As4()[3] == 255 {
+			continue
+		}
+		names[canonical(host)] = ip
+		ip = ip.Next()
+	}
+	return names
+}
+
+// target is where a connection really goes.
+func (r *Real) target(host string, port int) (addr string, ok bool) {
+	host = canonical(host)
+	for name, ip := range r.names {
+		if ip.String() == host {
+			host = name
+		}
+	}
+	addr, ok = r.opt.Redirect[host+":"+strconv.Itoa(port)]
+	return addr, ok
 }
 
 // Ready reports true: whether the host has a network shows when dialling.
@@ -217,7 +249,7 @@ func (r *Real) Dial(host string, port int, t *lua.TLS, ev lua.ConnEvents) lua.Co
 		return c
 	}
 	addr := c.peer
-	if to, ok := r.opt.Redirect[canonical(host)+":"+strconv.Itoa(port)]; ok {
+	if to, ok := r.target(host, port); ok {
 		addr = to
 	}
 	go c.run(addr, cfg)

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +222,35 @@ func TestReal(t *testing.T) {
 	runReal(t, r)
 	if !rec.closed || rec.closedErr != nil || !bytes.Equal(body(t, rec.data), content) {
 		t.Errorf("closed %v %v, %d bytes", rec.closed, rec.closedErr, len(rec.data))
+	}
+}
+
+// TestRealLookedUp connects like a module that looks names up by itself: the
+// address of a redirected name, which need not exist, leads to the same place.
+func TestRealLookedUp(t *testing.T) {
+	content := blob(1000)
+	addr, _ := listen(t, serveBlob(content), ServeOptions{})
+	r := NewReal(RealOptions{Redirect: map[string]string{"iot.invalid:80": addr, "iot.invalid:81": addr, "other.invalid:80": addr}})
+	ips := map[string]netip.Addr{}
+	for _, name := range []string{"IOT.invalid.", "other.invalid"} {
+		r.Resolve(name, func(got []netip.Addr, err error) {
+			if err != nil || len(got) != 1 {
+				t.Fatalf("%s: %v, %v", name, got, err)
+			}
+			ips[name] = got[0]
+		})
+	}
+	r.Resolve("other.invalid", func([]netip.Addr, error) { t.Error("called though it was cancelled") })()
+	runReal(t, r)
+	if len(ips) != 2 || ips["IOT.invalid."] == ips["other.invalid"] {
+		t.Fatalf("addresses %v", ips)
+	}
+	rec := &recorder{clock: new(testClock)}
+	c := r.Dial(ips["IOT.invalid."].String(), 81, nil, rec.events())
+	rec.onConnect = func() { c.Send([]byte(getClose)) }
+	runReal(t, r)
+	if !rec.closed || !bytes.Equal(body(t, rec.data), content) {
+		t.Errorf("closed %v, %d bytes", rec.closed, len(rec.data))
 	}
 }
 

@@ -33,7 +33,7 @@ func (r *Real) Ping(_ netip.Addr, _ int, done func(time.Duration, int, error)) (
 	return func() { over = true }
 }
 
-// Resolve asks the host's resolver.
+// Resolve asks the host's resolver, unless the name is redirected.
 func (r *Real) Resolve(name string, done func([]netip.Addr, error)) (cancel func()) {
 	ctx, stop := context.WithTimeout(context.Background(), r.opt.DialTimeout)
 	over := false
@@ -45,6 +45,10 @@ func (r *Real) Resolve(name string, done func([]netip.Addr, error)) (cancel func
 		}
 	}
 	r.asked++
+	if ip, ok := r.names[canonical(name)]; ok {
+		r.put(realEvent{call: func() { finish([]netip.Addr{ip}, nil) }})
+		return func() { over = true }
+	}
 	go func() {
 		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", name)
 		if err != nil || len(ips) == 0 {
