@@ -58,8 +58,12 @@ func (l *Link) Listen(port int, accept func(lua.Conn) lua.ConnEvents) (stop func
 	return func() { delete(l.listeners, port) }, nil
 }
 
-// datagramMax is the largest payload of a UDP datagram in bytes.
-const datagramMax = 65507
+// datagramMax is the largest payload of a UDP datagram in bytes, waitingMax
+// what a socket may have on its way: what comes on top is lost.
+const (
+	datagramMax = 65507
+	waitingMax  = 1 << 20
+)
 
 // udpSocket is a UDP socket of the device.
 type udpSocket struct {
@@ -68,6 +72,7 @@ type udpSocket struct {
 	receive func(netip.AddrPort, []byte)
 	rand    *rand.Rand
 	outside lua.PacketConn // of the fallback, once it is needed
+	waiting int            // bytes that are on their way
 	closed  bool
 }
 
@@ -105,13 +110,13 @@ func (s *udpSocket) LocalPort() int { return s.port }
 // Send sends a datagram to a virtual host, to the device itself, or out.
 func (s *udpSocket) Send(to netip.AddrPort, p []byte) {
 	l := s.link
-	if s.closed || !l.up || len(p) > datagramMax {
+	if s.closed || !l.up || len(p) > datagramMax || s.waiting+len(p)+packetOverheadBytes > waitingMax {
 		return
 	}
 	data := bytes.Clone(p)
 	from := netip.AddrPortFrom(l.ip, uint16(s.port))
 	if l.isOwn(to.Addr()) {
-		l.clock.After(0, func() { l.deliver(int(to.Port()), netip.AddrPortFrom(to.Addr(), uint16(s.port)), data) })
+		s.after(0, data, func() { l.deliver(int(to.Port()), netip.AddrPortFrom(to.Addr(), uint16(s.port)), data) })
 		return
 	}
 	server := l.net.packetPeer(to)
@@ -125,11 +130,21 @@ func (s *udpSocket) Send(to netip.AddrPort, p []byte) {
 		return
 	}
 	l.event("packet", to, len(data))
-	l.clock.After(at, func() {
+	s.after(at, data, func() {
 		if l.off {
 			return
 		}
 		server.Packet(&Packet{From: from, To: to, Data: data, Time: l.opt.Now(), reply: func(b []byte) { s.answer(to, b) }})
+	})
+}
+
+// after calls fn when a datagram has arrived, which is on its way until then.
+func (s *udpSocket) after(delay time.Duration, data []byte, fn func()) {
+	n := len(data) + packetOverheadBytes
+	s.waiting += n
+	s.link.clock.After(delay, func() {
+		s.waiting -= n
+		fn()
 	})
 }
 

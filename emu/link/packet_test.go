@@ -67,6 +67,32 @@ func TestPackets(t *testing.T) {
 	}
 }
 
+// TestPacketFlood sends more than a link gets rid of: the rest is lost, and
+// what waits does not grow.
+func TestPacketFlood(t *testing.T) {
+	l, n, clock := testLink(t, Model{Latency: time.Millisecond, BandwidthBps: 1000})
+	got := 0
+	if err := n.HandlePackets("sink.test", 7, PacketFunc(func(*Packet) { got++ })); err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.OpenUDP(0, func(netip.AddrPort, []byte) { got++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"198.18.0.1:7", "127.0.0.1:49153"} {
+		for range 2 {
+			got = 0
+			for range 2000 {
+				s.Send(netip.MustParseAddrPort(to), make([]byte, 1000))
+			}
+			clock.run()
+			if want := waitingMax / (1000 + packetOverheadBytes); got != want {
+				t.Errorf("%s: %d datagrams arrived, want %d", to, got, want)
+			}
+		}
+	}
+}
+
 func TestPacketsGetLost(t *testing.T) {
 	l, n, clock := testLink(t, Model{LossPermille: 500})
 	if err := n.HandlePackets("up.test", 7, upper); err != nil {
