@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"time"
@@ -79,11 +80,12 @@ func (f *fuzzFlags) scenario(args []string) (*sweep.Scenario, error) {
 		return nil, usagef("%s is of mode system, which fuzz cannot run: scripts are not a function of the flash", s.Name)
 	}
 	s.Mode, s.Cuts, s.Sample, s.Invariants = sweep.ModeUpdate, 1, 0, nil
+	s.Damages, s.Repair, s.Sizes, s.Uncut = 0, false, nil, false
 	s.WearMax = 4 * fuzz.FaultsMax
 	return s, f.change(s)
 }
 
-func (a *app) fuzz(args []string, f *fuzzFlags) error {
+func (a *app) fuzz(args []string, f *fuzzFlags) (err error) {
 	defer a.flush()
 	s, err := f.scenario(args)
 	if err != nil {
@@ -99,14 +101,16 @@ func (a *app) fuzz(args []string, f *fuzzFlags) error {
 	x := fuzz.New(w, s.Seed)
 	log := fuzz.Discard
 	if f.out != "" {
-		file, err := os.OpenFile(f.out, os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
+		file, err := x.Open(f.out)
+		var path *fs.PathError
+		if errors.As(err, &path) {
 			return withCode(exitEnv, err)
 		}
-		defer file.Close()
-		if log, err = x.Open(file); err != nil {
+		if err != nil {
 			return withCode(exitBadInput, err)
 		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		log = file
 	}
 	if f.tell > 0 {
 		return a.tellFuzz(w, x, f.tell)

@@ -14,13 +14,12 @@ import (
 
 // A fuzz file is JSON lines: a [Header]; then, round by round, what the runs of
 // the round brought, entries and findings, and the stats at its end. It is
-// written a round at a time, and at each finding, and holds the corpus: a fuzzer
-// that opens it makes the round that was not finished again, but for minimising
-// what was found in it.
+// written a round at a time and holds the corpus. What was done of a round that
+// is not finished stands in a second file: see part.go.
 
 // Header is the first line of a fuzz file.
 type Header struct {
-	Format   int             `json:"airlift_fuzz"` // 1
+	Format   int             `json:"airlift_fuzz"` // 2
 	Scenario *sweep.Scenario `json:"scenario"`
 	Digest   string          `json:"digest"`
 	Seed     uint64          `json:"seed"`
@@ -28,12 +27,13 @@ type Header struct {
 	Clean    string          `json:"clean_trace_sha256"`
 }
 
-const fileFormat = 1
+const fileFormat = 2
 
 // line is one line behind the header; one of the fields is set.
 type line struct {
 	Entry   *Entry   `json:"corpus,omitempty"`
 	Finding *Finding `json:"found,omitempty"`
+	Alike   *Alike   `json:"alike,omitempty"`
 	Round   *Stats   `json:"round,omitempty"`
 }
 
@@ -42,15 +42,19 @@ func (f *Fuzzer) Header() *Header {
 	return &Header{fileFormat, f.s.Scenario, f.s.Scenario.Digest(), f.seed, roundRuns, f.s.Clean.Trace}
 }
 
-// Writer writes a fuzz file.
+// Writer writes a fuzz file. It implements [Log].
 type Writer struct {
-	w   io.Writer
-	buf bytes.Buffer // what waits
+	w    io.Writer
+	file *os.File     // nil where nothing is kept
+	buf  bytes.Buffer // the round
+	part *partWriter
 }
 
 // add adds a line to the round.
-func (w *Writer) add(v any) error {
-	enc := json.NewEncoder(&w.buf)
+func (w *Writer) add(v any) error { return encode(&w.buf, v) }
+
+func encode(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
@@ -58,12 +62,19 @@ func (w *Writer) add(v any) error {
 // Entry implements [Log].
 func (w *Writer) Entry(e *Entry) error { return w.add(line{Entry: e}) }
 
-// Finding implements [Log]. Minimising took a while, so the line is written at
-// once.
-func (w *Writer) Finding(x *Finding) error { return errors.Join(w.add(line{Finding: x}), w.flush()) }
+// Finding implements [Log].
+func (w *Writer) Finding(x *Finding) error { return w.add(line{Finding: x}) }
+
+// Alike implements [Log].
+func (w *Writer) Alike(a *Alike) error { return w.add(line{Alike: a}) }
+
+// Work implements [Log].
+func (w *Writer) Work(x *Work) error { return w.part.add(x) }
 
 // Round implements [Log].
-func (w *Writer) Round(s *Stats) error { return errors.Join(w.add(line{Round: s}), w.flush()) }
+func (w *Writer) Round(s *Stats) error {
+	return errors.Join(w.add(line{Round: s}), w.flush(), w.part.clear())
+}
 
 func (w *Writer) flush() error {
 	_, err := w.w.Write(w.buf.Bytes())
@@ -71,13 +82,33 @@ func (w *Writer) flush() error {
 	return err
 }
 
+// Close closes the files. Of a round that was not finished the part is left.
+func (w *Writer) Close() error {
+	if w.file == nil {
+		return nil
+	}
+	return errors.Join(w.part.close(), w.file.Close())
+}
+
 // lineBytesMax bounds a line of a fuzz file.
 const lineBytesMax = 4 << 20
 
-// Open goes on with the fuzz file, or begins it if it is empty. What a round that
-// was not finished left is cut off.
-func (f *Fuzzer) Open(file *os.File) (*Writer, error) {
-	keep, err := f.read(file.Name(), file)
+// Open goes on with the fuzz file called name, or begins it if it is empty or not
+// there. What is no whole round is cut off.
+func (f *Fuzzer) Open(name string) (*Writer, error) {
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	w, err := f.open(name, file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return w, nil
+}
+
+func (f *Fuzzer) open(name string, file *os.File) (*Writer, error) {
+	keep, err := f.read(name, file)
 	if err != nil {
 		return nil, err
 	}
@@ -87,58 +118,55 @@ func (f *Fuzzer) Open(file *os.File) (*Writer, error) {
 	if _, err := file.Seek(keep, io.SeekStart); err != nil {
 		return nil, err
 	}
-	w := &Writer{w: file}
-	if keep > 0 {
-		return w, nil
+	w := &Writer{w: file, file: file}
+	if w.part, err = f.openPart(name + partSuffix); err != nil || keep > 0 {
+		return w, err
 	}
 	if err := w.add(f.Header()); err != nil {
 		return nil, err
 	}
-	_, err = file.Write(w.buf.Bytes())
-	w.buf.Reset()
-	return w, err
+	return w, w.flush()
 }
 
 // read takes what a file holds, and says how many of its bytes are whole rounds.
 func (f *Fuzzer) read(name string, r io.Reader) (keep int64, err error) {
+	var round []line
+	at, number := int64(0), 0
+	err = eachLine(r, func(text []byte) error {
+		number++
+		at += int64(len(text)) + 1
+		if number == 1 {
+			keep = at
+			return f.same(text)
+		}
+		var l line
+		if err := json.Unmarshal(text, &l); err != nil {
+			return err
+		}
+		if round = append(round, l); l.Round == nil {
+			return nil
+		}
+		err := f.takeRound(round)
+		round, keep = round[:0], at
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%s:%d: %w", name, max(1, number), err)
+	}
+	return keep, nil
+}
+
+// eachLine calls take with every line that ends.
+func eachLine(r io.Reader, take func([]byte) error) error {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 64<<10), lineBytesMax)
 	in.Split(wholeLines)
-	at, number := int64(0), 0
-	var round []line
 	for in.Scan() {
-		number++
-		at += int64(len(in.Bytes())) + 1
-		bad := func(err error) (int64, error) { return 0, fmt.Errorf("%s:%d: %w", name, number, err) }
-		if number == 1 {
-			if err := f.same(in.Bytes()); err != nil {
-				return bad(err)
-			}
-			keep = at
-			continue
-		}
-		var l line
-		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
-			return bad(err)
-		}
-		round = append(round, l)
-		if l.Round == nil {
-			continue
-		}
-		if err := f.takeRound(round); err != nil {
-			return bad(err)
-		}
-		round, keep = round[:0], at
-	}
-	if err := in.Err(); err != nil {
-		return 0, fmt.Errorf("%s:%d: %w", name, number+1, err)
-	}
-	for _, l := range round {
-		if l.Finding != nil {
-			f.known[l.Finding.Signature] = l.Finding
+		if err := take(in.Bytes()); err != nil {
+			return err
 		}
 	}
-	return keep, nil
+	return in.Err()
 }
 
 // same reports a header of another fuzzer.
@@ -168,17 +196,22 @@ func (f *Fuzzer) takeRound(round []line) error {
 			f.keep(l.Entry)
 		case l.Finding != nil:
 			f.found(l.Finding)
+		case l.Alike != nil:
+			f.alike(l.Alike)
 		case l.Round != nil:
-			if l.Round.Outcomes == nil || l.Round.Corpus != len(f.Corpus) || l.Round.Findings != len(f.Findings) || l.Round.Features != len(f.seen) {
+			if f.counts(l.Round) != f.counts(&f.Stats) || l.Round.Outcomes == nil {
 				return errors.New("the round's counts are not those of the lines before it")
 			}
 			f.Stats = *l.Round
 		default:
-			return errors.New("expected corpus, found or round")
+			return errors.New("expected corpus, found, alike or round")
 		}
 	}
 	return nil
 }
+
+// counts are the stats that the lines of a file give.
+func (f *Fuzzer) counts(s *Stats) [4]int { return [4]int{s.Corpus, s.Findings, s.Alike, s.Features} }
 
 // wholeLines splits at newlines, and leaves out what has none.
 func wholeLines(data []byte, _ bool) (int, []byte, error) {

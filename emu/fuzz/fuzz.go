@@ -17,12 +17,11 @@ package fuzz
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"airlift/emu"
@@ -36,6 +35,7 @@ const roundRuns = 8
 const (
 	corpusMax   = 4096
 	findingsMax = 200
+	alikeMax    = 2000
 )
 
 // Entry is a run of the corpus.
@@ -49,13 +49,24 @@ type Entry struct {
 // Finding is a way in which runs went wrong, with the smallest trial that was
 // found to go wrong like that.
 type Finding struct {
-	Number    int          `json:"finding"` // from 1
+	Number int `json:"finding"` // from 1
+	// Signature says what goes wrong, and by what: the reason, and what the
+	// minimised trial changes.
 	Signature string       `json:"signature"`
-	Run       uint64       `json:"run"` // that it was found in
+	Run       uint64       `json:"run"`             // that it was found in
+	First     string       `json:"first_signature"` // of that run's result
 	Found     sweep.Trial  `json:"found"`
 	Trial     sweep.Trial  `json:"trial"` // minimised
 	Result    sweep.Result `json:"result"`
 	Tries     int          `json:"tries"` // that minimising took
+}
+
+// Alike is a run that went wrong as no run before, and turned out to be a known
+// finding once it was minimised.
+type Alike struct {
+	Run       uint64 `json:"run"`
+	Signature string `json:"signature"` // of the run's result
+	Finding   int    `json:"finding"`
 }
 
 // Stats are what a fuzzer counts.
@@ -64,7 +75,9 @@ type Stats struct {
 	Corpus   int                    `json:"corpus"`
 	Features int                    `json:"features"`
 	Findings int                    `json:"findings"`
+	Alike    int                    `json:"alike"`
 	Refused  uint64                 `json:"refused"` // packages that the updater refused
+	Unmade   uint64                 `json:"unmade"`  // packages that could not be put together again
 	Outcomes map[emu.Outcome]uint64 `json:"outcomes"`
 }
 
@@ -77,25 +90,29 @@ type Fuzzer struct {
 	s     *sweep.Sweep
 	seed  uint64
 	mutor mutator
-	seen  map[string]bool
-	signs map[string]bool
-	known map[string]*Finding // of a round that is made again
+	seen  map[string]bool // features
+	looks map[string]bool // signatures of results that were minimised
+	ways  map[string]*Finding
+	part  part
 }
 
 // New returns a fuzzer that knows nothing yet.
 func New(s *sweep.Sweep, seed uint64) *Fuzzer {
 	return &Fuzzer{
-		s: s, seed: seed, mutor: newMutator(s), seen: map[string]bool{}, signs: map[string]bool{}, known: map[string]*Finding{},
+		s: s, seed: seed, mutor: newMutator(s), seen: map[string]bool{}, looks: map[string]bool{}, ways: map[string]*Finding{},
 		Stats: Stats{Outcomes: map[emu.Outcome]uint64{}},
 	}
 }
 
 // Log takes what a fuzzer finds as it goes: entries, findings, and the stats at
-// the end of each round.
+// the end of each round. Work is what was done within a round and would be lost
+// with it.
 type Log interface {
 	Entry(*Entry) error
 	Finding(*Finding) error
+	Alike(*Alike) error
 	Round(*Stats) error
+	Work(*Work) error
 }
 
 // Options say how long a fuzzer runs.
@@ -113,10 +130,7 @@ func (f *Fuzzer) Run(ctx context.Context, opt Options, log Log) error {
 		if opt.Time > 0 && !time.Now().Before(until) {
 			return nil
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := f.round(opt.Workers, log); err != nil {
+		if err := f.round(ctx, opt.Workers, log); err != nil {
 			return err
 		}
 	}
@@ -125,52 +139,87 @@ func (f *Fuzzer) Run(ctx context.Context, opt Options, log Log) error {
 
 // run is one run of a round.
 type run struct {
-	trial    sweep.Trial
-	out      *sweep.Tried
-	features []string // in order, each once
-	err      error
+	number uint64
+	trial  sweep.Trial
+	Ran
+	err error
 }
 
-func (f *Fuzzer) round(workers int, log Log) error {
+// Ran is what came of a run.
+type Ran struct {
+	Result   *sweep.Result `json:"result,omitempty"` // nil: its package could not be made
+	Refused  bool          `json:"refused,omitempty"`
+	Ops      uint64        `json:"ops,omitempty"`
+	Features []string      `json:"features"` // in order, each once
+}
+
+func (f *Fuzzer) round(ctx context.Context, workers int, log Log) error {
 	runs := make([]run, roundRuns)
 	for i := range runs {
-		runs[i].trial = f.mutor.next(f.Corpus, emu.Stream(f.seed, "fuzz", int(f.Stats.Runs)+i), f.Stats.Runs+uint64(i))
+		n := f.Stats.Runs + uint64(i)
+		runs[i] = run{number: n, trial: f.mutor.next(f.Corpus, emu.Stream(f.seed, "fuzz", int(n)), n)}
 	}
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	work := make(chan *run)
-	var all sync.WaitGroup
-	for range workers {
-		all.Go(func() {
-			for r := range work {
-				r.out, r.features, r.err = f.try(&r.trial)
-			}
-		})
+	if err := f.make(ctx, runs, workers, log); err != nil {
+		return err
 	}
 	for i := range runs {
-		work <- &runs[i]
-	}
-	close(work)
-	all.Wait()
-	for i := range runs {
-		if err := f.take(&runs[i], log); err != nil {
-			return fmt.Errorf("run %d: %w", f.Stats.Runs, err)
+		if err := f.take(ctx, &runs[i], log); err != nil {
+			return fmt.Errorf("run %d: %w", runs[i].number, err)
 		}
 	}
+	f.part = part{}
 	return log.Round(&f.Stats)
 }
 
+// make makes runs that the part of a round before a kill has not made.
+func (f *Fuzzer) make(ctx context.Context, runs []run, workers int, log Log) error {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	work, done := make(chan *run, len(runs)), make(chan *run, len(runs))
+	open := 0
+	for i := range runs {
+		if r := f.part.ran[runs[i].number]; r != nil {
+			runs[i].Ran = *r
+			continue
+		}
+		work <- &runs[i]
+		open++
+	}
+	close(work)
+	for range min(workers, open) {
+		go func() {
+			for r := range work {
+				if r.err = ctx.Err(); r.err == nil {
+					r.Ran, r.err = f.try(&r.trial)
+				}
+				done <- r
+			}
+		}()
+	}
+	var err error
+	for range open {
+		r := <-done
+		if r.err != nil {
+			r.err = fmt.Errorf("run %d: %w", r.number, r.err)
+			err = cmp.Or(err, r.err)
+		} else if err == nil {
+			err = log.Work(&Work{Run: r.number, Ran: &r.Ran})
+		}
+	}
+	return err
+}
+
 // try runs a trial and collects its features.
-func (f *Fuzzer) try(t *sweep.Trial) (*sweep.Tried, []string, error) {
-	var features []string
+func (f *Fuzzer) try(t *sweep.Trial) (Ran, error) {
+	var r Ran
 	have := map[string]bool{}
 	add := func(kind, text string) {
 		h := fnv.New64a()
 		h.Write([]byte(kind + text))
 		if name := fmt.Sprintf("%016x", h.Sum64()); !have[name] {
 			have[name] = true
-			features = append(features, name)
+			r.Features = append(r.Features, name)
 		}
 	}
 	last := ""
@@ -179,46 +228,60 @@ func (f *Fuzzer) try(t *sweep.Trial) (*sweep.Tried, []string, error) {
 		add("2 ", last+"\n"+text)
 		last = text
 	}, false)
-	return out, features, err
+	if errors.Is(err, sweep.ErrEdit) {
+		return Ran{}, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Result, r.Refused, r.Ops = out.Result, out.Refused != "", out.Ops
+	return r, nil
 }
 
 // take counts a run.
-func (f *Fuzzer) take(r *run, log Log) error {
-	if r.err != nil {
-		return r.err
-	}
-	number := f.Stats.Runs
+func (f *Fuzzer) take(ctx context.Context, r *run, log Log) error {
 	f.Stats.Runs++
-	f.Stats.Outcomes[r.out.Result.Outcome]++
-	if r.out.Refused != "" {
+	if r.Result == nil {
+		f.Stats.Unmade++
+		return nil
+	}
+	f.Stats.Outcomes[r.Result.Outcome]++
+	if r.Refused {
 		f.Stats.Refused++
 	}
 	var fresh []string
-	for _, name := range r.features {
+	for _, name := range r.Features {
 		if !f.seen[name] {
 			fresh = append(fresh, name)
 		}
 	}
 	if len(fresh) > 0 && len(f.Corpus) < corpusMax {
-		e := &Entry{Run: number, Trial: r.trial, Ops: r.out.Ops, Features: fresh}
+		e := &Entry{Run: r.number, Trial: r.trial, Ops: r.Ops, Features: fresh}
 		f.keep(e)
 		if err := log.Entry(e); err != nil {
 			return err
 		}
 	}
-	if sign := r.out.Result.Signature(); !r.out.Result.Fine() && !f.signs[sign] && len(f.Findings) < findingsMax {
-		x := f.known[sign]
-		if x == nil || x.Run != number {
-			var err error
-			if x, err = f.minimise(&r.trial, sign); err != nil {
-				return err
-			}
-		}
-		x.Number, x.Run, x.Found = len(f.Findings)+1, number, r.trial
-		f.found(x)
-		return log.Finding(x)
+	if r.Result.Fine() || f.looks[r.Result.Signature()] || len(f.Findings) == findingsMax || len(f.looks) == alikeMax {
+		return nil
 	}
-	return nil
+	return f.look(ctx, r, log)
+}
+
+// look minimises a run that went wrong as none did before.
+func (f *Fuzzer) look(ctx context.Context, r *run, log Log) error {
+	x, err := f.minimise(ctx, r, log)
+	if err != nil {
+		return err
+	}
+	if known := f.ways[x.Signature]; known != nil {
+		a := &Alike{r.number, r.Result.Signature(), known.Number}
+		f.alike(a)
+		return log.Alike(a)
+	}
+	x.Number = len(f.Findings) + 1
+	f.found(x)
+	return log.Finding(x)
 }
 
 func (f *Fuzzer) keep(e *Entry) {
@@ -231,8 +294,13 @@ func (f *Fuzzer) keep(e *Entry) {
 
 func (f *Fuzzer) found(x *Finding) {
 	f.Findings = append(f.Findings, x)
-	f.signs[x.Signature] = true
+	f.looks[x.First], f.ways[x.Signature] = true, x
 	f.Stats.Findings = len(f.Findings)
+}
+
+func (f *Fuzzer) alike(a *Alike) {
+	f.looks[a.Signature] = true
+	f.Stats.Alike++
 }
 
 // Sorted returns the findings, the worst first.
@@ -249,36 +317,4 @@ func (f *Fuzzer) Sorted() []*Finding {
 	return slices.SortedStableFunc(slices.Values(f.Findings), func(a, b *Finding) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(size(a), size(b)), cmp.Compare(a.Number, b.Number))
 	})
-}
-
-func cloneTrial(t *sweep.Trial) sweep.Trial {
-	return sweep.Trial{Package: slices.Clone(t.Package), Flash: slices.Clone(t.Flash), Faults: slices.Clone(t.Faults)}
-}
-
-// Describe says in lines what a trial changes.
-func Describe(t *sweep.Trial) []string {
-	var out []string
-	for i := range t.Package {
-		out = append(out, "package: "+t.Package[i].String())
-	}
-	for i := range t.Flash {
-		out = append(out, "flash: "+t.Flash[i].String())
-	}
-	for i := range t.Faults {
-		out = append(out, t.Faults[i].String())
-	}
-	if out == nil {
-		out = []string{"nothing"}
-	}
-	return out
-}
-
-// sameJSON reports whether two trials are equal.
-func sameJSON(a, b *sweep.Trial) bool {
-	x, err := json.Marshal(a)
-	if err != nil {
-		return false
-	}
-	y, err := json.Marshal(b)
-	return err == nil && string(x) == string(y)
 }

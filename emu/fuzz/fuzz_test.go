@@ -5,13 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"pgregory.net/rapid"
 
 	"airlift/chips/all"
 	"airlift/chips/guest"
@@ -106,8 +102,8 @@ func checkFinding(t *testing.T, w *sweep.Sweep, x *Finding) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.Result.Signature() != x.Signature {
-			t.Errorf("finding %d: run again it is %s, was %s", x.Number, out.Result.Signature(), x.Signature)
+		if why := out.Result.Reason(); !strings.HasPrefix(x.Signature, why+"; by ") {
+			t.Errorf("finding %d: run again it is %s, was %s", x.Number, why, x.Signature)
 		}
 	}
 	if x.Tries >= triesMax {
@@ -129,7 +125,7 @@ func checkFinding(t *testing.T, w *sweep.Sweep, x *Finding) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !out.Result.Fine() && out.Result.Signature() == x.Signature {
+		if !out.Result.Fine() && out.Result.Reason() == x.Result.Reason() {
 			t.Errorf("finding %d goes wrong without change %d of %d too", x.Number, i, n)
 		}
 	}
@@ -150,168 +146,6 @@ func TestSafeGuest(t *testing.T) {
 	if f.Stats.Outcomes[emu.OutcomeNew] == 0 || f.Stats.Outcomes[emu.OutcomeOld] == 0 {
 		t.Errorf("outcomes are %v: the runs show too little", f.Stats.Outcomes)
 	}
-}
-
-const killRuns = 32 * roundRuns
-
-// file runs a fuzzer into a file and returns the file.
-func file(t *testing.T, w *sweep.Sweep, name string, opt Options) []byte {
-	t.Helper()
-	out, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	f := New(w, 7)
-	log, err := f.Open(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Run(context.Background(), opt, log); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-// TestSameFile wants the same file from any number of workers, in one go or in
-// pieces, and after what a kill can leave.
-func TestSameFile(t *testing.T) {
-	w := prepare(t, "naive")
-	dir := t.TempDir()
-	want := file(t, w, filepath.Join(dir, "one"), Options{Runs: killRuns, Workers: 1})
-	if !bytes.Contains(want, []byte(`"found"`)) {
-		t.Fatal("nothing was found: the test shows nothing")
-	}
-	if got := file(t, w, filepath.Join(dir, "four"), Options{Runs: killRuns, Workers: 4}); !bytes.Equal(got, want) {
-		t.Error("four workers come to another file")
-	}
-	pieces := filepath.Join(dir, "pieces")
-	file(t, w, pieces, Options{Runs: killRuns / 2})
-	if got := file(t, w, pieces, Options{Runs: killRuns}); !bytes.Equal(got, want) {
-		t.Error("two pieces come to another file")
-	}
-	found := bytes.Index(want, []byte("\n{\"found\""))
-	found += 2 + bytes.IndexByte(want[found+1:], '\n') // behind the first finding, in the middle of its round
-	for _, n := range []int{len(want) / 3, found, found + 10, 20} {
-		name := filepath.Join(dir, "torn-off")
-		if err := os.WriteFile(name, want[:n], 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if got := file(t, w, name, Options{Runs: killRuns}); !bytes.Equal(got, want) {
-			t.Errorf("gone on with after %d bytes, the file is another", n)
-		}
-	}
-	rapid.Check(t, func(r *rapid.T) {
-		torn := filepath.Join(dir, "torn")
-		n := rapid.IntRange(0, len(want)).Draw(r, "bytes")
-		if err := os.WriteFile(torn, want[:n], 0o644); err != nil {
-			r.Fatal(err)
-		}
-		out, err := os.OpenFile(torn, os.O_RDWR, 0o644)
-		if err != nil {
-			r.Fatal(err)
-		}
-		defer out.Close()
-		f := New(w, 7)
-		if _, err := f.Open(out); err != nil {
-			r.Fatal(err)
-		}
-		got, err := os.ReadFile(torn)
-		if err != nil {
-			r.Fatal(err)
-		}
-		if !bytes.HasPrefix(want, got) || f.Stats.Runs%roundRuns != 0 {
-			r.Fatalf("of %d bytes %d are left, after %d runs", n, len(got), f.Stats.Runs)
-		}
-	})
-}
-
-// TestKilled kills a fuzzer in another process, and goes on with its file.
-func TestKilled(t *testing.T) {
-	const env = "AIRLIFT_FUZZ_CHILD"
-	w := prepare(t, "naive")
-	if name := os.Getenv(env); name != "" {
-		file(t, w, name, Options{}) // until it is killed
-		return
-	}
-	dir := t.TempDir()
-	name := filepath.Join(dir, "killed")
-	child := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-	child.Env = append(os.Environ(), env+"="+name)
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	rounds := 0
-	for deadline := time.Now().Add(time.Minute); rounds < 3 && time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		data, err := os.ReadFile(name)
-		if err == nil {
-			rounds = bytes.Count(data, []byte("\n{\"round\":"))
-		}
-	}
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Wait(); err == nil {
-		t.Fatal("the child ended by itself")
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := uint64(bytes.Count(data, []byte("\n{\"round\":"))) * roundRuns
-	if done == 0 {
-		t.Fatal("the child had written no round")
-	}
-	runs := done + 2*roundRuns
-	if got, want := file(t, w, name, Options{Runs: runs}), file(t, w, filepath.Join(dir, "whole"), Options{Runs: runs}); !bytes.Equal(got, want) {
-		t.Errorf("killed after %d runs and gone on with, the file has %d bytes, in one go %d", done, len(got), len(want))
-	}
-}
-
-// TestOpenRefuses wants an error for files of something else.
-func TestOpenRefuses(t *testing.T) {
-	w := prepare(t, "naive")
-	for name, text := range map[string]string{
-		"no JSON":      "hello\n",
-		"another seed": strings.Replace(headerText(t, w), `"seed":7`, `"seed":8`, 1),
-		"no line":      headerText(t, w) + "{}\n{\"round\":{}}\n",
-		"counts":       headerText(t, w) + "{\"round\":{\"runs\":64,\"corpus\":3,\"outcomes\":{}}}\n",
-	} {
-		f := New(w, 7)
-		if _, err := f.read(name, strings.NewReader(text)); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-}
-
-func headerText(t *testing.T, w *sweep.Sweep) string {
-	t.Helper()
-	text, err := json.Marshal(New(w, 7).Header())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text) + "\n"
-}
-
-// FuzzFile feeds any bytes as a fuzz file.
-func FuzzFile(f *testing.F) {
-	w := prepare(f, "naive")
-	head, err := json.Marshal(New(w, 7).Header())
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(append(head, "\n{\"round\":{\"runs\":64,\"outcomes\":{}}}\n"...))
-	f.Add([]byte("{}\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		keep, err := New(w, 7).read("file", bytes.NewReader(data))
-		if err == nil && (keep < 0 || keep > int64(len(data))) {
-			t.Errorf("keep %d of %d bytes", keep, len(data))
-		}
-	})
 }
 
 // FuzzEdit holds edits against what they must not do: change their input, grow

@@ -1,7 +1,14 @@
 package fuzz
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/bits"
 	"slices"
+	"strings"
 
 	"airlift/emu/fault"
 	"airlift/emu/sweep"
@@ -10,18 +17,23 @@ import (
 // triesMax bounds what minimising a finding may cost, in runs.
 const triesMax = 300
 
-// minimiser makes a trial smaller that goes on to go wrong in the same way.
+// minimiser makes a trial smaller that goes on to go wrong for the same reason.
 type minimiser struct {
 	f     *Fuzzer
-	sign  string
+	ctx   context.Context
+	log   Log
+	run   uint64
+	why   string // reason
 	best  sweep.Trial
 	tries int
+	known string // what came of the first tries, from before a kill
 }
 
-// minimise looks for the smallest trial of a signature: the fewest changes, the
-// earliest cuts of the plainest sort, the shortest edits.
-func (f *Fuzzer) minimise(t *sweep.Trial, sign string) (*Finding, error) {
-	m := &minimiser{f: f, sign: sign, best: cloneTrial(t)}
+// minimise looks for the smallest trial that goes wrong for the reason that a run
+// did: the fewest changes, the earliest cuts of the plainest sort, the shortest
+// edits.
+func (f *Fuzzer) minimise(ctx context.Context, r *run, log Log) (*Finding, error) {
+	m := &minimiser{f: f, ctx: ctx, log: log, run: r.number, why: r.Result.Reason(), best: cloneTrial(&r.trial), known: f.part.tried[r.number]}
 	for more := true; more && m.tries < triesMax; {
 		more = false
 		for _, step := range []func() (bool, error){m.fewer, m.plainer, m.earlier, m.shorter} {
@@ -36,21 +48,62 @@ func (f *Fuzzer) minimise(t *sweep.Trial, sign string) (*Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Finding{Signature: sign, Trial: m.best, Result: *out.Result, Tries: m.tries}, nil
+	if out.Result.Reason() != m.why {
+		return nil, fmt.Errorf("minimised it goes wrong otherwise: remove the file that ends in %s", partSuffix)
+	}
+	return &Finding{Signature: signature(&m.best, out.Result), Run: r.number, First: r.Result.Signature(), Found: r.trial, Trial: m.best, Result: *out.Result, Tries: m.tries}, nil
 }
 
-// try keeps a smaller trial if it goes wrong in the same way.
+// signature is what findings that are one have in common: the reason, and what it
+// takes to bring it about.
+func signature(t *sweep.Trial, r *sweep.Result) string {
+	var by []string
+	add := func(text string) {
+		if !slices.Contains(by, text) {
+			by = append(by, text)
+		}
+	}
+	for i := range t.Package {
+		add(strings.TrimSpace("package " + t.Package[i].In))
+	}
+	for i := range t.Flash {
+		add("flash " + t.Flash[i].Part)
+	}
+	for i := range r.Places {
+		add(r.Places[i].Stage + " " + r.Places[i].Kind + " " + r.Places[i].Part)
+	}
+	return r.Reason() + "; by " + cmp.Or(strings.Join(by, ", "), "nothing")
+}
+
+// try keeps a smaller trial if it goes wrong for the same reason.
 func (m *minimiser) try(t sweep.Trial) (bool, error) {
 	if m.tries >= triesMax || sameJSON(&t, &m.best) {
 		return false, nil
 	}
 	m.tries++
-	out, err := m.f.s.Try(&t, nil, false)
-	if err != nil || out.Result.Fine() || out.Result.Signature() != m.sign {
+	ok, err := m.wrong(&t)
+	if ok {
+		m.best = t
+	}
+	return ok, err
+}
+
+func (m *minimiser) wrong(t *sweep.Trial) (bool, error) {
+	if m.tries <= len(m.known) {
+		return m.known[m.tries-1] == '1', nil
+	}
+	if err := m.ctx.Err(); err != nil {
 		return false, err
 	}
-	m.best = t
-	return true, nil
+	out, err := m.f.s.Try(t, nil, false)
+	if err != nil && !errors.Is(err, sweep.ErrEdit) {
+		return false, err
+	}
+	ok, digit := err == nil && !out.Result.Fine() && out.Result.Reason() == m.why, "0"
+	if ok {
+		digit = "1"
+	}
+	return ok, m.log.Work(&Work{Run: m.run, Tried: digit})
 }
 
 // fewer leaves changes out, one by one. Cuts that did not strike go first.
@@ -95,7 +148,7 @@ func dropEdit(list *[]fault.Edit, i int) bool {
 // plainer replaces tears and brown-outs by a cut before or after the operation.
 func (m *minimiser) plainer() (bool, error) {
 	any := false
-	for i := range m.best.Faults {
+	for i := 0; i < len(m.best.Faults); i++ {
 		if f := &m.best.Faults[i]; f.Kind == fault.Cut && f.How.Kind == fault.Before {
 			continue
 		}
@@ -135,33 +188,86 @@ func (m *minimiser) earlier() (bool, error) {
 	return any, nil
 }
 
-// shorter halves edits.
+// shorter halves edits, and flips one bit instead of many.
 func (m *minimiser) shorter() (bool, error) {
 	any := false
 	for _, list := range []func(*sweep.Trial) []fault.Edit{
 		func(t *sweep.Trial) []fault.Edit { return t.Package }, func(t *sweep.Trial) []fault.Edit { return t.Flash },
 	} {
 		for i := range list(&m.best) {
-			for {
-				t := cloneTrial(&m.best)
-				e := &list(&t)[i]
-				if e.Bytes > 1 {
-					e.Bytes /= 2
-				} else if e.Do != fault.EditFill && len(e.Data) > 1 {
-					e.Data = e.Data[:len(e.Data)/2]
-				} else {
-					break
+			for more := true; more; {
+				more = false
+				for _, less := range halves(&list(&m.best)[i]) {
+					t := cloneTrial(&m.best)
+					list(&t)[i] = less
+					ok, err := m.try(t)
+					if err != nil {
+						return any, err
+					}
+					if ok {
+						any, more = true, true
+						break
+					}
 				}
-				ok, err := m.try(t)
-				if err != nil {
-					return any, err
-				}
-				if !ok {
-					break
-				}
-				any = true
 			}
 		}
 	}
 	return any, nil
+}
+
+// halves are the halves of an edit; none if it cannot get shorter.
+func halves(e *fault.Edit) (out []fault.Edit) {
+	half := func(bytes int64, data fault.Hex, skip int64, bit uint8) {
+		h := *e
+		h.Bytes, h.Data, h.Off, h.Bits = bytes, data, h.Off+skip, bit
+		out = append(out, h)
+	}
+	n := int64(len(e.Data))
+	switch {
+	case e.Do == fault.EditFlip && bits.OnesCount8(e.Bits) > 1:
+		half(e.Bytes, e.Data, 0, e.Bits&-e.Bits)
+	case e.Do == fault.EditFill && e.Bytes > 1:
+		half(e.Bytes/2, e.Data, 0, e.Bits)
+		half(e.Bytes-e.Bytes/2, e.Data, e.Bytes/2, e.Bits)
+	case e.Bytes > 1:
+		half(e.Bytes/2, e.Data, 0, e.Bits)
+	case e.Do == fault.EditSet && n > 1:
+		half(e.Bytes, e.Data[:n/2], 0, e.Bits)
+		half(e.Bytes, e.Data[n/2:], n/2, e.Bits)
+	case e.Do != fault.EditFill && n > 1:
+		half(e.Bytes, e.Data[:n/2], 0, e.Bits)
+	}
+	return out
+}
+
+func cloneTrial(t *sweep.Trial) sweep.Trial {
+	return sweep.Trial{Package: slices.Clone(t.Package), Flash: slices.Clone(t.Flash), Faults: slices.Clone(t.Faults)}
+}
+
+// sameJSON reports whether two trials are equal.
+func sameJSON(a, b *sweep.Trial) bool {
+	x, err := json.Marshal(a)
+	if err != nil {
+		return false
+	}
+	y, err := json.Marshal(b)
+	return err == nil && string(x) == string(y)
+}
+
+// Describe says in lines what a trial changes.
+func Describe(t *sweep.Trial) []string {
+	var out []string
+	for i := range t.Package {
+		out = append(out, "package: "+t.Package[i].String())
+	}
+	for i := range t.Flash {
+		out = append(out, "flash: "+t.Flash[i].String())
+	}
+	for i := range t.Faults {
+		out = append(out, t.Faults[i].String())
+	}
+	if out == nil {
+		out = []string{"nothing"}
+	}
+	return out
 }

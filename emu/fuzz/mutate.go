@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"airlift/chips"
 	"airlift/emu/fault"
 	"airlift/emu/sweep"
 	"airlift/flash"
@@ -12,11 +13,17 @@ import (
 
 // mutator makes trials of a module and its package.
 type mutator struct {
-	size  int64 // bytes of the package
-	ops   uint64
-	parts []flash.Partition
-	words [][]byte // the dictionary
-	hows  []fault.How
+	layers []layer // the package, and what it is made of
+	ops    uint64
+	parts  []flash.Partition
+	words  [][]byte // the dictionary
+	hows   []fault.How
+}
+
+// layer is something that edits of a package can be of.
+type layer struct {
+	name string // "" is the package
+	data []byte
 }
 
 // FaultsMax is how many power cuts a trial has at most.
@@ -26,48 +33,24 @@ const FaultsMax = 4
 const editsMax = 6
 
 func newMutator(s *sweep.Sweep) mutator {
-	m := mutator{size: int64(len(s.Package)), ops: uint64(len(s.Clean.Ops)), parts: s.Parts(), hows: fault.DefaultHows()}
-	m.words = dictionary(s)
+	m := mutator{layers: layersOf(s), ops: uint64(len(s.Clean.Ops)), parts: s.Parts(), hows: fault.DefaultHows()}
+	m.words = dictionary(s, m.layers)
 	return m
 }
 
-// dictionary has what the formats hold: numbers at which code changes its mind,
-// the words of the package's head, in which its format's marks and lengths are,
-// and places and sizes of partitions.
-func dictionary(s *sweep.Sweep) [][]byte {
-	var out [][]byte
-	add := func(p []byte) {
-		if !slices.ContainsFunc(out, func(q []byte) bool { return string(p) == string(q) }) {
-			out = append(out, slices.Clone(p))
-		}
+// layersOf takes the package apart, if that can be done.
+func layersOf(s *sweep.Sweep) []layer {
+	out := []layer{{"", s.Package}}
+	maker, ok := s.Chip.Maker.(chips.Layered)
+	if !ok {
+		return out
 	}
-	number := func(n uint64) {
-		var p [8]byte
-		binary.LittleEndian.PutUint32(p[:], uint32(n))
-		add(p[:4])
-		binary.BigEndian.PutUint32(p[:], uint32(n))
-		add(p[:4])
-		binary.LittleEndian.PutUint16(p[:], uint16(n))
-		add(p[:2])
+	list, err := maker.Layers(s.Package)
+	if err != nil { // a package of no format: that of a guest
+		return out
 	}
-	for _, n := range []uint64{0, 1, 0xFF, 0x100, 4095, 4096, 4097, 8192, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF} {
-		number(n)
-	}
-	for _, b := range []byte{0, 1, 0x7F, 0x80, 0xFF, 'M', 'Z'} {
-		add([]byte{b})
-	}
-	for _, table := range s.Chip.Partitions {
-		for _, p := range table {
-			number(uint64(p.Off))
-			number(uint64(p.Size))
-		}
-	}
-	size := uint64(len(s.Package))
-	for _, n := range []uint64{size - 1, size, size + 1, size / 2, size * 2} {
-		number(n)
-	}
-	for at := 0; at+4 <= min(len(s.Package), 256); at += 4 {
-		add(s.Package[at : at+4])
+	for i := range list {
+		out = append(out, layer{list[i].Name, list[i].Data})
 	}
 	return out
 }
@@ -112,12 +95,20 @@ func (m *mutator) change(t *sweep.Trial, ops uint64, corpus []*Entry, r *rand.Ra
 		m.cut(t, ops, r)
 	case 4, 5, 6:
 		if len(t.Package) < editsMax {
-			t.Package = append(t.Package, m.edit(m.size, fault.EditKinds, "", r))
+			l := &m.layers[0]
+			if r.IntN(2) == 0 { // inside, with checksums that are right
+				l = &m.layers[r.IntN(len(m.layers))]
+			}
+			e := m.edit(int64(len(l.data)), l.data, fault.EditKinds, r)
+			e.In = l.name
+			t.Package = append(t.Package, e)
 		}
 	case 7:
 		if len(t.Flash) < editsMax && len(m.parts) > 0 {
 			p := m.parts[r.IntN(len(m.parts))]
-			t.Flash = append(t.Flash, m.edit(p.Size, fault.EditKinds[:4], p.Name, r))
+			e := m.edit(p.Size, nil, fault.EditKinds[:4], r)
+			e.Part = p.Name
+			t.Flash = append(t.Flash, e)
 		}
 	case 8:
 		m.drop(t, r)
@@ -174,9 +165,9 @@ func (m *mutator) drop(t *sweep.Trial, r *rand.Rand) {
 	}
 }
 
-// edit makes a change of size bytes. Heads are where decisions come from, so
-// half of them go there.
-func (m *mutator) edit(size int64, kinds []fault.EditKind, part string, r *rand.Rand) fault.Edit {
+// edit makes a change of size bytes; data is what they are, if that is known.
+// Heads are where decisions come from, so half of the changes go there.
+func (m *mutator) edit(size int64, data []byte, kinds []fault.EditKind, r *rand.Rand) fault.Edit {
 	off := r.Int64N(max(1, size))
 	switch r.IntN(6) {
 	case 0, 1, 2:
@@ -184,10 +175,15 @@ func (m *mutator) edit(size int64, kinds []fault.EditKind, part string, r *rand.
 	case 3:
 		off = off &^ (flash.DefaultSectorSize - 1)
 	}
-	e := fault.Edit{Do: kinds[r.IntN(len(kinds))], Part: part, Off: off}
+	e := fault.Edit{Do: kinds[r.IntN(len(kinds))], Off: off}
 	switch e.Do {
-	case fault.EditSet, fault.EditInsert, fault.EditAdd:
-		e.Data = slices.Clone(m.words[r.IntN(len(m.words))])
+	case fault.EditSet:
+		e.Data = m.words[r.IntN(len(m.words))]
+		if at := off &^ 3; at+4 <= int64(len(data)) && r.IntN(2) == 0 {
+			e.Off, e.Data = at, near(data[at:at+4], r)
+		}
+	case fault.EditInsert, fault.EditAdd:
+		e.Data = m.words[r.IntN(len(m.words))]
 		if e.Do == fault.EditAdd {
 			e.Off = 0
 		}
@@ -200,5 +196,13 @@ func (m *mutator) edit(size int64, kinds []fault.EditKind, part string, r *rand.
 	case fault.EditRemove:
 		e.Bytes = 1 + r.Int64N(512)
 	}
+	e.Data = slices.Clone(e.Data)
 	return e
+}
+
+// near is a number that is not far from a little-endian word.
+func near(word []byte, r *rand.Rand) []byte {
+	n := binary.LittleEndian.Uint32(word)
+	some := [...]uint32{n + 1, n - 1, n + 1 + r.Uint32N(16), n - 1 - r.Uint32N(16), n + flash.DefaultSectorSize, n - flash.DefaultSectorSize, 2 * n, n / 2, ^n, n ^ 1<<r.IntN(32)}
+	return binary.LittleEndian.AppendUint32(nil, some[r.IntN(len(some))])
 }
