@@ -20,6 +20,9 @@ import (
 // smallConfig is a file system of 95 blocks, so that tests meet its limits.
 var smallConfig = Config{Geometry: Geometry{EraseBlock: 0x2000, Place: 0x200}, Reserve: 4}
 
+// tinyConfig has blocks so small that files of 20 KB have tables.
+var tinyConfig = Config{Geometry: Geometry{EraseBlock: 0x2000, Place: 0x100}, Reserve: 4}
+
 const smallSize = 7 * 0x2000
 
 func region(t testing.TB, d *flash.Device) *flash.Region {
@@ -50,6 +53,27 @@ func mustMount(t testing.TB, d *flash.Device) *FS {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// withTables is a file system with tinyConfig that holds two files with tables
+// and a folder.
+func withTables(t testing.TB) *flash.Device {
+	t.Helper()
+	d, err := flash.New(flash.NOR(1 << 20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Format(region(t, d), tinyConfig); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Mount(region(t, d), tinyConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.WriteAll("/a", content8(1, 18100)), f.Mkdir("/d", 0), f.WriteAll("/d/b", content8(2, 20000))); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func TestGeometryByte(t *testing.T) { // 8910.md 8.1

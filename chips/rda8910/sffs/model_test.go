@@ -19,15 +19,16 @@ func TestModel(t *testing.T) {
 	names := []string{"/a", "/b", "/d/a", "/d/e/x", "/d/y"}
 	dirs := []string{"/d", "/d/e", "/q"}
 	rapid.Check(t, func(t *rapid.T) {
+		config := rapid.SampledFrom([]Config{smallConfig, tinyConfig}).Draw(t, "config")
 		d, err := flash.New(flash.NOR(1 << 20))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r, _ := d.Region("fs", 0x4000, smallSize)
-		if err := Format(r, smallConfig); err != nil {
+		if err := Format(r, config); err != nil {
 			t.Fatal(err)
 		}
-		f, err := Mount(r, smallConfig)
+		f, err := Mount(r, config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +39,7 @@ func TestModel(t *testing.T) {
 			_, ok := model[dir+"/"]
 			return dir == "/" || ok
 		}
-		sizes := rapid.SampledFrom([]int{0, 1, 403, 404, 405, 500, 501, 1000, 3000, 20000})
+		sizes := rapid.SampledFrom([]int{0, 1, 147, 148, 149, 244, 245, 403, 404, 405, 500, 501, 1000, 3000, 18056, 18057, 20000})
 		t.Repeat(map[string]func(*rapid.T){
 			"write": func(t *rapid.T) {
 				name, n := pick(names), sizes.Draw(t, "size")
@@ -161,7 +162,7 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"mount": func(t *rapid.T) {
-				if f, err = Mount(r, smallConfig); err != nil {
+				if f, err = Mount(r, config); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -174,7 +175,7 @@ func TestModel(t *testing.T) {
 						t.Fatalf("%s: %d bytes, want %d: %v", k, len(b), len(v), err)
 					}
 				}
-				g, err := Mount(must(d.Fork().Region("fs", 0x4000, smallSize)), smallConfig)
+				g, err := Mount(must(d.Fork().Region("fs", 0x4000, smallSize)), config)
 				if err != nil || g.left != f.left {
 					t.Fatalf("%d blocks are free, a mount finds %d: %v", f.left, g.left, err)
 				}

@@ -329,23 +329,29 @@ func (f *FS) replaceSame(at *node, data []byte) error {
 		return f.cache.putNow(at.num, head)
 	}
 	var changed []int
+	missing := false
 	blocks := make([][]byte, (len(data)+m.block-1)/m.block)
 	for i := range blocks {
 		part := data[i*m.block : min(len(data), (i+1)*m.block)]
-		b, err := f.cache.get(int(le.Uint16(head[nodeHead+2*i:])))
-		if err != nil {
-			return err
-		}
-		if !bytes.HasPrefix(b, part) {
-			changed = append(changed, i)
+		k := int(le.Uint16(head[nodeHead+2*i:]))
+		if k < m.blocks {
+			b, err := f.cache.get(k)
+			if err != nil {
+				return err
+			}
+			if !bytes.HasPrefix(b, part) {
+				changed = append(changed, i)
+			}
+		} else { // damage: the file gets a block there
+			changed, missing = append(changed, i), true
 		}
 		blocks[i] = erasedBlock(m.block)
 		copy(blocks[i], part)
 	}
-	switch len(changed) {
-	case 0:
+	switch {
+	case len(changed) == 0:
 		return nil
-	case 1:
+	case len(changed) == 1 && !missing:
 		return f.cache.putNow(int(le.Uint16(head[nodeHead+2*changed[0]:])), blocks[changed[0]])
 	}
 	for _, i := range changed {
