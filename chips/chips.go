@@ -310,6 +310,12 @@ type Mounter interface {
 	MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []error)
 }
 
+// RootMounter is a Mounter that can mount the file system of "/" alone: what
+// its MountFiles mounts there without mkfs, and many thousand times a second.
+type RootMounter interface {
+	MountRoot(flashes []*flash.Device) (mount.Mount, error)
+}
+
 // Unpacker is a Family that can take its own files apart.
 type Unpacker interface {
 	// Unpack returns the parts of a file if it is one of the family's formats.

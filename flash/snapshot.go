@@ -124,7 +124,11 @@ func (d *Device) View(off, n int64, fn func(p []byte) bool) error {
 		at := off & (d.geo.SectorSize - 1)
 		size := min(d.geo.SectorSize-at, n)
 		p := erasedBlock
-		if s := d.sectorAt(off); s != nil && s.data != nil {
+		if d.defects != nil {
+			p = make([]byte, size)
+			d.read(p, off)
+			d.defects.Read(d, p, off)
+		} else if s := d.sectorAt(off); s != nil && s.data != nil {
 			p = s.data[at:]
 		}
 		size = min(size, int64(len(p)))

@@ -26,8 +26,9 @@ type CoreStage struct {
 }
 
 var (
-	_ chips.Core    = (*CoreStage)(nil)
-	_ chips.Mounter = (*CoreStage)(nil)
+	_ chips.Core        = (*CoreStage)(nil)
+	_ chips.Mounter     = (*CoreStage)(nil)
+	_ chips.RootMounter = (*CoreStage)(nil)
 )
 
 // Start runs the core to the first script.
@@ -202,6 +203,15 @@ func (a areas) openKV(env *chips.Env) (*mount.Mount, error) {
 // MountFiles mounts the file systems of a flash without running anything.
 func (c *CoreStage) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []error) {
 	return volume.LookAll(flashes[0], c.Layout.Part(PartFS), c.Layout.Part(PartScript), rootConfig, mkfs)
+}
+
+// MountRoot mounts the file system of "/" alone.
+func (c *CoreStage) MountRoot(flashes []*flash.Device) (mount.Mount, error) {
+	r, err := flashes[0].Partition(c.Layout.Part(PartFS))
+	if err != nil {
+		return mount.Mount{}, err
+	}
+	return volume.Look(r, rootConfig(r.Size()), false)
 }
 
 // buildDate turns "2024-11-15" into the compiler's form, "Nov 15 2024".

@@ -26,8 +26,9 @@ type CoreStage struct {
 }
 
 var (
-	_ chips.Core    = (*CoreStage)(nil)
-	_ chips.Mounter = (*CoreStage)(nil)
+	_ chips.Core        = (*CoreStage)(nil)
+	_ chips.Mounter     = (*CoreStage)(nil)
+	_ chips.RootMounter = (*CoreStage)(nil)
 )
 
 // coreRun is one start of a core.
@@ -360,6 +361,15 @@ func (c *CoreStage) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table
 		problems = append(problems, fmt.Errorf("partition %s: %w", PartScript, err))
 	}
 	return mounts, problems
+}
+
+// MountRoot mounts the file system of "/" alone.
+func (c *CoreStage) MountRoot(flashes []*flash.Device) (mount.Mount, error) {
+	f, err := c.Layout.openVolume(flashes[0], PartFS, false)
+	if err != nil {
+		return mount.Mount{}, err
+	}
+	return volumeMount("/", f), nil
 }
 
 func (c *CoreStage) lookAt(d *flash.Device, part string, mkfs bool, mounts *mount.Table) error {

@@ -38,11 +38,15 @@ func Open(r *flash.Region, cfg littlefs.Config) (m mount.Mount, failed, err erro
 // Look mounts the littlefs of a region for a person who looks into a dump:
 // nothing is formatted, unless the region is erased and mkfs is set.
 func Look(r *flash.Region, cfg littlefs.Config, mkfs bool) (mount.Mount, error) {
-	p := make([]byte, r.Size())
-	if _, err := r.ReadAt(p, 0); err != nil {
+	empty := true
+	err := r.Device().View(r.Off(), r.Size(), func(p []byte) bool {
+		empty = flash.Erased(p)
+		return empty
+	})
+	if err != nil {
 		return mount.Mount{}, err
 	}
-	if flash.Erased(p) {
+	if empty {
 		if !mkfs {
 			return mount.Mount{}, errors.New("erased: the firmware makes a file system at its first start (--mkfs does it now)")
 		}

@@ -1,22 +1,24 @@
 package xt804
 
 import (
-	"errors"
 	"fmt"
 
 	"airlift/chips"
+	"airlift/chips/volume"
 	"airlift/flash"
-	"airlift/flash/littlefs"
 	"airlift/flash/luadb"
 	"airlift/flash/mount"
 )
 
-var _ chips.Mounter = (*CoreStage)(nil)
+var (
+	_ chips.Mounter     = (*CoreStage)(nil)
+	_ chips.RootMounter = (*CoreStage)(nil)
+)
 
 // MountFiles mounts the file systems of a flash as the firmware of the chip's
 // profile has them.
 func (c *CoreStage) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table, []error) {
-	r := &coreRun{dev: flashes[0], layout: c.Layout, version: versionNumber(c.Profile.CoreVersion), mounts: new(mount.Table)}
+	r := c.looking(flashes)
 	var problems []error
 	try := func(name, path string, mounts func(*flash.Region) error) {
 		p := c.Layout.Part(name)
@@ -29,11 +31,11 @@ func (c *CoreStage) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table
 		}
 	}
 	try(PartFS, "/", func(region *flash.Region) error {
-		fs, err := r.openRoot(region, mkfs)
+		m, err := volume.Look(region, r.rootConfig(region), mkfs)
 		if err != nil {
 			return err
 		}
-		return r.mounts.Add(mount.Mount{Path: "/", Type: "lfs", Fs: fs, Usage: fs.Usage})
+		return r.mounts.Add(m)
 	})
 	try(PartScript, "/luadb/", func(region *flash.Region) error {
 		img, err := luadb.FromRegion(region)
@@ -45,28 +47,16 @@ func (c *CoreStage) MountFiles(flashes []*flash.Device, mkfs bool) (*mount.Table
 	return r.mounts, problems
 }
 
-// openRoot mounts the littlefs of a region, or makes one on an erased region.
-func (r *coreRun) openRoot(region *flash.Region, mkfs bool) (*littlefs.FS, error) {
-	empty, err := erased(region)
+// MountRoot mounts the file system of "/" alone.
+func (c *CoreStage) MountRoot(flashes []*flash.Device) (mount.Mount, error) {
+	region, err := flashes[0].Partition(c.Layout.Part(PartFS))
 	if err != nil {
-		return nil, err
+		return mount.Mount{}, err
 	}
-	if empty && !mkfs {
-		return nil, errors.New("erased: the firmware makes a file system at its first start (--mkfs does it now)")
-	}
-	if empty {
-		if err := littlefs.Format(region, r.rootConfig(region)); err != nil {
-			return nil, err
-		}
-	}
-	return littlefs.Mount(region, r.rootConfig(region))
+	return volume.Look(region, c.looking(flashes).rootConfig(region), false)
 }
 
-// erased reports whether a region holds nothing but 0xFF.
-func erased(region *flash.Region) (bool, error) {
-	p := make([]byte, region.Size())
-	if _, err := region.ReadAt(p, 0); err != nil {
-		return false, err
-	}
-	return flash.Erased(p), nil
+// looking is a start that does not happen.
+func (c *CoreStage) looking(flashes []*flash.Device) *coreRun {
+	return &coreRun{dev: flashes[0], layout: c.Layout, version: versionNumber(c.Profile.CoreVersion), mounts: new(mount.Table)}
 }
