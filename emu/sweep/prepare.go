@@ -30,6 +30,7 @@ type Sweep struct {
 
 	machine     machine
 	memo        memo
+	made        made       // packages with edits
 	start       *board     // where every case begins; never changed
 	base        *board     // the old version's module, before anything; never changed
 	forking     sync.Mutex // start

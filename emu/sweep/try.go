@@ -32,7 +32,6 @@ type Tried struct {
 	// the flash chips before it and once the device has settled.
 	trace         string
 	before, after []*flash.Device
-
 }
 
 // ErrEdit is the error for an edit that no package can be made with.
@@ -130,15 +129,14 @@ func (r *trial) run() error {
 // deliver hands the edited package to the module.
 func (r *trial) deliver(b *boot) error {
 	edited := Sweep{Chip: r.s.Chip, Package: r.s.Package} // deliver needs no more of it
-	for i := range r.t.Package {
-		p, err := r.s.edited(edited.Package, &r.t.Package[i])
-		switch {
-		case err == nil:
-			edited.Package = p
-		case i == 0:
-			return fmt.Errorf("%w: %w", ErrEdit, err)
-		default: // those before it have left nothing that it could be done to
-			r.line("fault", err.Error())
+	if len(r.t.Package) > 0 {
+		p, notes, err := r.s.withEdits(r.t.Package)
+		if err != nil {
+			return err
+		}
+		edited.Package = p
+		for _, text := range notes {
+			r.line("fault", text)
 		}
 	}
 	r.w.stage = "updater"
@@ -165,9 +163,7 @@ func (r *trial) corrupt() error {
 		if err != nil {
 			return err
 		}
-		p := contents(r.b.flashes[chip], part)
-		q := e.Apply(p)
-		if err := r.b.flashes[chip].Burn(part.Off, q[:min(len(p), len(q))]); err != nil {
+		if err := burnEdit(r.b.flashes[chip], part, e); err != nil {
 			return err
 		}
 		r.line("fault", "the flash changes at rest: "+e.String())
