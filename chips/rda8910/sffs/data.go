@@ -42,6 +42,9 @@ func (f *FS) dataBlock(head []byte, size int64, i int) (int, error) {
 	if size <= f.dims.small {
 		return int(le.Uint16(head[nodeHead+2*i:])), nil
 	}
+	if i/f.dims.entries >= f.dims.slots {
+		return noBlock, nil // the head was overwritten as the data of another file
+	}
 	t := int(le.Uint16(head[nodeHead+2*(i/f.dims.entries):]))
 	if t >= f.dims.blocks {
 		return noBlock, nil
