@@ -77,8 +77,9 @@ func (c *Bootloader) Boot(env *chips.Env) (chips.BootResult, error) {
 // selfCheck looks at the image of the boot code itself (assumption
 // boot-integrity), and at which it is.
 func (b *bootRun) selfCheck() (bool, error) {
-	p := make([]byte, b.l.Part(PartBoot).Size)
-	if _, err := b.dev.ReadAt(p, b.l.Part(PartBoot).Off); err != nil {
+	part := b.l.Part(PartBoot)
+	p, err := readUImage(b.dev, part.Off, part.Size)
+	if err != nil {
 		return false, err
 	}
 	m, err := ParseUImage(p)

@@ -79,8 +79,8 @@ func (c *CoreStage) identify(r *coreRun, image int64) error {
 		return &chips.CoreError{Image: image, Why: fmt.Sprintf(format, args...)}
 	}
 	room := c.Layout.coreRoom()
-	p := make([]byte, min(room, r.dev.Size()-image))
-	if _, err := r.dev.ReadAt(p, image); err != nil {
+	p, err := readUImage(r.dev, image, min(room, r.dev.Size()-image))
+	if err != nil {
 		return err
 	}
 	m, err := ParseUImage(p)
@@ -377,13 +377,15 @@ func (c *CoreStage) lookAt(d *flash.Device, part string, mkfs bool, mounts *moun
 	if err != nil {
 		return err
 	}
-	p := make([]byte, r.Size())
-	if _, err := r.ReadAt(p, 0); err != nil {
-		return err
-	}
-	if flash.Erased(p) && mkfs {
-		if err := sffs.Format(r, volumeConfig(part)); err != nil {
-			return fmt.Errorf("partition %s: %w", part, err)
+	if mkfs {
+		empty, err := erased(r)
+		if err != nil {
+			return err
+		}
+		if empty {
+			if err := sffs.Format(r, volumeConfig(part)); err != nil {
+				return fmt.Errorf("partition %s: %w", part, err)
+			}
 		}
 	}
 	f, err := c.Layout.openVolume(d, part, false)
@@ -391,4 +393,16 @@ func (c *CoreStage) lookAt(d *flash.Device, part string, mkfs bool, mounts *moun
 		return err
 	}
 	return mounts.Add(volumeMount(mountPoint(part), f))
+}
+
+// erased reports whether a volume's partition is empty.
+func erased(r *flash.Region) (bool, error) {
+	var p [flash.DefaultSectorSize]byte
+	for off := int64(0); off < r.Size(); off += int64(len(p)) {
+		n, err := r.ReadAt(p[:min(int64(len(p)), r.Size()-off)], off)
+		if err != nil || !flash.Erased(p[:n]) {
+			return false, err
+		}
+	}
+	return true, nil
 }

@@ -3,6 +3,8 @@ package rda8910
 import (
 	"fmt"
 	"hash/crc32"
+
+	"airlift/flash"
 )
 
 // uimageHead is the length of an image's head in bytes (8910.md 2.12).
@@ -60,6 +62,21 @@ func ParseUImage(b []byte) (*UImage, error) {
 	}
 	m.Data, m.Rest = b[uimageHead:uimageHead+int64(m.Size)], b[uimageHead+int64(m.Size):]
 	return m, nil
+}
+
+// readUImage reads an image that room bytes hold: no more than it takes, or all of
+// them if that is not known.
+func readUImage(d *flash.Device, off, room int64) ([]byte, error) {
+	p := make([]byte, min(room, uimageHead))
+	if _, err := d.ReadAt(p, off); err != nil {
+		return nil, err
+	}
+	if m, err := ParseUImage(p); m != nil && err != nil && uimageHead+int64(m.Size) <= room {
+		room = uimageHead + int64(m.Size)
+	}
+	p = make([]byte, room)
+	_, err := d.ReadAt(p, off)
+	return p, err
 }
 
 // HeadOK and DataOK report whether the CRCs are right.
