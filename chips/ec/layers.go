@@ -3,6 +3,7 @@ package ec
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"airlift/chips"
@@ -27,7 +28,11 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 	list := []chips.Layer{{Name: "head", Data: pkg[:HeadSize], Wrap: head}}
 	if len(p.SDK) > 0 {
 		list = append(list, chips.Layer{Name: "delta", Data: p.SDK, Wrap: func(data []byte) ([]byte, error) {
-			return NewPackage(p.Series, p.Common, sealDelta(data, len(p.SDK))).Encode(), nil
+			sdk := sealDelta(data, len(p.SDK))
+			if err := p.Series.takes(sdk); err != nil {
+				return nil, err
+			}
+			return NewPackage(p.Series, p.Common, sdk).Encode(), nil
 		}})
 	}
 	if len(p.Common) == 0 {
@@ -60,6 +65,29 @@ func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
 		}})
 	}
 	return list, err
+}
+
+// errVendorPayload is a delta of the vendor's, to emulated boot code.
+var errVendorPayload = errors.New("the payload of the delta is no longer of airlift's form: what boot code makes of it is not known")
+
+// takes reports a delta that goes beyond what is known of boot code: on EC7xx
+// one without the mark of the payloads that airlift makes.
+func (s Series) takes(delta []byte) error {
+	if s != EC7xx || len(delta) < ParHeadSize {
+		return nil
+	}
+	off := int64(ParHeadSize)
+	for range decodeParHead(delta).Count() {
+		k, err := parseParPackage(delta, off)
+		if err != nil {
+			return nil // boot code stops there as well
+		}
+		if !ownPayload(k.Payload) {
+			return errVendorPayload
+		}
+		off += int64(k.Len)
+	}
+	return nil
 }
 
 // sealDelta makes the hash of a delta right that had size bytes, and its length

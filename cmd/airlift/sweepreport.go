@@ -81,7 +81,7 @@ func (a *app) tried(s *sweep.Scenario) {
 		a.printf("  %sthe package is %s in %s\n", or, what, plural(int64(s.Damages), "way"))
 	}
 	if z := s.Sizes; z != nil {
-		a.printf("  %sthe new scripts have %d to %d bytes, in steps of %d\n", or, z.From, z.To, z.Step)
+		a.printf("  %s%s\n", or, z)
 	}
 }
 

@@ -64,7 +64,7 @@ const (
 // Damaged delivers a package that Edit has changed.
 const Damaged Kind = "damaged"
 
-// Size delivers a package whose scripts have Bytes of data.
+// Size delivers a new version of which Part, script or core, has Bytes.
 const Size Kind = "size"
 
 // Time is a virtual duration whose text form is "1.5s".
@@ -108,7 +108,7 @@ func (f *Fault) String() string {
 	case Damaged:
 		return "a damaged package: " + f.Edit.String()
 	case Size:
-		return fmt.Sprintf("a package with scripts of %d bytes", f.Bytes)
+		return fmt.Sprintf("a new version of another size: its %s has %d bytes", f.Part, f.Bytes)
 	}
 	return f.words()
 }

@@ -172,7 +172,7 @@ var Specs = []Spec{
 	{WrongPage, "flash", everywhere, []string{"bytes"}, nil, "a program wraps around at the end of a page of so many bytes"},
 
 	{Damaged, "package", withoutNet, []string{"edit"}, nil, "an edit changes the package"},
-	{Size, "package", withoutNet, nil, []string{"bytes"}, "the new version's scripts have another size"},
+	{Size, "package", withoutNet, []string{"part"}, []string{"bytes"}, "the new version's core or script has another size"},
 	{Truncate, "package", everywhere, nil, []string{"bytes"}, "only the first bytes of the package come"},
 	{Extend, "package", everywhere, []string{"bytes"}, []string{"seed"}, "random bytes follow the package"},
 	{Flip, "package", everywhere, []string{"count"}, []string{"seed"}, "bits of the package are turned over"},

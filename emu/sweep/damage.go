@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -164,12 +165,13 @@ func (s *Sweep) edited(pkg []byte, e *fault.Edit) ([]byte, error) {
 	return out, nil
 }
 
-// Sizes are sizes of the new version's scripts: bytes of data next to main.lua,
-// as in [Version.ScriptBytes].
+// Sizes are sizes of the new version's scripts, as in [Version.ScriptBytes], or
+// of its core, as in [Version.CoreBytes].
 type Sizes struct {
-	From int64 `json:"from,omitempty" yaml:"from,omitempty"`
-	To   int64 `json:"to" yaml:"to"`
-	Step int64 `json:"step" yaml:"step"`
+	Of   string `json:"of,omitempty" yaml:"of,omitempty"` // "script", which "" stands for, or "core"
+	From int64  `json:"from,omitempty" yaml:"from,omitempty"`
+	To   int64  `json:"to" yaml:"to"`
+	Step int64  `json:"step" yaml:"step"`
 }
 
 const sizesMax = 100_000
@@ -182,6 +184,19 @@ func (z *Sizes) count() uint64 {
 }
 
 func (z *Sizes) at(n uint64) int64 { return z.From + int64(n)*z.Step }
+
+// What [Sizes] are of.
+const (
+	sizeOfScript = "script"
+	sizeOfCore   = "core"
+)
+
+func (z *Sizes) part() string { return cmp.Or(z.Of, sizeOfScript) }
+
+// String is one line for people.
+func (z *Sizes) String() string {
+	return fmt.Sprintf("new versions with a %s of %d to %d bytes, in steps of %d", z.part(), z.From, z.To, z.Step)
+}
 
 // delivered runs the upgrade with a package that is not as it should be, or of
 // another size.
@@ -210,12 +225,16 @@ func (s *Sweep) delivered(number uint64, path []uint64, f *fault.Fault, tell boo
 	return r, out, nil
 }
 
-// sized is the scenario with scripts of so many bytes in the new version. A
-// package that the module does not take is a case like any other.
+// sized is the scenario with scripts or a core of so many bytes in the new
+// version. A package that the module does not take is a case like any other.
 func (s *Sweep) sized(bytes int64) (*Sweep, error) {
 	one := *s.Scenario
 	one.Sizes, one.Damages, one.Repair, one.Uncut = nil, 0, false, false
-	one.New.ScriptBytes = bytes
+	if s.Scenario.Sizes.Of == sizeOfCore {
+		one.New.CoreBytes = bytes
+	} else {
+		one.New.ScriptBytes = bytes
+	}
 	w := &Sweep{Scenario: &one, Chip: s.Chip, machine: s.machine}
 	if err := w.prepare(); err != nil && !errors.Is(err, errRefused) {
 		return nil, err

@@ -48,7 +48,7 @@ func (p space) fault(choice uint64) (fault.Fault, error) {
 		return fault.Fault{}, fmt.Errorf("%w: fault number %d: there are %d operations with %d ways to fail, %d times, %d damaged packages, and %d sizes", ErrNoCase, choice, p.ops, p.ways(), p.times, p.damages, p.sizes.count())
 	}
 	if n := choice - p.cuts() - p.damages; choice >= p.cuts()+p.damages {
-		return fault.Fault{Kind: fault.Size, Bytes: p.sizes.at(n)}, nil
+		return fault.Fault{Kind: fault.Size, Part: p.sizes.part(), Bytes: p.sizes.at(n)}, nil
 	}
 	if choice >= p.cuts() {
 		e := p.edit(choice - p.cuts())

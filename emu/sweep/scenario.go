@@ -57,8 +57,8 @@ type Scenario struct {
 	// checksums around them are made right again.
 	Damages uint64 `json:"damages,omitempty" yaml:"damages,omitempty"`
 	Repair  bool   `json:"repair,omitempty" yaml:"repair,omitempty"`
-	// Sizes adds cases in which nothing goes wrong, but the new version's
-	// scripts have other sizes.
+	// Sizes adds cases in which nothing goes wrong, but the new version has other
+	// sizes.
 	Sizes *Sizes `json:"sizes,omitempty" yaml:"sizes,omitempty"`
 	// Uncut leaves the power on: what is left are damages and sizes.
 	Uncut bool `json:"uncut,omitempty" yaml:"uncut,omitempty"`
@@ -210,6 +210,8 @@ func (s *Scenario) checkPackages() error {
 		return fmt.Errorf("damages %d: expected up to %d, with a single cut and no faults, in mode boot or update", s.Damages, int64(damagesMax))
 	case s.Repair && s.Damages == 0:
 		return errors.New("repair is of damages: say how many")
+	case s.Sizes != nil && s.Sizes.Of != "" && s.Sizes.Of != sizeOfScript && s.Sizes.Of != sizeOfCore:
+		return fmt.Errorf("sizes of %q: expected script or core", s.Sizes.Of)
 	case s.Sizes != nil && (!alone || n == 0 || n > sizesMax || s.Sizes.From < 0 || s.Sizes.To > scriptBytesMax):
 		return fmt.Errorf("sizes from %d to %d in steps of %d: expected 1 to %d sizes up to %d bytes, with a single cut and no faults, in mode boot or update", s.Sizes.From, s.Sizes.To, s.Sizes.Step, int64(sizesMax), int64(scriptBytesMax))
 	case s.Uncut && (!alone || s.Damages+n == 0 || s.Times > 0 || len(s.BrownOuts) > 0):
