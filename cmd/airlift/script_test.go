@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 // compares a JSON field of two files; `flip FILE OFFSET` inverts a byte. `serve
 // FILE flags...` starts airlift serve and writes its address to FILE and to
 // $SERVED, `get FILE
-// PATH` asks it, `served OUT ERR` stops it. `docblock FILE DOC TEXT` takes the
+// PATH` asks it, `served OUT ERR` stops it, `certificate CERT KEY` makes it one. `docblock FILE DOC TEXT` takes the
 // code block that begins with TEXT out of docs/DOC.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -45,15 +45,16 @@ func TestScripts(t *testing.T) {
 			return false, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exitcode":  cmdExitCode,
-			"lines":     cmdLines,
-			"flip":      cmdFlip,
-			"unhex":     cmdUnhex,
-			"samefield": cmdSameField,
-			"serve":     cmdServe,
-			"served":    cmdServed,
-			"get":       cmdGet,
-			"docblock":  cmdDocBlock,
+			"exitcode":    cmdExitCode,
+			"lines":       cmdLines,
+			"flip":        cmdFlip,
+			"unhex":       cmdUnhex,
+			"samefield":   cmdSameField,
+			"serve":       cmdServe,
+			"served":      cmdServed,
+			"get":         cmdGet,
+			"certificate": cmdCertificate,
+			"docblock":    cmdDocBlock,
 		},
 	})
 }

@@ -3,8 +3,16 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,6 +76,11 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(s.addr), 0o644))
 	ts.Setenv("SERVED", s.addr)
+	for _, line := range s.stderr { // these come before
+		if _, addr, ok := strings.Cut(line, " on https://"); ok {
+			ts.Setenv("SERVED_TLS", addr)
+		}
+	}
 	*ts.Value(servedKey{}).(**served) = s
 }
 
@@ -90,17 +103,44 @@ func cmdServed(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(s.stderr, "\n")+"\n"), 0o644))
 }
 
-// cmdGet is `get FILE PATH`: it asks the server and keeps status and body.
+// cmdGet is `get FILE PATH`: it asks the server and keeps status and body. An
+// address that begins with https:// is asked as it is, trusting cert.pem.
 func cmdGet(ts *testscript.TestScript, neg bool, args []string) {
 	s := *ts.Value(servedKey{}).(**served)
 	if neg || len(args) != 2 || s == nil {
 		ts.Fatalf("usage: get FILE PATH, after serve")
 	}
-	client := http.Client{Timeout: startMax, Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := client.Get("http://" + s.addr + args[1])
+	transport, address := &http.Transport{DisableKeepAlives: true}, "http://"+s.addr+args[1]
+	if strings.HasPrefix(args[1], "https://") {
+		address, transport.TLSClientConfig = args[1], &tls.Config{RootCAs: x509.NewCertPool()}
+		transport.TLSClientConfig.RootCAs.AppendCertsFromPEM([]byte(ts.ReadFile("cert.pem")))
+	}
+	client := http.Client{Timeout: startMax, Transport: transport}
+	r, err := client.Get(address)
 	ts.Check(err)
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, "%s\n%s\n", r.Status, bytes.TrimSuffix(body, []byte("\n"))), 0o644))
+}
+
+// cmdCertificate is `certificate CERT KEY`: it makes a certificate for
+// 127.0.0.1 that is signed with its own key, both PEM.
+func cmdCertificate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: certificate CERT KEY")
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 }

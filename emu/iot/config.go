@@ -83,6 +83,9 @@ type FirmwareConfig struct {
 	All     bool     `json:"all"`   // default false, as in the dialog
 	Devices []string `json:"devices"`
 	Created string   `json:"created"` // RFC 3339, default the epoch of links
+	// CoreID and ScriptVersion are for the turnkey API.
+	CoreID        int64  `json:"core_id"`
+	ScriptVersion string `json:"script_version"`
 }
 
 // StaticConfig is a path of the self-made server.
@@ -260,7 +263,7 @@ func (c *ProjectConfig) build(m *Mem, account int64, open func(string) ([]byte, 
 
 func (c *FirmwareConfig) build(m *Mem, project int64, open func(string) ([]byte, error)) error {
 	f := Firmware{Project: project, Name: c.Name, Version: c.Version, Core: c.Core, Remark: c.Remark,
-		Allow: c.Allow == nil || *c.Allow, All: c.All, Devices: c.Devices, Created: link.Epoch}
+		Allow: c.Allow == nil || *c.Allow, All: c.All, Devices: c.Devices, Created: link.Epoch, CoreID: c.CoreID, ScriptVersion: c.ScriptVersion}
 	known, err := RecogniseFileName(c.File)
 	if err != nil && (f.Name == "" || f.Version == "") {
 		return fmt.Errorf("file %s: %w", quote(c.File), err)
