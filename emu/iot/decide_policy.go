@@ -317,6 +317,7 @@ func (r *run) deliver() bool {
 	const rule = "delivery"
 	f := r.d.Firmware
 	if r.q.RangeFrom == 0 {
+		r.d.Delivered.FinishAt = r.now
 		device := r.release()
 		v := r.groups[f.ID]
 		v.Identity, v.Firmware, v.At, v.Outcome = r.q.Identity, f.ID, r.now, OutcomeOpen

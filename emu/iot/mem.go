@@ -371,7 +371,12 @@ func (m *Mem) Apply(e Effects) error {
 			e.Delivery = &v
 		}
 		m.devices[i].apply(e)
-		m.step(e)
+		if e.Settle != nil {
+			m.step(e.Settle.Delivery.Rollout, e.At)
+		}
+		if v, late := m.devices[i].finish(e); late {
+			m.step(v.Rollout, e.At)
+		}
 	}
 	if e.Job != nil {
 		j := *e.Job
@@ -391,11 +396,8 @@ func (m *Mem) Apply(e Effects) error {
 }
 
 // step lets the roll-out of a settled delivery go on.
-func (m *Mem) step(e Effects) {
-	if e.Settle == nil || e.Settle.Delivery.Rollout == 0 {
-		return
-	}
-	r, ok := at(m.rollouts, e.Settle.Delivery.Rollout)
+func (m *Mem) step(rollout int64, now time.Time) {
+	r, ok := at(m.rollouts, rollout)
 	if !ok {
 		return
 	}
@@ -410,7 +412,7 @@ func (m *Mem) step(e Effects) {
 			}
 		}
 	}
-	m.rollouts[r.ID-1], _ = r.Step(e.At)
+	m.rollouts[r.ID-1], _ = r.Step(now)
 }
 
 // apply changes a device. Slices are replaced, because forks share them.
@@ -427,10 +429,26 @@ func (d *Device) apply(e Effects) {
 	if e.Delivery != nil {
 		d.Deliveries = appendRecent(d.Deliveries, *e.Delivery, func(v Delivery) bool { return v.Outcome != OutcomeOpen && v.At.Before(e.Forget) })
 	}
-	if e.Finish != 0 {
-		d.change(func(v *Delivery) bool { return v.Firmware == e.Finish && v.Outcome == OutcomeOpen }, func(v *Delivery) { v.Whole = true })
-	}
 	d.Banned = d.Banned || e.Ban
+}
+
+// finish notes that a file has been sent to its end. The device may have been
+// faster and have asked again: then it was not interrupted, and late tells.
+func (d *Device) finish(e Effects) (v Delivery, late bool) {
+	if e.Finish == 0 {
+		return v, false
+	}
+	of := func(v *Delivery) bool {
+		return v.Firmware == e.Finish && (v.At.Equal(e.FinishAt) || e.FinishAt.IsZero() && v.Outcome == OutcomeOpen)
+	}
+	d.change(of, func(x *Delivery) {
+		x.Whole = true
+		if x.Outcome == OutcomeInterrupted {
+			x.Outcome, x.Settled = OutcomeOld, e.At
+			v, late = *x, true
+		}
+	})
+	return v, late
 }
 
 // change changes a delivery in a new list.

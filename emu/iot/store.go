@@ -146,6 +146,7 @@ type Effects struct {
 	Request  bool        // count the request
 	Delivery *Delivery   // count a delivery; the store fills in what it knows
 	Finish   int64       // firmware whose last byte has been sent, or 0
+	FinishAt time.Time   // when its delivery began; zero: an earlier one was gone on with
 	Ban      bool
 	Forget   time.Time // requests and settled deliveries before this may be forgotten
 	Job      *Job      // start building

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,7 +71,7 @@ func (t *tx) applyDevice(d iot.Device, e iot.Effects) error {
 		}
 	}
 	if e.Finish != 0 {
-		if err := t.exec("update deliveries set whole = 1 where id = (select latest from devices where id = ?) and firmware = ? and outcome = 'open'", d.ID, e.Finish); err != nil {
+		if err := t.finish(d, e); err != nil {
 			return err
 		}
 	}
@@ -126,6 +128,26 @@ func (t *tx) deliver(d iot.Device, v iot.Delivery) error {
 	}
 	t.event(d.Project, iot.Event{Kind: iot.EventDelivery, Time: v.At, Device: d.Identity, Firmware: v.Firmware, Rollout: v.Rollout, Detail: v.From + " -> " + v.To})
 	return nil
+}
+
+// finish notes that a file has been sent to its end. The device may have been
+// faster and have asked again: then it was not interrupted.
+func (t *tx) finish(d iot.Device, e iot.Effects) error {
+	if e.FinishAt.IsZero() {
+		return t.exec("update deliveries set whole = 1 where id = (select latest from devices where id = ?) and firmware = ? and outcome = 'open'", d.ID, e.Finish)
+	}
+	v, err := scanDelivery(t.row("select "+deliveryColumns+" from deliveries v where v.device = ? and v.at = ? and v.firmware = ? order by v.id desc limit 1",
+		d.ID, nano(e.FinishAt), e.Finish))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.exec("update deliveries set whole = 1 where id = ?", v.ID); err != nil || v.Outcome != iot.OutcomeInterrupted {
+		return err
+	}
+	return t.settle(d.Project, v, iot.OutcomeOld, e.At)
 }
 
 // settle notes what became of a delivery, and lets its roll-out go on.

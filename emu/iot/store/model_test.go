@@ -38,13 +38,14 @@ func TestLikeMemory(t *testing.T) {
 		versions := []string{"1.0.0", "1.0.1", "1.1.0", "2.0.0"}
 		ids := []string{"1", "2", "abc"}
 		var sent []iot.Firmware
+		var late []func() // what is told of answers after the device's next requests
 		ask := func(identity, key, version string, fromByte int) {
 			target := fmt.Sprintf("%s?imei=%s&project_key=%s&firmware_name=f&version=%s", iot.Path, identity, key, version)
 			var header link.Header
 			if fromByte > 0 {
 				header = link.Header{{Name: "Range", Value: fmt.Sprintf("bytes=%d-", fromByte)}}
 			}
-			whole := rapid.Bool().Draw(rt, "whole")
+			whole, slow := rapid.Bool().Draw(rt, "whole"), rapid.Bool().Draw(rt, "slow")
 			answer := func(s *iot.Server) (int, string) {
 				resp := s.Serve(&link.Request{Method: "GET", Target: target, Proto: "HTTP/1.1", Header: header, Time: w.clock.now()})
 				body := string(resp.Body)
@@ -55,7 +56,10 @@ func TestLikeMemory(t *testing.T) {
 					}
 					body = string(p)
 				}
-				if resp.Done != nil {
+				switch {
+				case resp.Done != nil && slow:
+					late = append(late, func() { resp.Done(link.Outcome{Whole: whole, Time: w.clock.now()}) })
+				case resp.Done != nil:
 					resp.Done(link.Outcome{Whole: whole, Time: w.clock.now()})
 				}
 				return resp.Status, body
@@ -86,6 +90,12 @@ func TestLikeMemory(t *testing.T) {
 				m.ID, m.Project, m.Devices = 0, pa.ID, d.Devices
 				must[iot.Firmware](t)(mem.AddFirmware(m, content.Bytes))
 				sent = append(sent, f)
+			},
+			"late": func(rt *rapid.T) {
+				for _, done := range late {
+					done()
+				}
+				late = nil
 			},
 			"wait": func(rt *rapid.T) { w.clock.add(time.Duration(rapid.IntRange(1, 90).Draw(rt, "minutes")) * time.Minute) },
 			"allow": func(rt *rapid.T) {

@@ -160,6 +160,38 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestFasterThanTheLog lets devices ask again before it is noted that they had
+// the whole file: what is concluded is put right.
+func TestFasterThanTheLog(t *testing.T) {
+	for _, tc := range []struct {
+		back, code string
+		whole      bool
+		want       iot.Outcome
+	}{
+		{"1.0.0", "", true, iot.OutcomeOld}, {"1.0.0", "", false, iot.OutcomeInterrupted},
+		{"1.0.1", "27", true, iot.OutcomeNew}, {"1.0.1", "27", false, iot.OutcomeNew},
+	} {
+		w := newWorld(t)
+		f := w.upload(iot.FirmwareDraft{Name: "f", Version: "1.0.1", FileName: "f.bin", Allow: true, All: true})
+		r := must[iot.Rollout](t)(w.a.CreateRollout(w.pa.ID, iot.RolloutDraft{Name: "r", Firmware: f.ID, Groups: []iot.Group{{Percent: 100}}, MinOutcomes: 5}))
+		must[iot.Rollout](t)(w.a.ActRollout(r.ID, iot.RolloutAction{Action: "start"}))
+		target := iot.Path + "?imei=1&project_key=" + w.pa.Key + "&firmware_name=f&version=1.0.0"
+		first := w.server.Serve(&link.Request{Method: "GET", Target: target, Proto: "HTTP/1.1", Time: w.clock.now()})
+		w.clock.add(time.Millisecond)
+		if _, body := w.ask("1", w.pa.Key, "f", tc.back); !strings.HasPrefix(body, `{"code": `+tc.code) && tc.code != "" {
+			t.Errorf("%+v: %s", tc, body)
+		}
+		first.Done(link.Outcome{Whole: tc.whole, Time: w.clock.now()})
+		l := must[iot.List[iot.Delivery]](t)(w.a.Deliveries(iot.DeliveryFilter{Firmware: f.ID}, iot.Page{}))
+		if v := l.Items[l.Total-1]; v.Outcome != tc.want || v.Whole != tc.whole {
+			t.Errorf("%+v: %+v", tc, v)
+		}
+		if got := must[iot.Rollout](t)(w.a.Rollout(r.ID)).Groups[0].Counts[tc.want]; got != 1 {
+			t.Errorf("%+v: the roll-out counts %d", tc, got)
+		}
+	}
+}
+
 func TestBanAndRelease(t *testing.T) {
 	w := newWorld(t)
 	f := w.upload(iot.FirmwareDraft{Name: "f", Version: "1.0.1", FileName: "f.bin", Allow: true, All: true})
