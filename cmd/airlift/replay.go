@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -59,6 +60,7 @@ func (f *replayFlags) find(id sweep.ID) (*sweep.Scenario, error) {
 		if err != nil {
 			return nil, withCode(exitBadInput, err)
 		}
+		r.Header.Scenario.In(filepath.Dir(f.results))
 		return r.Header.Scenario, nil
 	case f.scenario != "":
 		return readScenario(f.scenario)

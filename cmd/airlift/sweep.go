@@ -175,6 +175,7 @@ func readScenario(name string) (*sweep.Scenario, error) {
 	if err != nil {
 		return nil, withCode(exitBadInput, fmt.Errorf("%s: %w", name, err))
 	}
+	s.In(filepath.Dir(name))
 	return s, nil
 }
 

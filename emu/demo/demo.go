@@ -44,6 +44,7 @@ type Config struct {
 	Compiled bool   // the images hold luac bytecode, as production packages do
 	Kind     string // of the one package, "" for a row of all that tell something
 	Made     []byte // the one package, if an equal story has made it before
+	Own      *Own   // nil for the demo's project
 	// Flash is the module's flash, if an equal story has made it before: it is
 	// changed.
 	Flash    []*flash.Device
@@ -124,7 +125,7 @@ func New(cfg Config) (*Story, error) {
 	if s.text, err = script(cfg.Chip, cfg.Library, key); err != nil {
 		return nil, err
 	}
-	if s.To, err = s.version(cfg.Chip.Profile.CoreVersion, firstVersion); err != nil {
+	if s.To, err = s.firstVersionOf(); err != nil {
 		return nil, err
 	}
 	if _, err := s.Next(); err != nil {
@@ -177,14 +178,8 @@ func (s *Story) Next() (bool, error) {
 	s.Package = Package{Kind: s.ahead[0]}
 	s.ahead = s.ahead[1:]
 	s.From = s.To
-	core, err := s.From.Core, error(nil)
-	if s.Package.Kind.Core {
-		if core, err = nextCore(core); err != nil {
-			return false, err
-		}
-	}
-	last := s.From.Script[len(s.From.Script)-1]
-	if s.To, err = s.version(core, strings.TrimSuffix(s.From.Script, string(last))+string(last+1)); err != nil {
+	var err error
+	if s.To, err = s.nextVersion(); err != nil {
 		return false, err
 	}
 	return true, s.upload()
@@ -201,7 +196,12 @@ func (s *Story) platform(answers string) (key string, err error) {
 	if err != nil {
 		return "", err
 	}
-	p, err := s.Store.AddProject(account.ID, "demo", "", link.Epoch)
+	if s.cfg.Own != nil {
+		if key, err = s.cfg.Own.key(); err != nil {
+			return "", err
+		}
+	}
+	p, err := s.Store.AddProject(account.ID, "demo", key, link.Epoch)
 	if err != nil {
 		return "", err
 	}
@@ -273,6 +273,7 @@ func (s *Story) upload() error {
 		in.CoreSeed = s.seed
 		in.Base = &chips.MakeInput{CoreVersion: s.From.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed}
 	}
+	s.ownCores(&in)
 	data := s.cfg.Made
 	if data == nil {
 		if data, err = s.chip.Maker.Make(s.Package.Kind.Name, in); err != nil {
@@ -283,7 +284,11 @@ func (s *Story) upload() error {
 	if !ok {
 		return fmt.Errorf("%s: packages have no names", s.chip.Model.Family)
 	}
-	if s.Package.FileName, err = namer.PackageName("fotademo", s.To.Core, s.To.Script); err != nil {
+	project, err := s.projectName()
+	if err != nil {
+		return err
+	}
+	if s.Package.FileName, err = namer.PackageName(project, s.To.Core, s.To.Script); err != nil {
 		return err
 	}
 	name, err := iot.RecogniseFileName(s.Package.FileName)
@@ -331,6 +336,9 @@ func (s *Story) factory() ([]*flash.Device, error) {
 	in := chips.MakeInput{Script: script}
 	if !s.chip.Model.ScriptOnly {
 		in.CoreVersion, in.CoreSize, in.CoreSeed = s.From.Core, s.cfg.CoreSize, s.seed
+		if s.cfg.Own != nil {
+			in.Core = s.cfg.Own.Old.Core
+		}
 	}
 	return emu.MakeFlash(s.chip, in)
 }

@@ -77,6 +77,17 @@ func FromFiles(files []luadb.File) (*Project, error) {
 	return p, nil
 }
 
+// Global reads a string assignment to a global off main.lua: the first line
+// NAME = "value". It is "" if there is none.
+func (p *Project) Global(name string) string {
+	for _, f := range p.Files {
+		if f.Name == "main.lua" {
+			return global(f.Data, name)
+		}
+	}
+	return ""
+}
+
 // Image builds the project's script image with its trailer, not padded.
 func (p *Project) Image() ([]byte, error) { return luadb.Build(p.Files, luadb.Options{}) }
 
@@ -143,7 +154,7 @@ func readFile(name string) ([]byte, error) {
 // global reads a string assignment to a global off a script's text, the way
 // LuaTools finds PROJECT and VERSION: the first line NAME = "value".
 func global(text []byte, name string) string {
-	re := regexp.MustCompile(`(?m)^[ \t]*` + name + `[ \t]*=[ \t]*["']([^"'\r\n]*)["']`)
+	re := regexp.MustCompile(`(?m)^[ \t]*` + regexp.QuoteMeta(name) + `[ \t]*=[ \t]*["']([^"'\r\n]*)["']`)
 	m := re.FindSubmatch(bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF")))
 	if m == nil {
 		return ""

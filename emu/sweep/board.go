@@ -6,19 +6,21 @@ import (
 	"time"
 
 	"airlift/chips"
-	"airlift/emu"
 	"airlift/emu/trace"
 	"airlift/flash"
 )
 
-// board is a module between two boots: all that boot code will see. Every boot
-// of a scenario gets the same seed, so that equal boards behave equally
-// whatever came before.
+// board is a module between two boots: all that boot code will see. The seed of
+// a boot is derived from that, so that equal boards behave equally whatever came
+// before.
 type board struct {
 	flashes  []*flash.Device
 	power    *flash.Power
 	cause    chips.ResetCause
 	retained []uint32
+	at       *point        // of the mode volume
+	bites    int           // of a watchdog that bites so many times only
+	reset    *pendingReset // that has begun
 }
 
 // newBoard puts flash chips on one supply.
@@ -37,7 +39,7 @@ func (b *board) fork() *board {
 		flashes[i] = f.Fork()
 	}
 	n := newBoard(flashes)
-	n.cause = b.cause
+	n.cause, n.at, n.bites = b.cause, b.at, b.bites
 	n.retained = append([]uint32(nil), b.retained...)
 	return n
 }
@@ -58,7 +60,7 @@ type key struct {
 }
 
 func (b *board) key() key {
-	k := key{flash: flashSum(b.flashes), cause: b.cause}
+	k := key{flash: flashSum(b.flashes), cause: b.cause, retained: uint64(b.bites)}
 	for _, w := range b.retained {
 		k.retained = k.retained*0x9E3779B97F4A7C15 + uint64(w) + 1
 	}
@@ -102,6 +104,9 @@ type boot struct {
 type machine struct {
 	chip *chips.Chip
 	seed uint64
+
+	watchdog time.Duration // period of one that nobody feeds, 0 for none
+	bites    int           // how often it resets the chip, 0 for ever
 }
 
 // watcher sees what a boot does, for an account; nil sees nothing and costs
@@ -127,9 +132,9 @@ func (w *watcher) step(s chips.Step) {
 }
 
 // env is what chip code gets to see of b.
-func (m *machine) env(b *board, w *watcher, p *walk) *chips.Env {
+func (m *machine) env(b *board, w *watcher, p *walk, d *watchdog) *chips.Env {
 	e := &chips.Env{
-		Board: &chips.Board{Flash: b.flashes, Retained: b.retained, Reset: b.cause, Seed: emu.Stream(m.seed, "boot", 0).Uint64(), SPI: m.chip.OnSPI(b.flashes)},
+		Board: &chips.Board{Flash: b.flashes, Retained: b.retained, Reset: b.cause, Seed: m.bootSeed(b), SPI: m.chip.OnSPI(b.flashes)},
 		Sleep: func(time.Duration) {},
 	}
 	e.Step = func(s chips.Step) {
@@ -143,15 +148,16 @@ func (m *machine) env(b *board, w *watcher, p *walk) *chips.Env {
 			w.step(s)
 		}
 	}
-	if w != nil {
-		e.Sleep = func(d time.Duration) {
-			if !b.power.Lost() {
-				w.now += max(0, d)
+	if w != nil || d != nil {
+		e.Sleep = func(t time.Duration) {
+			if w != nil && !b.power.Lost() {
+				w.now += max(0, t)
 			}
+			d.passes(t)
 		}
 	}
 	if p != nil {
-		e.Known = func(memory []byte) bool { return p.reach(b.key(), string(memory)) }
+		e.Known = func(memory []byte) bool { return p.reach(b.key(), string(d.memory(memory))) }
 	}
 	return e
 }
@@ -177,19 +183,21 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	if n := m.chip.Model.RetainedWords; len(b.retained) != n {
 		b.retained = make([]uint32, n)
 	}
-	env := m.env(b, w, p)
+	d := m.watch(b)
+	defer d.off()
+	env := m.env(b, w, p, d)
 	out.env = env
 	if w != nil {
 		w.stage = "boot"
 		w.add(trace.Power, "reset: "+b.cause.String(), chips.Step{})
-		env.Sleep(m.chip.Profile.Timing.Boot)
 	}
+	env.Sleep(m.chip.Profile.Timing.Boot)
 	res, err := m.chip.Bootloader.Boot(env)
 	if errors.Is(err, chips.ErrKnown) {
 		return out, nil
 	}
 	if lost(b, err) {
-		return m.cut(b, out), nil
+		return m.stopped(b, out), nil
 	}
 	if panics(err) {
 		return m.reset(b, out, "boot code panics: "+err.Error()), nil
@@ -216,8 +224,8 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	}
 	if w != nil {
 		w.stage = "core"
-		env.Sleep(m.chip.Profile.Timing.CoreStart)
 	}
+	env.Sleep(m.chip.Profile.Timing.CoreStart)
 	running, err := m.chip.Core.Start(env, res)
 	if errors.Is(err, chips.ErrKnown) {
 		return out, nil
@@ -225,7 +233,7 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	var broken *chips.CoreError
 	switch {
 	case lost(b, err):
-		return m.cut(b, out), nil
+		return m.stopped(b, out), nil
 	case errors.As(err, &broken):
 		out.end, out.why = endDead, broken.Error()
 		return out, nil

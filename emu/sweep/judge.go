@@ -54,7 +54,7 @@ func (s *Sweep) judge(b *board, r *boot) (*verdict, error) {
 	if where := s.outside(b); where != "" {
 		v.breaks(Outside, "%s", where)
 	}
-	if err := readUserFiles(&boot{running: r.running, env: s.machine.env(b, nil, nil)}); err != nil {
+	if err := readUserFiles(&boot{running: r.running, env: s.machine.env(b, nil, nil, nil)}); err != nil {
 		v.breaks(Files, "user data: %v", err)
 	}
 	return v, nil

@@ -16,7 +16,10 @@ import (
 // Use notes the user's own files of the chip, or compares them with those that
 // the scenario was swept with.
 func (s *Scenario) Use(c *chips.Chip) error {
-	files := ownFiles(c)
+	if err := s.load(); err != nil {
+		return err
+	}
+	files := append(ownFiles(c), s.own.list...)
 	if len(s.Files) == 0 {
 		s.Files = files
 		return nil
@@ -28,7 +31,7 @@ func (s *Scenario) Use(c *chips.Chip) error {
 		}
 		switch {
 		case is == "":
-			return fmt.Errorf("scenario %s was swept with %s: name it with --boot, --chip-file or --layout", s.Name, shortFile(was))
+			return fmt.Errorf("scenario %s was swept with %s: name it with --boot, --chip-file or --layout, or in the scenario", s.Name, shortFile(was))
 		case was == "":
 			return fmt.Errorf("scenario %s was swept without %s", s.Name, shortFile(is))
 		}

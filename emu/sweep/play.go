@@ -17,6 +17,9 @@ func (s *Sweep) play(b *board, w *watcher) (*boot, error) {
 	if s.struck || s.armed {
 		return s.recover(b, w)
 	}
+	if s.Scenario.Mode == ModeVolume {
+		return s.playVolume(b, w)
+	}
 	r, err := s.machine.boot(b, w)
 	if err != nil || r.end != endRuns {
 		return r, err
@@ -37,7 +40,7 @@ func (s *Sweep) deliverOn(b *board, r *boot, w *watcher) (*boot, error) {
 	}
 	err := s.deliver(r)
 	if errors.Is(err, flash.ErrPowerLost) || err == nil && b.power.Lost() {
-		return s.machine.cut(b, new(boot)), nil
+		return s.machine.stopped(b, new(boot)), nil
 	}
 	if err != nil {
 		if !s.faulty && s.Clean.Trace == "" {
@@ -52,6 +55,9 @@ func (s *Sweep) deliverOn(b *board, r *boot, w *watcher) (*boot, error) {
 
 // recover boots b until nothing changes.
 func (s *Sweep) recover(b *board, w *watcher) (*boot, error) {
+	if s.Scenario.Mode == ModeVolume {
+		return s.recoverVolume(b, w)
+	}
 	for range bootsBound {
 		before := b.key()
 		r, err := s.machine.boot(b, w)
@@ -97,30 +103,30 @@ func (s *Sweep) rehearse() error {
 		if err := s.flips(b); err != nil {
 			return err
 		}
+		for _, f := range b.flashes {
+			if x, ok := f.Defects().(*fault.Chip); ok {
+				x.Restart()
+			}
+		}
 		s.start, s.armed = b, true
 	}
-	for _, f := range s.Scenario.powerFaults() {
-		b := s.start.fork()
-		if _, err := s.strike(b, &f, &watcher{rec: trace.New()}, s.play); err != nil {
+	if faults := s.Scenario.powerFaults(); len(faults) > 0 {
+		if !s.faulty {
+			if _, err := s.refer(s.start.fork(), &axisTap{}); err != nil {
+				return err
+			}
+		}
+		if err := s.strikeFirst(faults); err != nil {
 			return err
 		}
-		s.start, s.struck = b.switchedOff(), true
 	}
-	b := s.start.fork()
-	w := &watcher{rec: trace.New()}
-	t := &axisTap{sweep: s, w: w, touched: s.touched}
-	b.power.SetTap(t)
-	r, err := s.play(b, w)
+	b, t := s.start.fork(), new(axisTap)
+	w, err := s.refer(b, t)
 	if err != nil {
 		return err
 	}
-	b.power.SetTap(nil)
 	s.Clean.Ops, s.Clean.Virtual = t.ops, w.now
 	s.Clean.Trace = w.rec.Sum()
-	if r.end == endRuns && !s.faulty {
-		s.fresh.flashes, s.fresh.version, s.fresh.code = b.fork().flashes, r.running.Identity.Version, r.running.Code
-		s.fresh.volumes = volumesOf(s.Chip, b.flashes)
-	}
 	v, err := s.settle(b)
 	if err != nil {
 		return err
@@ -132,6 +138,45 @@ func (s *Sweep) rehearse() error {
 		}
 	}
 	s.Clean.Outcome, s.Clean.Broken, s.Clean.Detail, s.Clean.Boots = res.Outcome, res.Broken, res.Detail, res.Boots
+	return nil
+}
+
+// refer runs b without a cut and notes the partitions that change. What comes of
+// a run without any fault is the new version.
+func (s *Sweep) refer(b *board, t *axisTap) (*watcher, error) {
+	w := &watcher{rec: trace.New()}
+	t.sweep, t.w, t.touched = s, w, s.touched
+	b.power.SetTap(t)
+	r, err := s.play(b, w)
+	if err != nil {
+		return nil, err
+	}
+	b.power.SetTap(nil)
+	switch {
+	case s.Scenario.Mode == ModeVolume:
+		if r.end != endRuns && !s.faulty {
+			return nil, errors.New(r.why)
+		}
+	case r.end == endRuns && !s.faulty && !s.struck:
+		s.fresh.flashes, s.fresh.version, s.fresh.code = b.fork().flashes, r.running.Identity.Version, r.running.Code
+		s.fresh.volumes = volumesOf(s.Chip, b.flashes)
+		if err := s.learn(r); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// strikeFirst lets the scenario's own faults strike: every case begins behind
+// them.
+func (s *Sweep) strikeFirst(faults []fault.Fault) error {
+	for i := range faults {
+		b := s.start.fork()
+		if _, err := s.strike(b, &faults[i], &watcher{rec: trace.New()}, s.play); err != nil {
+			return err
+		}
+		s.start, s.struck = b.behind(&faults[i]), true
+	}
 	return nil
 }
 
@@ -151,12 +196,7 @@ func (s *Sweep) place(op *flash.Op, number uint64, boot int, stage string) Place
 }
 
 // cost is how long an operation takes.
-func (s *Sweep) cost(op *flash.Op) time.Duration {
-	if op.Kind == flash.OpErase {
-		return s.Chip.Profile.Timing.SectorErase
-	}
-	return s.Chip.Profile.Timing.PageProgram
-}
+func (s *Sweep) cost(op *flash.Op) time.Duration { return s.machine.cost(op) }
 
 // axisTap notes the operations of the clean run.
 type axisTap struct {
@@ -199,13 +239,16 @@ func (s *Sweep) strike(b *board, f *fault.Fault, w *watcher, play func(*board, *
 	r, err := play(b, w)
 	switch {
 	case err != nil || r.end == endCut:
-	case f.Kind == fault.CutAt || t.ignored:
+	case f.Kind == fault.CutAt || f.Kind == fault.ResetAt || t.ignored:
 		// The time is up, or the ignored operations changed the run, when there
 		// is nothing left to do: the power fails all the same.
 		if !t.ignored {
 			t.place = Place{Number: t.n, Boot: w.boot, Stage: w.stage, Kind: "time", Part: "-"}
 		}
-		s.machine.cut(b, r)
+		if f.Kind == fault.ResetAt {
+			b.reset = resetFault()
+		}
+		s.machine.stopped(b, r)
 	default:
 		err = fmt.Errorf("%w: %s: the run is over before that", ErrNoCase, f)
 	}
@@ -229,7 +272,7 @@ func (t *faultTap) Before(op *flash.Op) flash.Fate {
 	number := t.n
 	t.n++
 	fate := flash.Fate{}
-	if t.f.Kind == fault.CutAt {
+	if t.f.Kind == fault.CutAt || t.f.Kind == fault.ResetAt {
 		fate = t.inTime(op, number)
 	} else {
 		fate = t.inject.Before(op)
@@ -245,6 +288,12 @@ func (t *faultTap) Before(op *flash.Op) flash.Fate {
 // up before, in its middle if the operation takes so long.
 func (t *faultTap) inTime(op *flash.Op, number uint64) flash.Fate {
 	left, cost := time.Duration(t.f.At)-t.w.now, t.sweep.cost(op)
+	if t.f.Kind == fault.ResetAt && left < cost {
+		t.board.reset = resetFault()
+		if left > 0 {
+			return flash.Fate{Kind: flash.FateCutAfter}
+		}
+	}
 	switch {
 	case left <= 0:
 		return flash.Fate{Kind: flash.FateCutBefore}

@@ -42,6 +42,8 @@ type Sweep struct {
 	faulty      bool              // the scenario's standing faults hold
 	armed       bool              // start has the package in place
 	touched     map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
+	stepData    [][]byte          // that the steps of a volume write
+	files       fileTree          // of a volume before its steps
 	layers      []chips.Layer     // of the package, where damages are inside
 }
 
@@ -93,7 +95,7 @@ func New(s *Scenario, c *chips.Chip) (*Sweep, error) {
 	if err := c.Model.NeedsMap(); err != nil {
 		return nil, err
 	}
-	if err := s.checkStanding(); err != nil {
+	if err := errors.Join(s.checkStanding(), s.load()); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	w := &Sweep{Scenario: s, Chip: c, machine: machine{chip: c, seed: s.Seed}}
@@ -116,7 +118,7 @@ func (w *Sweep) prepare() error {
 		}
 		return nil
 	}
-	if err := w.makeVersions(); err != nil {
+	if err := w.make(); err != nil {
 		return err
 	}
 	w.base = w.start.fork()
@@ -132,8 +134,11 @@ func (w *Sweep) prepare() error {
 // input is what a version is made from.
 func (w *Sweep) input(v Version, fallback string, seed uint64, mark string) (chips.MakeInput, []luadb.File, error) {
 	files := scriptFiles(w.Scenario.Seed, mark, v.ScriptBytes)
+	if v.Project != "" {
+		files = w.Scenario.own.projects[v.Project].Files
+	}
 	image, err := luadb.Build(files, luadb.Options{})
-	in := chips.MakeInput{Script: image, CoreVersion: v.Core, CoreSize: v.CoreBytes, CoreSeed: v.CoreSeed}
+	in := chips.MakeInput{Script: image, CoreVersion: v.Core, CoreSize: v.CoreBytes, CoreSeed: v.CoreSeed, Core: w.Scenario.own.data[v.CoreFile]}
 	if in.CoreVersion == "" {
 		in.CoreVersion = fallback
 	}
@@ -164,9 +169,20 @@ const (
 	userText = "kept by the user\n"
 )
 
+// make makes what every case begins with.
+func (w *Sweep) make() error {
+	if w.Scenario.Mode == ModeVolume {
+		return w.makeVolume()
+	}
+	return w.makeVersions()
+}
+
 // makeVersions makes the old version's module and the package.
 func (w *Sweep) makeVersions() error {
 	s, c := w.Scenario, w.Chip
+	if s.PackageFile != "" {
+		return w.takePackage()
+	}
 	kind, err := pickKind(c, s.Package)
 	if err != nil {
 		return err
@@ -177,14 +193,14 @@ func (w *Sweep) makeVersions() error {
 		return err
 	}
 	next, seed := oldIn.CoreVersion, oldIn.CoreSeed
-	hasCore := kind.Core || s.New.Core != ""
-	if hasCore {
+	hasCore := kind.Core || s.New.Core != "" || s.New.CoreFile != ""
+	if hasCore && oldIn.Core == nil && s.New.CoreFile == "" {
 		if next, err = nextCore(next); err != nil {
 			return err
 		}
-		if !kind.Delta {
-			seed++
-		}
+	}
+	if hasCore && !kind.Delta {
+		seed++
 	}
 	newIn, newFiles, err := w.input(s.New, next, seed, "1.0.1")
 	if err != nil {
@@ -196,8 +212,10 @@ func (w *Sweep) makeVersions() error {
 	if newIn.CoreSize == 0 {
 		newIn.CoreSize = oldIn.CoreSize
 	}
-	newIn.Pad = !s.NoPad
-	newIn.Force = s.Force
+	if newIn.Core == nil {
+		newIn.Core = oldIn.Core
+	}
+	newIn.Pad, newIn.Force = !s.NoPad, s.Force
 	if kind.Delta {
 		base := oldIn
 		base.Script = nil
@@ -207,19 +225,34 @@ func (w *Sweep) makeVersions() error {
 		return fmt.Errorf("make the package: %w", err)
 	}
 	w.old, w.fresh = reference{scripts: byName(oldFiles)}, reference{scripts: byName(newFiles)}
-	factory, err := emu.MakeFlash(c, oldIn)
+	newIn.Base = nil
+	if !hasCore {
+		newIn.Core, newIn.CoreVersion, newIn.CoreSeed, newIn.CoreSize = oldIn.Core, oldIn.CoreVersion, oldIn.CoreSeed, oldIn.CoreSize
+	}
+	return w.makeFlashes(oldIn, newIn, hasCore)
+}
+
+// makeFlashes makes the modules of both versions as they leave production: the
+// one is the start, and where the other differs there is code.
+func (w *Sweep) makeFlashes(oldIn, newIn chips.MakeInput, hasCore bool) error {
+	c := w.Chip
+	factory, err := w.factory(oldIn)
 	if err != nil {
 		return fmt.Errorf("make the old version's flash: %w", err)
 	}
-	newIn.Base = nil
-	if !hasCore {
-		newIn.CoreVersion, newIn.CoreSeed, newIn.CoreSize = oldIn.CoreVersion, oldIn.CoreSeed, oldIn.CoreSize
+	if w.Scenario.Old.Image != "" {
+		if w.old.scripts = nil; !hasCore {
+			return w.install(factory) // the code stays as it is
+		}
 	}
 	target, err := emu.MakeFlash(c, newIn)
 	if err != nil {
 		return fmt.Errorf("make the new version's flash: %w", err)
 	}
 	w.regions, w.codeVolumes = codeRegions(c, factory, target), codeVolumes(volumesOf(c, factory), volumesOf(c, target))
+	if w.Scenario.Old.Image != "" {
+		w.regions = w.onlyCode(w.regions)
+	}
 	return w.install(factory)
 }
 
@@ -337,7 +370,10 @@ func (w *Sweep) install(factory []*flash.Device) error {
 			w.start = b
 			w.old.volumes = volumesOf(w.Chip, b.flashes)
 			w.old.version, w.old.code, w.old.flashes = r.running.Identity.Version, r.running.Code, b.fork().flashes
-			return nil
+			if w.old.scripts == nil {
+				w.old.scripts, err = mountedScripts(r.running)
+			}
+			return err
 		}
 	}
 	return errors.New("the old version does not settle")

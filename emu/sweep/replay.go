@@ -101,9 +101,9 @@ func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
 		}
 		c.places = append(c.places, place)
 		t.endOps()
-		t.line("power", "the power is back after "+f.String())
+		t.line("power", backAfter(f))
 		spent += b.power.Erases()
-		b = b.switchedOff()
+		b = b.behind(f)
 		t.w.boot++
 		play = s.recover
 	}

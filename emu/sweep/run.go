@@ -291,6 +291,6 @@ func (s *Sweep) playUnit(u *unit) error {
 	w := &watcher{rec: trace.New()}
 	var err error
 	u.place, err = s.strike(b, &u.fault, w, s.play)
-	u.board, u.erases = b.switchedOff(), b.power.Erases()
+	u.board, u.erases = b.behind(&u.fault), b.power.Erases()
 	return err
 }

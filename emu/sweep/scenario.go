@@ -34,6 +34,12 @@ type Scenario struct {
 	Old  Version `json:"old,omitzero" yaml:"old,omitempty"`
 	New  Version `json:"new,omitzero" yaml:"new,omitempty"`
 
+	Volume *Volume `json:"volume,omitempty" yaml:"volume,omitempty"` // of the mode volume; nil for a story of four files
+
+	// PackageFile is a package that somebody else made: what the new version is,
+	// the run without a fault tells.
+	PackageFile string `json:"package_file,omitempty" yaml:"package_file,omitempty"`
+
 	// NoPad makes the package of whatever size it comes out, Force although the
 	// module will choke on it.
 	NoPad bool `json:"no_pad,omitempty" yaml:"no_pad,omitempty"`
@@ -70,6 +76,9 @@ type Scenario struct {
 	Invariants []Invariant `json:"invariants,omitempty" yaml:"invariants,omitempty"` // none for all that the mode can check
 	BootsMax   int         `json:"boots_max,omitempty" yaml:"boots_max,omitempty"`   // boots after a cut until the device must have settled; 0 for 8
 	WearMax    uint32      `json:"wear_max,omitempty" yaml:"wear_max,omitempty"`     // times as many sectors as without a fault are erased at most; 0 for 4 a cut
+
+	dir string // where paths begin
+	own *own   // what they lead to, once it is read
 }
 
 // Version is what a module runs before or after the upgrade.
@@ -80,6 +89,12 @@ type Version struct {
 	ScriptBytes int64  `json:"script_bytes,omitempty" yaml:"script_bytes,omitempty"` // of data next to main.lua that does not compress
 	// SameScripts says that the new version brings no scripts of its own.
 	SameScripts bool `json:"same_scripts,omitempty" yaml:"same_scripts,omitempty"`
+
+	// Files of the user's, relative to the scenario's: a folder of scripts, a
+	// main.lua or a script image; a core; of the old version a whole flash dump.
+	Project  string `json:"project,omitempty" yaml:"project,omitempty"`
+	CoreFile string `json:"core_file,omitempty" yaml:"core_file,omitempty"`
+	Image    string `json:"image,omitempty" yaml:"image,omitempty"`
 }
 
 // Mode is how much of the device takes part.
@@ -92,10 +107,12 @@ const (
 	ModeUpdate Mode = "update"
 	// ModeSystem runs everything: scripts, link, server, updater, boot code.
 	ModeSystem Mode = "system"
+	// ModeVolume changes files of a volume, without boot code and scripts.
+	ModeVolume Mode = "volume"
 )
 
 // Modes lists the modes.
-var Modes = []Mode{ModeBoot, ModeUpdate, ModeSystem}
+var Modes = []Mode{ModeBoot, ModeUpdate, ModeSystem, ModeVolume}
 
 // Invariant is what must hold after every case.
 type Invariant string
@@ -157,6 +174,12 @@ func (s *Scenario) Fill() error {
 	if s.Invariants == nil {
 		s.Invariants = slices.DeleteFunc(slices.Clone(Invariants[:]), func(i Invariant) bool { return i == Reachable && s.Mode != ModeSystem })
 	}
+	if s.Mode == ModeVolume && s.Volume == nil {
+		s.Volume = defaultVolume()
+	}
+	if s.Volume != nil {
+		setDefault(&s.Volume.Path, "/")
+	}
 	return s.check()
 }
 
@@ -183,11 +206,18 @@ func (s *Scenario) check() error {
 	case s.Old.CoreBytes < 0 || s.New.CoreBytes < 0 || s.Old.ScriptBytes < 0 || s.New.ScriptBytes < 0 || s.Old.ScriptBytes > scriptBytesMax || s.New.ScriptBytes > scriptBytesMax:
 		return errors.New("core_bytes and script_bytes: expected sizes in bytes")
 	}
-	if s.Mode == ModeSystem && (s.New != Version{} || s.Old != Version{CoreBytes: s.Old.CoreBytes} || s.NoPad || s.Force) {
-		return errors.New("mode system plays the demo project: of old and new it takes old.core_bytes alone")
+	if err := s.checkOwn(); err != nil {
+		return err
+	}
+	own := Version{Project: s.Old.Project, CoreFile: s.Old.CoreFile, CoreBytes: s.Old.CoreBytes}
+	if s.Mode == ModeSystem && (s.New != Version{Project: s.New.Project, CoreFile: s.New.CoreFile} || s.Old != own || s.NoPad || s.Force) {
+		return errors.New("mode system plays the demo project, or one of your own: of old and new it takes project and core_file, and of old core_bytes")
 	}
 	if s.Mode == ModeSystem && s.Cuts > 1 && s.Sample == 0 {
 		return errors.New("mode system with several cuts takes a sample: name its size")
+	}
+	if err := s.checkVolume(); err != nil {
+		return err
 	}
 	for _, i := range s.Invariants {
 		if !slices.Contains(Invariants[:], i) {

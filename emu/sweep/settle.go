@@ -36,6 +36,9 @@ const bootsBound = 64
 // same again after every power-on: the device has settled. A state that was
 // seen before means that it never will.
 func (s *Sweep) settle(b *board) (*verdict, error) {
+	if s.Scenario.Mode == ModeVolume {
+		return s.settleVolume(b)
+	}
 	p := &walk{s: s, b: b}
 	seen := map[key]bool{}
 	for {

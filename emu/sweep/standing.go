@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"airlift/chips"
 	"airlift/chips/all"
@@ -54,6 +55,11 @@ func (w *Sweep) stand() error {
 	}
 	touched, outcome := w.touched, w.Clean.Outcome
 	w.faulty, w.armed, w.struck, w.start, w.memo.verdicts, w.memo.old = true, false, false, w.base.fork(), nil, nil
+	for _, f := range s.standing("system") {
+		if f.Kind == fault.Watchdog {
+			w.machine.watchdog, w.machine.bites = time.Duration(f.At), f.Times
+		}
+	}
 	if err := w.damagePackage(); err != nil {
 		return err
 	}
@@ -93,6 +99,9 @@ func (w *Sweep) damagePackage() (err error) {
 // otherPackage makes another package than the one that is due.
 func (w *Sweep) otherPackage(f *fault.Fault) ([]byte, error) {
 	s, c, kind := *w.Scenario, w.Chip, w.Kind
+	if s.PackageFile != "" {
+		return nil, errors.New("of a package that somebody else made no other can be made")
+	}
 	version2, mark := s.New, "1.0.1"
 	switch f.Kind {
 	case fault.Older:
@@ -127,7 +136,7 @@ func (w *Sweep) otherPackage(f *fault.Fault) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind.Core && f.Kind != fault.Older {
+	if kind.Core && f.Kind != fault.Older && base.Core == nil {
 		if version, err = nextCore(version); err != nil {
 			return nil, err
 		}
@@ -137,6 +146,12 @@ func (w *Sweep) otherPackage(f *fault.Fault) ([]byte, error) {
 		return nil, err
 	}
 	in.Pad, in.Force = true, true
+	if in.Core == nil && c == w.Chip {
+		in.Core = base.Core
+	}
+	if base.Core != nil && (f.Kind == fault.WrongBase || f.Kind == fault.WrongModel || f.Kind == fault.Older && kind.Delta) {
+		return nil, errors.New("of a core of your own no other can be made: make the package, and name it as package_file")
+	}
 	if in.CoreSize == 0 {
 		in.CoreSize = base.CoreSize
 	}

@@ -40,6 +40,16 @@ func (s *Sweep) story() (*demo.Story, *disturber, error) {
 	if cfg.Link == "" {
 		cfg.Link = "ideal"
 	}
+	if c.Old.Project != "" {
+		cfg.Own = &demo.Own{Old: c.release(c.Old), New: c.release(c.New)}
+		if c.Package == "" && c.New.CoreFile != "" {
+			kind, err := pickKind(s.Chip, "")
+			if err != nil {
+				return nil, nil, err
+			}
+			cfg.Kind = kind.Name
+		}
+	}
 	if s.start != nil {
 		cfg.Flash = s.begin().flashes
 	}
