@@ -108,13 +108,14 @@ func TestUpgrade(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := strings.TrimPrefix(core, "V") + ".1.1"
-				upgraded := false
 				lines := follow(t, u, func(s Status) bool {
-					upgraded = upgraded || s.Phase == PhaseUpgrade
 					return s.Version == want && s.Phase == PhaseRun
 				})
 				if s := u.Status(); s.Core != core || s.Total != int64(len(pack.Data)) || s.Got != s.Total || s.Writes == 0 {
 					t.Errorf("status %+v after a package of %d bytes with core %s", s, len(pack.Data), core)
+				}
+				if got, want := story(u), "down run boot upgrade "; !strings.Contains(got, want) || !strings.HasSuffix(got, " run") {
+					t.Errorf("phases %s, want %s among them", got, want)
 				}
 				if got := strings.ReplaceAll(text(lines), "\t", " "); !strings.Contains(got, "upgrade result 0") {
 					t.Errorf("log:\n%s", text(lines))
@@ -122,6 +123,15 @@ func TestUpgrade(t *testing.T) {
 			})
 		}
 	}
+}
+
+// story are the phases of a unit in their order.
+func story(u *Unit) string {
+	var list []string
+	for _, m := range u.Since(Cursor{}).Story {
+		list = append(list, string(m.Phase))
+	}
+	return strings.Join(list, " ")
 }
 
 const idle = `sys = require("sys") sys.taskInit(function() while true do sys.wait(1000) log.info("tick") end end) sys.run()`
@@ -251,7 +261,7 @@ func TestMissedLines(t *testing.T) {
 	if first := up.Lines[0].N; first != up.Missed+1 || up.Lines[len(up.Lines)-1].N != first+uint64(len(up.Lines))-1 {
 		t.Errorf("lines %d to %d after %d missed", first, up.Lines[len(up.Lines)-1].N, up.Missed)
 	}
-	if up := u.Since(up.Next); len(up.Lines) != 0 || up.Missed != 0 || len(up.Sectors) != 0 {
+	if up := u.Since(up.Next); len(up.Lines) != 0 || up.Missed != 0 || len(up.Sectors) != 0 || len(up.Story) != 0 {
 		t.Errorf("nothing happened, but %+v is new", up)
 	}
 }

@@ -62,21 +62,29 @@ type Sector struct {
 	Erased  bool `json:"e,omitempty"` // the last operation was an erase
 }
 
+// Moment is when a unit began to do something.
+type Moment struct {
+	Phase Phase `json:"phase"`
+	MS    int64 `json:"ms"` // its time
+}
+
 // Update is what is new since a moment.
 type Update struct {
 	Next    Cursor   `json:"-"` // for the next call of Since
 	Status  Status   `json:"status"`
+	Story   []Moment `json:"story,omitempty"` // every phase since, however short
 	Lines   []Line   `json:"lines,omitempty"`
 	Missed  uint64   `json:"missed,omitempty"` // lines that are no longer kept
 	Sectors []Sector `json:"sectors,omitempty"`
 }
 
 // Cursor is how far a watcher has seen. The zero value is the beginning.
-type Cursor struct{ line, change uint64 }
+type Cursor struct{ line, change, moment uint64 }
 
 const (
 	linesMax     = 2_000 // kept for watchers
 	lineBytesMax = 2_000
+	momentsMax   = 200
 )
 
 // state is what watchers see of a unit.
@@ -88,6 +96,8 @@ type state struct {
 	status  Status
 	lines   []Line
 	last    uint64 // number of the last line
+	story   []Moment
+	moments uint64 // number of the last one
 	since   time.Time
 	watched time.Time
 	news    chan struct{} // closed when there is something new
@@ -144,7 +154,10 @@ func (u *Unit) Since(c Cursor) Update {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watched = u.bench.opt.Now()
-	up := Update{Status: s.status, Next: Cursor{s.last, s.change}}
+	up := Update{Status: s.status, Next: Cursor{s.last, s.change, s.moments}}
+	if n := s.moments - c.moment; n > 0 {
+		up.Story = append(up.Story, s.story[len(s.story)-int(min(n, uint64(len(s.story)))):]...)
+	}
 	first := s.last - uint64(len(s.lines)) // number of the last line that is gone
 	if c.line < first {
 		up.Missed, c.line = first-c.line, first
@@ -194,18 +207,33 @@ func (s *state) changed() {
 	s.news = make(chan struct{})
 }
 
+// enter begins a phase; s.mu is held.
+func (s *state) enter(p Phase) {
+	if s.status.Phase == p {
+		return
+	}
+	s.status.Phase = p
+	s.moments++
+	if len(s.story) >= momentsMax {
+		s.story = append(s.story[:0:0], s.story[momentsMax/4:]...)
+	}
+	s.story = append(s.story, Moment{p, s.status.VirtualMS})
+}
+
 func (s *state) on(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.since, s.status.Boots = now, 0
-	s.status.Phase, s.status.End, s.status.Detail = PhaseBoot, "", ""
+	s.status.End, s.status.Detail = "", ""
+	s.enter(PhaseBoot)
 	s.changed()
 }
 
 func (s *state) off(end, detail string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.Phase, s.status.End, s.status.Detail = PhaseOff, end, detail
+	s.status.End, s.status.Detail = end, detail
+	s.enter(PhaseOff)
 	text := "off: " + end
 	if detail != "" {
 		text += ", " + detail
@@ -218,7 +246,8 @@ func (s *state) off(end, detail string) {
 func (s *state) scripts(r *chips.Running) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.Phase, s.status.Core = PhaseRun, r.Identity.Version
+	s.status.Core = r.Identity.Version
+	s.enter(PhaseRun)
 	s.changed()
 }
 
@@ -236,7 +265,7 @@ func (s *state) answered(req *link.Request, resp *link.Response) {
 	}
 	if resp.Status == 200 || resp.Status == 206 {
 		s.status.Got, s.status.Total = 0, size
-		s.status.Phase = PhaseDown
+		s.enter(PhaseDown)
 	}
 	s.changed()
 }
@@ -250,7 +279,7 @@ func (s *state) received(_ string, got int64) {
 	}
 	// The head of the answer is among them; it does not show in a bar.
 	if s.status.Got = min(got, s.status.Total); s.status.Got == s.status.Total {
-		s.status.Phase = PhaseRun
+		s.enter(PhaseRun)
 	}
 	s.changed()
 }
@@ -267,7 +296,7 @@ func (s *state) event(e *trace.Event) {
 		s.changed()
 		return
 	case trace.Power:
-		s.status.Phase = PhaseBoot
+		s.enter(PhaseBoot)
 		s.status.Boots++
 		l.Mood = "head"
 	case trace.Log:
@@ -312,7 +341,7 @@ func (s *state) flashOp(e *trace.Event) {
 		return
 	}
 	if p, ok := s.parts[e.Chip].At(e.Off); ok && s.status.Phase == PhaseBoot && isFirmware(p.Kind) {
-		s.status.Phase = PhaseUpgrade
+		s.enter(PhaseUpgrade)
 	}
 	s.change++
 	list := s.sectors[e.Chip]

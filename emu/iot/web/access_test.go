@@ -2,14 +2,15 @@ package web
 
 import (
 	"fmt"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"airlift/emu/bench"
+	"airlift/emu/iot"
 )
 
 // audit looks at a page as somebody does who does not see it, or not well. It
@@ -84,78 +85,109 @@ const audit = `(() => {
 
 func full() bool { return os.Getenv("AIRLIFT_SCALE") == "full" }
 
+// parts are the routes that answer with something else than a page.
+var parts = map[string]bool{
+	"GET /{$}": true, "GET /events": true, "GET /bench/{id}/events": true, "GET /bench/profiles": true,
+	"GET /firmware/recognise": true, "GET /firmware/{id}/file": true,
+}
+
+// pages are the paths of all pages that need a session.
+func (e *estate) pages() []string {
+	list := []string{"/nothing", "/explain?url=/api/site/firmware_upgrade?imei=1"}
+	for _, r := range slices.Concat(sessionRoutes, benchRoutes) {
+		if method, path := e.target(r.pattern); method == "GET" && !parts[r.pattern] {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
+// check lets the audit look at the page that is shown.
+func (b *browser) check(what string) {
+	b.t.Helper()
+	b.until("document.readyState === 'complete'")
+	if wrong := eval[string](b, audit); wrong != "" {
+		b.t.Errorf("%s:\n%s", what, wrong)
+	}
+}
+
 // Every page can be used without seeing it, in both languages, and read in both
 // colour schemes, on a screen and on a phone.
 func TestAccessibility(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	check := func(what string) {
-		t.Helper()
-		b.until("document.readyState === 'complete'")
-		if wrong := eval[string](b, audit); wrong != "" {
-			t.Errorf("%s:\n%s", what, wrong)
-		}
+	b := visitor(t)
+	for _, path := range []string{"/signup", "/login"} {
+		b.open(path)
+		b.check(path)
 	}
-	b.open("/signup")
-	check("signup")
-	b.signUp("13800000000")
+	b = member(t)
 	for _, path := range []string{"/projects", "/devices"} {
 		b.open(path)
-		check(path + ", empty")
+		b.check(path + " without a project")
 	}
-	key := b.createProject("demo")
-	for _, path := range []string{"/devices", "/firmware", "/log", "/statistics", "/rollouts"} {
+	b.project("empty")
+	for _, path := range []string{"/devices", "/firmware", "/differences", "/log", "/statistics", "/rollouts"} {
 		b.open(path)
-		check(path + ", empty")
+		b.check(path + ", empty")
 	}
-	b.createFirmware(upload(t, "fotademo_1103.1.2_LuatOS-SoC_EC618.bin"), true)
-	s.rollout(b, key)
-	u, err := s.bench.Start(1, bench.Spec{Model: "Air601", Speed: 100, Project: bench.Project{Name: "demo", Version: "1.0.0", Key: key, PollS: 3600}})
-	if err != nil {
-		t.Fatal(err)
+	e := b.s.settle(b.account)
+	b.playRollout(e)
+	looks := []look{{1280, "light"}, {390, "dark"}}
+	if full() {
+		looks = append(looks, look{1280, "dark"}, look{390, "light"})
 	}
-	paths := []string{
-		"/projects", "/projects/1", "/devices", "/devices/1", "/firmware", "/firmware/1", "/log", "/log/1", "/explain", "/statistics",
-		"/explain?url=/api/site/firmware_upgrade?imei=1", "/rollouts", "/rollouts/1", "/bench", pathOf("/bench", u.ID), "/account", "/audit", "/nothing",
-	}
-	looks := []struct {
-		lang, scheme string
-		width        int64
-	}{{"en", "light", 1280}, {"zh", "dark", 390}, {"zh", "light", 1280}, {"en", "dark", 390}, {"en", "light", 390}, {"zh", "dark", 1280}}
-	if !full() {
-		looks = looks[:2]
-	}
-	for _, look := range looks {
-		b.open("/choose?language=" + look.lang + "&back=/projects")
-		b.do(chromedp.EmulateViewport(look.width, 860))
-		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}}
-		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, media); err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			b.open(path)
+	for i, path := range e.pages() {
+		for n, lang := range languages {
+			if !full() && i%len(languages) != n {
+				continue
+			}
+			b.open("/choose?language=" + lang + "&back=" + url.QueryEscape(path))
 			if strings.HasPrefix(path, "/bench/") {
 				b.until("document.querySelectorAll('#log li').length > 3")
 			}
-			check(path + " " + look.lang + " " + look.scheme)
-			// Labels of dialogs were looked at; their colours and their width show when they are open.
-			if !full() {
-				continue
+			for _, l := range looks {
+				b.look(l.width, l.scheme)
+				b.check(fmt.Sprintf("%s %s %v", path, lang, l))
 			}
-			n := eval[int](b, `document.querySelectorAll("dialog").length`)
-			for i := range n {
-				eval[chromedp.Void](b, fmt.Sprintf(`{ document.querySelector("dialog[open]")?.close(); show(document.querySelectorAll("dialog")[%d].id); }`, i))
-				check(path + ", dialog, " + look.lang + " " + look.scheme)
+			// Labels of dialogs were looked at; their colours and their width show when they are open.
+			if full() {
+				b.checkDialogs(path+" "+lang, looks)
 			}
 		}
 	}
 }
 
+// look is a window's width, and a colour scheme.
+type look struct {
+	width  int64
+	scheme string
+}
+
+func (b *browser) checkDialogs(what string, looks []look) {
+	b.t.Helper()
+	for i := range eval[int](b, `document.querySelectorAll("dialog").length`) {
+		b.run(fmt.Sprintf(`{ document.querySelector("dialog[open]")?.close(); show(document.querySelectorAll("dialog")[%d].id); }`, i))
+		for _, l := range looks {
+			b.look(l.width, l.scheme)
+			b.check(fmt.Sprintf("%s, dialog %d, %v", what, i, l))
+		}
+	}
+}
+
+// playRollout starts the roll-out of an estate, of which one device failed.
+func (b *browser) playRollout(e *estate) {
+	b.t.Helper()
+	if _, err := e.tenant.ActRollout(e.ids["rollouts"], iot.RolloutAction{Action: "start"}); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, version := range []string{"1103.1.1", "1103.1.1", "1103.1.2"} {
+		b.s.ask("860000000000017", e.key, "hushedfw_LuatOS-SoC_EC618", version)
+	}
+}
+
 // The audit finds what it looks for.
 func TestAuditFinds(t *testing.T) {
-	t.Parallel()
-	b := newSite(t).browser()
+	b := visitor(t)
+	b.open("/login")
 	for html, want := range map[string]string{
 		`<input>`:                                "no label",
 		`<button></button>`:                      "no name",
@@ -167,22 +199,19 @@ func TestAuditFinds(t *testing.T) {
 		`<span class="pale">hard to read</span>`: "contrast",
 		`<table><tbody><tr><td>x</td></table>`:   "no column heads",
 	} {
-		b.open("/login")
-		eval[chromedp.Void](b, `document.querySelector("main").insertAdjacentHTML("beforeend", `+quoteJS(html)+`)`)
-		eval[chromedp.Void](b, `for (const e of document.querySelectorAll(".wide-thing")) e.style.width = "9000px"; for (const e of document.querySelectorAll(".pale")) e.style.color = "#999"`)
+		b.run(`document.querySelector("main").insertAdjacentHTML("beforeend", ` + quoteJS("<div id='planted'>"+html+"</div>") + `)`)
+		b.run(`for (const e of document.querySelectorAll(".wide-thing")) e.style.width = "9000px"; for (const e of document.querySelectorAll(".pale")) e.style.color = "#999"`)
 		if got := eval[string](b, audit); !strings.Contains(got, want) {
 			t.Errorf("%s: found %q", html, got)
 		}
+		b.run(`document.getElementById("planted").remove()`)
 	}
 }
 
 // The keyboard reaches the content first, then what is there to do, and a
 // dialog begins at its first field and gives the focus back.
 func TestKeyboard(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	b.signUp("13800000000")
+	b := member(t)
 	focus := func() string { return eval[string](b, `document.activeElement.innerText || document.activeElement.id`) }
 	b.open("/projects")
 	b.do(chromedp.KeyEvent("\t"))
@@ -201,7 +230,10 @@ func TestKeyboard(t *testing.T) {
 	b.click("New project")
 	b.do(chromedp.KeyEvent("\x1b"))
 	b.until(`!document.querySelector("dialog[open]")`)
-	if n, err := s.store.Tenant(1, "test").Projects(); err != nil || len(n) != 1 {
+	if got := focus(); got != "New project" {
+		t.Errorf("a dialog gives the focus to %q", got)
+	}
+	if n, err := b.tenant.Projects(); err != nil || len(n) != 1 {
 		t.Errorf("%d projects, %v", len(n), err)
 	}
 }

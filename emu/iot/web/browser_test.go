@@ -5,102 +5,193 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"airlift/emu/iot"
 )
-
-// browserPath finds a Chromium, or skips the test.
-func browserPath(t testing.TB) string {
-	if testing.Short() {
-		t.Skip("no browser with -short")
-	}
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skip("SKIPPED: no Chromium on this machine (Debian: apt-get install chromium); the pages were not tried in a browser")
-	return ""
-}
-
-// browser is one window of a headless Chromium, for one person.
-type browser struct {
-	t   testing.TB
-	s   *site
-	ctx context.Context
-}
 
 // patience is how long a page may take to show something. It only ends tests
 // that fail.
 const patience = 40 * time.Second
 
-// chrome is the process that all tests share; each has a profile of its own.
-var chrome struct {
-	once  sync.Once
-	ctx   context.Context
-	err   error
-	close context.CancelFunc
+// shared is the server and the window of a headless Chromium that all tests
+// with a browser use, one after the other: a window of its own for each would
+// take most of their time. Every test has an account of its own.
+var shared struct {
+	once    sync.Once
+	site    *site
+	window  context.Context
+	missing string // why there is no browser
+	err     error
+	close   []func()
+
+	test     atomic.Pointer[testing.TB] // the one that runs
+	accounts int
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if chrome.close != nil {
-		_ = chromedp.Cancel(chrome.ctx)
-		chrome.close()
+	for i := len(shared.close) - 1; i >= 0; i-- {
+		shared.close[i]()
 	}
 	os.Exit(code)
 }
 
-func startChrome(t testing.TB) context.Context {
-	path := browserPath(t)
-	chrome.once.Do(func() {
-		opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-			chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US"),
-			chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true))
-		var alloc context.Context
-		alloc, chrome.close = chromedp.NewExecAllocator(context.Background(), opts...)
-		chrome.ctx, _ = chromedp.NewContext(alloc)
-		chrome.err = chromedp.Do(chrome.ctx, chromedp.Navigate("about:blank"))
-	})
-	if chrome.err != nil {
-		t.Skipf("SKIPPED: %s does not start here: %v", path, chrome.err)
+// chromium finds a browser.
+func chromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
 	}
-	return chrome.ctx
+	return ""
 }
 
-// browser opens a window. Errors of scripts, and anything that the page's own
-// policy forbids, fail the test.
-func (s *site) browser() *browser {
-	s.t.Helper()
-	parent := startChrome(s.t)
-	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(s.listen))
-	ctx, timeout := context.WithTimeout(ctx, 4*patience)
-	s.t.Cleanup(func() { timeout(); cancel() })
+func openShared() {
+	path := chromium()
+	if path == "" {
+		shared.missing = "no Chromium on this machine (Debian: apt-get install chromium); the pages were not tried in a browser"
+		return
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US"),
+		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true))
+	alloc, kill := chromedp.NewExecAllocator(context.Background(), opts...)
+	shared.window, _ = chromedp.NewContext(alloc, chromedp.WithListener(listen))
+	shared.close = append(shared.close, kill, func() { _ = chromedp.Cancel(shared.window) })
 	// The window lives as long as the context of its first action.
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 860)); err != nil {
-		s.t.Fatal(err)
+	if err := chromedp.Do(shared.window, chromedp.Navigate("about:blank")); err != nil {
+		shared.missing = fmt.Sprintf("%s does not start here: %v", path, err)
+		return
 	}
-	return &browser{s.t, s, ctx}
+	dir, err := os.MkdirTemp("", "pages")
+	if err != nil {
+		shared.err = err
+		return
+	}
+	shared.close = append(shared.close, func() { os.RemoveAll(dir) })
+	if shared.site, shared.err = openSite(dir); shared.err == nil {
+		shared.close = append(shared.close, func() { _ = shared.site.close() })
+	}
 }
 
-// listen takes what the browser complains about. Answers of 4xx are what some
-// tests are after.
-func (s *site) listen(e any) {
+// listen takes what the browser complains about: errors of scripts, and anything
+// that the pages' own policy forbids, fail the test. Answers of 4xx are what
+// some tests are after.
+func listen(e any) {
+	t := shared.test.Load()
+	if t == nil {
+		return
+	}
 	switch e := e.(type) {
 	case *runtime.EventExceptionThrown:
-		s.t.Errorf("a script failed: %s", e.ExceptionDetails.Text)
+		(*t).Errorf("a script failed: %s", e.ExceptionDetails.Text)
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError && !strings.Contains(e.Entry.Text, "status of 4") {
-			s.t.Errorf("the browser says: %s %s", e.Entry.Text, e.Entry.URL)
+			(*t).Errorf("the browser says: %s %s", e.Entry.Text, e.Entry.URL)
 		}
+	}
+}
+
+// browser is the window, for one person.
+type browser struct {
+	t       testing.TB
+	s       *site
+	ctx     context.Context
+	name    string     // of the account
+	account int64      // 0 before signing up
+	tenant  iot.Tenant // of the account
+}
+
+// visitor is a browser that nobody has logged in with.
+func visitor(t testing.TB) *browser {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("no browser with -short")
+	}
+	shared.once.Do(openShared)
+	if shared.missing != "" {
+		t.Skip("SKIPPED: " + shared.missing)
+	}
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	s := *shared.site
+	s.t = t
+	shared.accounts++
+	b := &browser{t: t, s: &s, ctx: shared.window, name: fmt.Sprintf("138%08d", shared.accounts)}
+	shared.test.Store(&t)
+	t.Cleanup(func() {
+		b.do(chromedp.Navigate("about:blank"))
+		shared.test.Store(nil)
+		for _, u := range s.bench.Units(b.account) {
+			if err := s.bench.Remove(b.account, u.ID); err != nil {
+				t.Error(err)
+			}
+		}
+		s.faults()
+	})
+	b.call(network.ClearBrowserCookies)
+	b.look(1280, "light")
+	return b
+}
+
+// member is a browser whose person has an account and is logged in.
+func member(t testing.TB) *browser {
+	t.Helper()
+	b := visitor(t)
+	const password = "correct horse"
+	a, err := b.s.store.SignUp(b.name, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.owns(a.ID)
+	session, err := b.s.store.LogIn(b.name, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := network.SetCookieParams{Name: cookieSession, Value: session.Token, URL: b.s.http.URL}
+	if _, err := chromedp.Call(b.ctx, network.SetCookie, cookie); err != nil {
+		b.fatal(err)
+	}
+	return b
+}
+
+func (b *browser) owns(account int64) {
+	b.account, b.tenant = account, b.s.store.Tenant(account, "test")
+}
+
+// imei is a device that nobody else has.
+func (b *browser) imei(n int) string { return fmt.Sprintf("8601%07d%04d", b.account, n) }
+
+// seed begins virtual devices that nobody else has.
+func (b *browser) seed() uint64 { return uint64(b.account) << 8 }
+
+func (b *browser) call(cmd cdp.Command[cdp.Empty, cdp.Empty]) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, cmd, cdp.Empty{}); err != nil {
+		b.fatal(err)
+	}
+}
+
+// look makes the window as wide as a screen, with a colour scheme.
+func (b *browser) look(width int64, scheme string) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, 860))
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, media); err != nil {
+		b.fatal(err)
 	}
 }
 
@@ -140,14 +231,21 @@ func (b *browser) sees(texts ...string) {
 // until waits for an expression to be true, also across pages.
 func (b *browser) until(js string) {
 	b.t.Helper()
+	await[bool](b, js)
+}
+
+// await waits for an expression to have a value that counts as true, and
+// returns it.
+func await[T any](b *browser, js string) T {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	// chromedp's own polling needs eval, which the pages' policy forbids.
-	wait := "new Promise(done => { const look = () => (" + js + ") ? done(true) : setTimeout(look, 30); look(); })"
+	wait := "new Promise(done => { const look = () => { const v = (" + js + "); v ? done(v) : setTimeout(look, 30); }; look(); })"
 	for {
-		_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](wait, chromedp.EvalAwaitPromise))
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[T](wait, chromedp.EvalAwaitPromise))
 		if err == nil {
-			return
+			return v
 		}
 		if ctx.Err() != nil {
 			b.fatal(fmt.Errorf("never true: %s", js))
@@ -169,21 +267,37 @@ func eval[T any](b *browser, js string) T {
 	return v
 }
 
-// click presses the visible button or link with this text.
+// run evaluates a statement.
+func (b *browser) run(js string) {
+	b.t.Helper()
+	eval[chromedp.Void](b, js)
+}
+
+// click presses the mouse on the visible button, link or label with this text.
 func (b *browser) click(text string) {
 	b.t.Helper()
-	find := `[...document.querySelectorAll("button, a, summary, label")].find(e => e.checkVisibility() && e.innerText.trim() === ` + quoteJS(text) +
-		` && (!document.querySelector("dialog[open]") || e.closest("dialog[open]")))`
-	b.until("!!" + find + " && document.readyState === 'complete' && !document.querySelector('.htmx-request')")
-	eval[chromedp.Void](b, find+".click()")
+	b.press(`[...document.querySelectorAll("button, a, summary, label")].find(e => e.checkVisibility() && e.innerText.trim() === ` + quoteJS(text) +
+		` && (!document.querySelector("dialog[open]") || e.closest("dialog[open]")))`)
+}
+
+// press presses the mouse on an element, when the page is still and nothing
+// lies on it.
+func (b *browser) press(element string) {
+	b.t.Helper()
+	at := await[[]float64](b, `(() => {
+		const e = `+element+`;
+		if (!e || document.readyState !== "complete" || document.querySelector(".htmx-request")) return null;
+		e.scrollIntoView({block: "center", behavior: "instant"});
+		const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2;
+		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null;
+	})()`)
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
 }
 
 // field is the id of the visible field with this label.
 func (b *browser) field(label string) string {
 	b.t.Helper()
-	find := `[...document.querySelectorAll("label")].find(e => e.checkVisibility() && e.innerText.trim() === ` + quoteJS(label) + `)`
-	b.until("!!" + find)
-	return eval[string](b, find+".htmlFor")
+	return await[string](b, `[...document.querySelectorAll("label")].find(e => e.checkVisibility() && e.innerText.trim() === `+quoteJS(label)+`)?.htmlFor`)
 }
 
 // fill types into the field with this label.
@@ -196,54 +310,9 @@ func (b *browser) fill(label, value string) {
 func (b *browser) choose(label, value string) {
 	b.t.Helper()
 	list := "document.getElementById(" + quoteJS(b.field(label)) + ")"
-	eval[chromedp.Void](b, list+".value = "+quoteJS(value)+"; "+list+`.dispatchEvent(new Event("change", {bubbles: true}))`)
+	b.run(list + ".value = " + quoteJS(value) + "; " + list + `.dispatchEvent(new Event("change", {bubbles: true}))`)
 }
 
 func quoteJS(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
-}
-
-// signUp makes an account in the browser.
-func (b *browser) signUp(name string) {
-	b.t.Helper()
-	b.open("/signup")
-	b.fill("Account (phone number)", name)
-	b.fill("Password", "correct horse")
-	b.fill("Password again", "correct horse")
-	b.click("Sign up")
-	b.sees("My projects", "Log out")
-}
-
-// shot writes a picture of the page for people to look at, if AIRLIFT_SHOTS
-// names a folder.
-func (b *browser) shot(name string, width, height int64, dark bool) {
-	b.t.Helper()
-	dir := os.Getenv("AIRLIFT_SHOTS")
-	if dir == "" {
-		return
-	}
-	scheme := "light"
-	if dark {
-		scheme = "dark"
-	}
-	b.do(chromedp.EmulateViewport(width, height))
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, media); err != nil {
-		b.fatal(err)
-	}
-	b.until("document.fonts.status === 'loaded'")
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		b.fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func TestSignUpInBrowser(t *testing.T) {
-	t.Parallel()
-	b := newSite(t).browser()
-	b.signUp("13800000000")
-	b.shot("projects-empty", 1280, 860, false)
 }

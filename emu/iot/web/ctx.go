@@ -188,9 +188,14 @@ const memoryMax = 1 << 20
 
 // readForm reads the request's form, with its files.
 func (c *ctx) readForm() error {
-	err := c.r.ParseForm()
-	if kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err == nil && kind == "multipart/form-data" {
+	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	switch {
+	case err == nil && kind == "multipart/form-data":
 		err = c.r.ParseMultipartForm(memoryMax)
+	case err == nil && kind == "application/x-www-form-urlencoded", c.r.ContentLength == 0: // a button alone has no type
+		err = c.r.ParseForm()
+	default:
+		return c.fail(http.StatusUnsupportedMediaType, "That is not a form.")
 	}
 	var tooBig *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooBig) {

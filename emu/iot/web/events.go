@@ -23,8 +23,11 @@ const (
 	streamsAccountMax = 16
 	// streamMost is how long a stream lasts; browsers come again.
 	streamMost = time.Hour
-	// streamPause is how long news are collected before they are sent.
+	// streamPause is how long news of a virtual device are collected before
+	// they are sent, and streamRest how long those of an account: for each of
+	// them a browser asks for its page again.
 	streamPause = 80 * time.Millisecond
+	streamRest  = 500 * time.Millisecond
 	// streamIdle is how long a stream is silent: a byte shows whether anybody
 	// is still there.
 	streamIdle = 15 * time.Second
@@ -103,7 +106,9 @@ func eventName(k iot.EventKind) string {
 }
 
 // events is the stream of what happens in the account: "request" after
-// requests of devices, "change" after everything else.
+// requests of devices, "change" after everything else. Both come at its
+// beginning: something may have happened since the page was made, or while the
+// browser was away. Nothing that happens is without an event after it.
 func (c *ctx) events() error {
 	s, err := c.openStream()
 	if err != nil {
@@ -112,41 +117,36 @@ func (c *ctx) events() error {
 	defer s.close()
 	happened := c.tenant.Watch(c.r.Context())
 	end := time.After(streamMost)
+	news := map[string]bool{"request": true, "change": true}
 	for {
-		idle := time.NewTimer(streamIdle)
-		var sent error
-		select {
-		case e, ok := <-happened:
-			if !ok {
+		for _, name := range []string{"request", "change"} {
+			if news[name] && s.event(name, nil) != nil {
+				return nil // nobody is there any more
+			}
+		}
+		clear(news)
+		rest, idle := time.After(streamRest), time.NewTimer(streamIdle)
+		for resting := true; resting || len(news) == 0; { // one event for many that come together
+			select {
+			case e, ok := <-happened:
+				if !ok {
+					return nil
+				}
+				news[eventName(e.Kind)] = true
+			case <-rest:
+				resting = false
+			case <-idle.C:
+				if s.send(":\n\n") != nil {
+					return nil
+				}
+				idle.Reset(streamIdle)
+			case <-end:
+				return nil
+			case <-c.r.Context().Done():
 				return nil
 			}
-			names := map[string]bool{}
-			late := time.After(streamPause)
-			for more := true; more; { // one event for many that come together
-				names[eventName(e.Kind)] = true
-				select {
-				case e, ok = <-happened:
-					more = ok
-				case <-late:
-					more = false
-				}
-			}
-			for _, name := range []string{"request", "change"} {
-				if names[name] && sent == nil {
-					sent = s.event(name, nil)
-				}
-			}
-		case <-idle.C:
-			sent = s.send(":\n\n")
-		case <-end:
-			return nil
-		case <-c.r.Context().Done():
-			return nil
 		}
 		idle.Stop()
-		if sent != nil {
-			return nil // nobody is there any more
-		}
 	}
 }
 

@@ -31,26 +31,40 @@ func (c *ctx) recognise() error {
 
 // createFirmware is the dialog 创建固件.
 func (c *ctx) createFirmware() error {
-	project := c.number("project")
-	file, head, err := c.r.FormFile("file")
-	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
+	file, name, err := c.upload()
+	if errors.Is(err, errNoFile) {
 		return c.fail(http.StatusUnprocessableEntity, "Choose a file first.")
 	}
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if head.Size > c.p.opt.UploadMax {
-		return iot.ErrTooLarge
-	}
-	f, err := c.tenant.CreateFirmware(project, iot.FirmwareDraft{
-		FileName: head.Filename, Name: c.value("name"), Version: c.value("version"), Core: c.value("core"),
+	f, err := c.tenant.CreateFirmware(c.number("project"), iot.FirmwareDraft{
+		FileName: name, Name: c.value("name"), Version: c.value("version"), Core: c.value("core"),
 		Remark: c.value("remark"), Allow: c.on("allow"), All: c.on("all"), Devices: lines(c.r.FormValue("identities")),
 	}, file)
 	if err != nil {
 		return err
 	}
 	return c.done(pathOf("/firmware", f.ID), c.t("Firmware %s %s created.", f.Name, f.Version))
+}
+
+// errNoFile says that a form has no file.
+var errNoFile = errors.New("no file was chosen")
+
+// upload opens the file of a form.
+func (c *ctx) upload() (multipart.File, string, error) {
+	file, head, err := c.r.FormFile("file")
+	switch {
+	case errors.Is(err, http.ErrMissingFile), errors.Is(err, http.ErrNotMultipart):
+		return nil, "", errNoFile
+	case err != nil:
+		return nil, "", err
+	case head.Size > c.p.opt.UploadMax:
+		file.Close()
+		return nil, "", iot.ErrTooLarge
+	}
+	return file, head.Filename, nil
 }
 
 // readUpload reads a small text file.

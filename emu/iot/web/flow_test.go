@@ -10,7 +10,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"airlift/emu/bench"
 	"airlift/emu/iot"
 	"airlift/emu/link"
 )
@@ -33,11 +32,26 @@ func (s *site) ask(identity, key, name, version string) int {
 // upload makes a package on disk, as LuaTools would.
 func upload(t testing.TB, name string) string {
 	t.Helper()
+	return uploadBytes(t, name, []byte(strings.Repeat("package", 1000)))
+}
+
+func uploadBytes(t testing.TB, name string, data []byte) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, []byte(strings.Repeat("package", 1000)), 0o644); err != nil {
+	if err := os.WriteFile(file, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// project makes a project without the browser.
+func (b *browser) project(name string) iot.ProjectInfo {
+	b.t.Helper()
+	p, err := b.tenant.CreateProject(name, "")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return p
 }
 
 // createProject makes a project in the browser and returns its key, as the
@@ -60,38 +74,53 @@ func (b *browser) createFirmware(file string, all bool) {
 	b.do(chromedp.SetUploadFiles(chromedp.CSS("#f-file"), []string{file}))
 	b.sees("Read from the file name.")
 	if all {
-		b.click("Upgrade all devices")
+		b.press(`document.getElementById("f-all")`)
 	}
 	b.click("Create")
 	b.sees("created.")
 }
 
-func TestCreateProjectAndCopyKey(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	b.signUp("13800000000")
-	b.sees("No project yet")
+// An account is made, and a project in it whose key a click copies.
+func TestSignUpAndCopyKey(t *testing.T) {
+	b := visitor(t)
+	b.open("/signup")
+	b.fill("Account (phone number)", b.name)
+	b.fill("Password", "correct horse")
+	b.fill("Password again", "correct horse")
+	b.click("Sign up")
+	b.sees("My projects", "Log out", "No project yet")
+	session, err := b.s.store.LogIn(b.name, "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.owns(session.Account.ID)
 	key := b.createProject("weather station")
 	if iot.CheckKey(key) != nil || len(key) != 32 {
 		t.Fatalf("key %q", key)
 	}
 	// The clipboard of a headless browser needs a permission; that the button
 	// asks for the right text is what can be seen everywhere.
-	eval[chromedp.Void](b, `navigator.clipboard.writeText = async (text) => { window.clipboard = text; }; undefined`)
+	b.run(`navigator.clipboard.writeText = async (text) => { window.clipboard = text; }; undefined`)
 	b.click(key)
 	b.until("window.clipboard === " + quoteJS(key))
 	b.sees("copied", "weather station")
 	b.open("/projects")
 	b.sees("weather station", key)
+	b.click("Log out")
+	b.sees("Log in", "Account (phone number)")
+	b.open("/projects")
+	b.fill("Account (phone number)", b.name)
+	b.fill("Password", "wrong horse")
+	b.click("Log in")
+	b.sees("Name or password is wrong.")
+	b.fill("Password", "correct horse")
+	b.click("Log in")
+	b.sees("weather station") // the page that was asked for
 }
 
 func TestUploadRecognisesName(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	b.signUp("13800000000")
-	b.createProject("demo")
+	b := member(t)
+	b.project("demo")
 	b.open("/firmware")
 	b.sees("No firmware yet")
 	b.click("Create firmware")
@@ -112,184 +141,46 @@ func TestUploadRecognisesName(t *testing.T) {
 	}
 	b.click("Create")
 	b.sees("fotademo_LuatOS-SoC_EC618 1103.1.2 created.", "Nobody gets this firmware yet")
-	if f, err := s.store.Tenant(1, "test").FirmwareByID(1); err != nil || !f.Allow || f.All || f.Size != 7000 {
-		t.Errorf("%+v, %v", f, err)
+	if list, err := b.tenant.Firmware(b.current(), "", iot.Page{}); err != nil || list.Total != 1 || !list.Items[0].Allow || list.Items[0].All || list.Items[0].Size != 7000 {
+		t.Errorf("%+v, %v", list, err)
 	}
+}
+
+// current is the id of the account's only project.
+func (b *browser) current() int64 {
+	b.t.Helper()
+	list, err := b.tenant.Projects()
+	if err != nil || len(list) != 1 {
+		b.t.Fatalf("%+v, %v", list, err)
+	}
+	return list[0].ID
 }
 
 func TestChooseDevices(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	b.signUp("13800000000")
-	key := b.createProject("demo")
+	b := member(t)
+	key := b.project("demo").Key
 	b.createFirmware(upload(t, "fotademo_1103.1.2_LuatOS-SoC_EC618.bin"), false)
-	ask := func(id string) int { return s.ask(id, key, "fotademo_LuatOS-SoC_EC618", "1103.1.1") }
-	if got := ask("860000000000017"); got != 400 {
-		t.Fatalf("a device that is not listed got %d", got)
+	one, two := b.imei(1), b.imei(2)
+	ask := func(want int, when string) {
+		t.Helper()
+		if got := b.s.ask(one, key, "fotademo_LuatOS-SoC_EC618", "1103.1.1"); got != want {
+			t.Errorf("%s it got %d", when, got)
+		}
 	}
+	ask(400, "before it is listed")
 	b.click("Add IMEI")
-	b.fill("IMEI (one a line)", "860000000000017\n860000000000025")
+	b.fill("IMEI (one a line)", one+"\n"+two)
 	b.click("Add")
-	b.sees("Devices added: 2", "860000000000025")
-	if got := ask("860000000000017"); got != 200 {
-		t.Errorf("a listed device got %d", got)
-	}
-	b.click("860000000000017") // its box
+	b.sees("Devices added: 2", two)
+	ask(200, "listed")
+	b.click(one) // its box
 	b.click("Remove the ticked")
 	b.sees("Devices removed: 1")
-	b.until(`![...document.querySelectorAll(".ticks label")].some(e => e.innerText === "860000000000017")`)
-	if got := ask("860000000000017"); got != 400 {
-		t.Errorf("a device that was removed got %d", got)
-	}
+	b.until(`![...document.querySelectorAll(".ticks label")].some(e => e.innerText === ` + quoteJS(one) + `)`)
+	ask(400, "removed")
 	b.open("/firmware")
-	b.until(`document.querySelectorAll("[role=switch]").length === 2`)
-	eval[chromedp.Void](b, `document.querySelectorAll("[role=switch]")[1].click()`)
-	b.until(`document.querySelectorAll("[role=switch]")[1].getAttribute("aria-checked") === "true"`)
-	if got := ask("860000000000017"); got != 200 {
-		t.Errorf("with all devices switched on it got %d", got)
-	}
-}
-
-// A virtual device upgrades itself while somebody watches: it asks, downloads,
-// restarts into upgrade mode, and comes back new.
-func TestWatchUpgrade(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	b.signUp("13800000000")
-	b.createProject("demo")
-	b.open("/bench")
-	b.choose("Model", "Air6208")
-	b.until(`document.getElementById("b-profile").innerText.includes("g3")`)
-	b.choose("Speed", fmt.Sprint(bench.SpeedMax))
-	b.click("Switch on")
-	b.sees("Flash operations")
-	b.until(`document.getElementById("version").innerText.endsWith(".1.0")`)
-	b.until(`document.getElementById("log").innerText.includes("fotademo")`)
-	// Every phase that shows from now on is noted.
-	eval[chromedp.Void](b, `window.phases = new Set(); new MutationObserver(() => phases.add(document.getElementById("phase").className)).observe(document.getElementById("phase"), {attributes: true, childList: true}); undefined`)
-	b.click("Make an upgrade")
-	b.do(chromedp.Click(chromedp.CSS("dialog[open] button[value=publish]")))
-	b.sees("created.")
-	b.until(`document.getElementById("version").innerText.endsWith(".1.1")`)
-	b.until(`document.getElementById("phase").className === "p-run"`)
-	b.until(`document.getElementById("progress").value === document.getElementById("progress").max && document.getElementById("progress").max > 1`)
-	written := eval[string](b, `[...document.querySelectorAll(".part canvas")].map(e => e.getAttribute("aria-label")).filter(e => !e.endsWith(" 0 were written")).join("\n")`)
-	for _, part := range []string{"fota: ", "app: ", "script: "} { // the package, and what boot code made of it
-		if !strings.Contains("\n"+written, "\n"+part) {
-			t.Errorf("the map does not show that %s was written:\n%s", part, written)
-		}
-	}
-	if !strings.Contains(eval[string](b, `document.getElementById("log").innerText`), "upgrade result") {
-		t.Error("the log does not tell of the upgrade")
-	}
-	b.open("/log")
-	b.sees("sent", "up to date", "成功")
-	b.open("/devices/1")
-	b.sees("came back new")
-}
-
-func TestReadWhyRefused(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	b.signUp("13800000000")
-	key := b.createProject("demo")
-	b.createFirmware(upload(t, "fotademo_1103.1.2_LuatOS-SoC_EC618.bin"), true)
-	b.open("/log")
-	b.sees("Nobody has asked yet")
-	// The page shows a request without being loaded again.
-	if got := s.ask("860000000000017", key, "renamed_LuatOS-SoC_EC618", "1103.1.1"); got != 400 {
-		t.Fatalf("status %d", got)
-	}
-	b.sees("860000000000017", "unknown firmware name", "unknown")
-	b.click("Why?")
-	b.sees("Why this answer?", "often PROJECT was renamed", "fotademo_LuatOS-SoC_EC618", "how to fix it")
-	b.click("中文")
-	b.sees("为什么是这个结果？", "无效的固件", "firmware_name 必须与项目里的某个固件相同", "如何解决")
-	b.click("现在请求会得到什么？")
-	b.sees("请求诊断", "无效的固件")
-}
-
-// Of three devices of a first stage one comes back with the old version: the
-// roll-out stops by itself, and the next device gets nothing.
-func TestRolloutStopsItself(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.browser()
-	b.signUp("13800000000")
-	key := b.createProject("demo")
-	b.createFirmware(upload(t, "fotademo_1103.1.2_LuatOS-SoC_EC618.bin"), true)
-	s.rollout(b, key)
-	b.sees("stopped itself", "2 of 3 deliveries failed")
-	if got := s.ask("860000000000066", key, "fotademo_LuatOS-SoC_EC618", "1103.1.1"); got != 400 {
-		t.Errorf("after the stop a device got %d", got)
-	}
-}
-
-// rollout makes and starts a roll-out in the browser and lets devices play it,
-// of which two fail.
-func (s *site) rollout(b *browser, key string) {
-	s.t.Helper()
-	b.open("/rollouts")
-	b.click("New roll-out")
-	b.fill("Name", "spring")
-	b.fill("First only these devices (IMEI, one a line; may be empty)", "860000000000017\n860000000000025\n860000000000033")
-	b.fill("Stages, in percent of all devices", "50 100")
-	b.fill("Stop at % failures (0: never)", "50")
-	b.fill("Outcomes before a percentage counts", "3")
-	b.click("Create")
-	b.sees("Nobody gets anything before you start it.", "not started")
-	ask := func(id, version string, want int) {
-		s.t.Helper()
-		if got := s.ask(id, key, "fotademo_LuatOS-SoC_EC618", version); got != want {
-			s.t.Fatalf("%s with %s got %d, want %d", id, version, got, want)
-		}
-	}
-	ask("860000000000017", "1103.1.1", 400)
-	b.click("Start")
-	b.sees("running")
-	for _, id := range []string{"860000000000017", "860000000000025", "860000000000033"} {
-		ask(id, "1103.1.1", 200)
-	}
-	ask("860000000000041", "1103.1.1", 400) // in no stage that is released
-	ask("860000000000017", "1103.1.2", 400) // came back new
-	ask("860000000000025", "1103.1.1", 200) // came back old, gets it again
-	ask("860000000000033", "1103.1.1", 200)
-	b.sees("stopped itself")
-}
-
-// played is what play leaves behind.
-type played struct{ refused string }
-
-// play fills an account with what the pages can show.
-func (s *site) play(b *browser) played {
-	s.t.Helper()
-	key := b.createProject("weather station")
-	b.createFirmware(upload(s.t, "fotademo_1103.1.2_LuatOS-SoC_EC618.bin"), true)
-	s.rollout(b, key)
-	s.ask("860000000000058", key, "renamed_LuatOS-SoC_EC618", "1103.1.1")
-	tenant := s.store.Tenant(1, "test")
-	log, err := tenant.Log(iot.LogFilter{Reason: iot.UnknownFirmware}, iot.Page{})
-	if err != nil || len(log.Items) == 0 {
-		s.t.Fatal(log, err)
-	}
-	u, err := s.bench.Start(1, bench.Spec{Model: "Air780EPM", Seed: 3, Speed: 20, Project: bench.Project{Name: "weather", Version: "1.0.0", Key: key, PollS: 30}})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	p, err := u.Spec.Package(bench.Draft{Kind: "combined", Version: "1.0.1", Core: bench.NextCore(u.Spec.Core)})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := tenant.CreateFirmware(1, iot.FirmwareDraft{FileName: p.FileName, Allow: true, All: true}, strings.NewReader(string(p.Data))); err != nil {
-		s.t.Fatal(err)
-	}
-	b.open(pathOf("/bench", u.ID))
-	b.until(`document.getElementById("phase").className === "p-upgrade"`)
-	b.shot("upgrading", 1440, 900, false)
-	b.shot("upgrading-dark", 1440, 900, true)
-	b.until(`document.getElementById("version").innerText.endsWith(".1.1")`)
-	return played{pathOf("/log", log.Items[0].ID)}
+	all := `document.querySelectorAll("[role=switch]")[1]`
+	b.press(all)
+	b.until(all + `.getAttribute("aria-checked") === "true"`)
+	ask(200, "with all devices switched on")
 }

@@ -4,176 +4,35 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"airlift/emu/bench"
 	"airlift/emu/iot"
 )
-
-// pagesOfSessions are the routes that need a session, from the code that lists
-// them.
-func pagesOfSessions(t *testing.T) (list [][2]string) {
-	t.Helper()
-	code, err := os.ReadFile("web.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile(`p\.page\("(GET|POST) ([^"]+)"`).FindAllStringSubmatch(string(code), -1) {
-		list = append(list, [2]string{m[1], strings.Replace(m[2], "/{$}", "/", 1)})
-	}
-	if len(list) < 45 {
-		t.Fatalf("only %d routes found", len(list))
-	}
-	return list
-}
-
-// estate gives an account one of everything, all with id 1.
-func (s *site) estate(t *testing.T, p *person) iot.Tenant {
-	t.Helper()
-	tenant := s.store.Tenant(1, "test")
-	p.post("/projects", "name", "hushed project")
-	p.post("/devices", "project", "1", "identities", "860000000000017")
-	project, err := tenant.Project(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tenant.CreateFirmware(1, iot.FirmwareDraft{FileName: "hushedfw_1103.1.2_LuatOS-SoC_EC618.bin", Allow: true, All: true}, strings.NewReader("hushed file")); err != nil {
-		t.Fatal(err)
-	}
-	s.ask("860000000000017", project.Key, "hushedfw_LuatOS-SoC_EC618", "1103.1.1")
-	p.post("/rollouts", "project", "1", "firmware", "1", "name", "hushed roll-out", "percent", "100", "advance", "0", "errors", "0", "least", "1", "silent", "60")
-	p.post("/account/tokens", "name", "hushed token")
-	p.post("/account/webhooks", "url", "https://example.com/hushed")
-	if _, err := s.bench.Start(1, bench.Spec{Model: "Air601", Main: "-- hushed script\nsys = require('sys') sys.run()"}); err != nil {
-		t.Fatal(err)
-	}
-	return tenant
-}
-
-// everything is what an account has, to be compared.
-func everything(t *testing.T, s *site, tenant iot.Tenant) []any {
-	t.Helper()
-	var all []any
-	add := func(v any, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, v)
-	}
-	projects, err := tenant.Projects()
-	add(projects, err)
-	devices, err := tenant.Devices(1, iot.DeviceFilter{}, iot.Page{})
-	add(devices, err)
-	firmware, err := tenant.Firmware(1, "", iot.Page{})
-	add(firmware, err)
-	listed, err := tenant.FirmwareDevices(1, "", iot.Page{})
-	add(listed, err)
-	rollouts, err := tenant.Rollouts(1)
-	add(rollouts, err)
-	tokens, err := tenant.Tokens()
-	add(tokens, err)
-	hooks, err := tenant.Webhooks()
-	add(hooks, err)
-	audit, err := tenant.Audit(iot.Page{})
-	add(audit, err)
-	return append(all, len(s.bench.Units(1)))
-}
-
-var secrets = regexp.MustCompile(`hushed|860000000000017`)
-
-// Somebody else's things are not there: every page and every form with every id
-// of another account answers 404, shows nothing and changes nothing.
-func TestIsolation(t *testing.T) {
-	s := newSite(t)
-	tenant := s.estate(t, s.signUp("13800000000"))
-	before := everything(t, s, tenant)
-	if n := len(before); n != 9 || reflect.ValueOf(before[4]).Len() != 1 || reflect.ValueOf(before[5]).Len() != 1 || reflect.ValueOf(before[6]).Len() != 1 || before[8] != 1 {
-		t.Fatalf("the estate is not complete: %+v", before)
-	}
-	other := s.signUp("13900000000")
-	for _, route := range pagesOfSessions(t) {
-		method, path := route[0], route[1]
-		if method == "POST" && path == "/logout" {
-			continue
-		}
-		if path == "/events" { // would go on for ever; Watch is the tenant's
-			continue
-		}
-		fields := []string{"project", "1", "identities", "860000000000017", "name", "x", "firmware", "1", "identity", "860000000000017",
-			"state", "forbid", "which", "allow", "to", "off", "action", "start", "hidden", "on", "do", "publish", "kind", "bin", "version", "1.0.1",
-			"model", "Air601", "speed", "1", "poll", "1", "percent", "100", "least", "1", "silent", "1", "account", "13900000000", "allow", "on"}
-		named := strings.Contains(path, "{id}") || slices.Contains([]string{"/devices", "/firmware", "/statistics", "/rollouts", "/bench", "/devices/transfer", "/devices/reset"}, path)
-		target := strings.Replace(path, "{id}", "1", 1)
-		status, body := 0, ""
-		if method == "GET" {
-			status, body = other.get(target + "?project=1&file=x&model=Air601")
-		} else {
-			if strings.HasPrefix(path, "/account/password") || path == "/account/tokens" || path == "/account/webhooks" || path == "/projects" {
-				continue // their own
-			}
-			status, body = other.post(target, fields...)
-		}
-		if path == "/firmware" && method == "POST" {
-			if status != 422 { // a file is missing, whoever's the project is
-				t.Errorf("%s %s: %d", method, path, status)
-			}
-		} else if named && status != 404 {
-			t.Errorf("%s %s: %d", method, path, status)
-		}
-		if m := secrets.FindString(body); m != "" {
-			t.Errorf("%s %s shows %q", method, path, m)
-		}
-	}
-	if after := everything(t, s, tenant); !reflect.DeepEqual(before, after) {
-		t.Errorf("something changed:\n%+v\n%+v", before, after)
-	}
-	// The upload, with a file.
-	var form bytes.Buffer
-	w := multipart.NewWriter(&form)
-	w.WriteField("project", "1")
-	part, _ := w.CreateFormFile("file", "x_1103.1.9_y.bin")
-	part.Write([]byte("x"))
-	w.Close()
-	req, _ := http.NewRequest("POST", s.http.URL+"/firmware", &form)
-	req.Header.Set("Content-Type", w.FormDataContentType())
-	req.Header.Set("X-CSRF-Token", other.csrf)
-	if status, _ := other.do(req); status != 404 {
-		t.Errorf("an upload into somebody else's project: %d", status)
-	}
-	if after := everything(t, s, tenant); !reflect.DeepEqual(before, after) {
-		t.Errorf("something changed:\n%+v\n%+v", before, after)
-	}
-}
 
 // Without a session every page leads to the log-in, and no form does anything;
 // with one, forms need its token and have to come from these pages.
 func TestForms(t *testing.T) {
 	s := newSite(t)
 	p := s.signUp("13800000000")
-	tenant := s.estate(t, p)
-	before := everything(t, s, tenant)
+	e := s.settle(p.account)
+	before := e.everything()
 	nobody := s.person()
 	nobody.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	for _, route := range pagesOfSessions(t) {
-		target := strings.Replace(route[1], "{id}", "1", 1)
-		req, _ := http.NewRequest(route[0], s.http.URL+target, nil)
+	for _, r := range slices.Concat(sessionRoutes, benchRoutes) {
+		method, target := e.target(r.pattern)
+		req, _ := http.NewRequest(method, s.http.URL+target, nil)
 		status, body := nobody.do(req)
 		if status != http.StatusSeeOther && status != http.StatusUnauthorized || secrets.MatchString(body) {
-			t.Errorf("%s %s without a session: %d", route[0], target, status)
+			t.Errorf("%s without a session: %d", r.pattern, status)
 		}
-		if route[0] != "POST" {
+		if method != "POST" {
 			continue
 		}
 		for name, change := range map[string]func(*http.Request){
@@ -195,8 +54,8 @@ func TestForms(t *testing.T) {
 			}
 		}
 	}
-	if after := everything(t, s, tenant); !reflect.DeepEqual(before, after) {
-		t.Errorf("something changed:\n%+v\n%+v", before, after)
+	if after := e.everything(); after != before {
+		t.Errorf("something changed:\n%s\n%s", before, after)
 	}
 }
 
@@ -352,11 +211,10 @@ func TestStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := s.http.Config.Handler.(*Pages)
 	open := func() int {
-		pages.streams.mu.Lock()
-		defer pages.streams.mu.Unlock()
-		return pages.streams.total
+		s.pages.streams.mu.Lock()
+		defer s.pages.streams.mu.Unlock()
+		return s.pages.streams.total
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -376,30 +234,24 @@ func TestStreams(t *testing.T) {
 		}
 		bodies = append(bodies, resp.Body)
 		lines := bufio.NewScanner(resp.Body)
-		lines.Scan()
-		if i > 0 {
-			continue
-		}
-		// It says what happens until it is seen: the watching begins a moment
-		// after the stream.
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
+		seen := func(event string) {
+			t.Helper()
 			for lines.Scan() {
-				if lines.Text() == "event: request" {
+				if lines.Text() == "event: "+event {
 					return
 				}
 			}
-			t.Error("the stream ended without an event")
-		}()
-		for n := 0; ; n++ {
-			s.ask(fmt.Sprintf("86000000000%04d", n), project.Key, "x", "1.1.1")
-			select {
-			case <-done:
-			case <-time.After(20 * time.Millisecond):
-				continue
+			t.Fatalf("the stream ended without %s: %v", event, lines.Err())
+		}
+		seen("request") // the page may have missed something
+		seen("change")
+		if i == 0 {
+			s.ask("860000000000017", project.Key, "x", "1.1.1")
+			seen("request")
+			if _, err := s.store.Tenant(p.account, "test").CreateFirmware(project.ID, iot.FirmwareDraft{FileName: "x_1.1.1_y.bin"}, strings.NewReader("x")); err != nil {
+				t.Fatal(err)
 			}
-			break
+			seen("change")
 		}
 	}
 	for _, b := range bodies {

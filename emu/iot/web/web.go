@@ -60,7 +60,12 @@ func New(opt Options) (*Pages, error) {
 		}
 		p.demo = iot.Session{Account: account, CSRF: randomText()}
 	}
-	p.routes()
+	p.serve(entryRoutes, (*ctx).anybody)
+	p.serve(sessionRoutes, (*ctx).somebody)
+	if opt.Bench != nil {
+		p.serve(benchRoutes, (*ctx).somebody)
+	}
+	p.mux.HandleFunc("GET /static/", p.assets.serve)
 	return p, nil
 }
 
@@ -68,107 +73,6 @@ func randomText() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
-}
-
-// routes lists every page.
-func (p *Pages) routes() {
-	p.mux.HandleFunc("GET /static/", p.assets.serve)
-	p.open("GET /login", (*ctx).loginPage)
-	p.open("POST /login", (*ctx).logIn)
-	p.open("GET /signup", (*ctx).signUpPage)
-	p.open("POST /signup", (*ctx).signUp)
-	p.open("GET /choose", (*ctx).choose)
-	p.open("/", (*ctx).notFound)
-	p.page("GET /{$}", (*ctx).home)
-	p.page("POST /logout", (*ctx).logOut)
-
-	p.page("GET /projects", (*ctx).projects)
-	p.page("POST /projects", (*ctx).createProject)
-	p.page("GET /projects/{id}", (*ctx).project)
-	p.page("POST /projects/{id}", (*ctx).updateProject)
-	p.page("POST /projects/{id}/hidden", (*ctx).hideProject)
-	p.page("POST /projects/{id}/delete", (*ctx).deleteProject)
-
-	p.page("GET /devices", (*ctx).devices)
-	p.page("POST /devices", (*ctx).addDevices)
-	p.page("POST /devices/transfer", (*ctx).transferDevices)
-	p.page("POST /devices/reset", (*ctx).resetDevices)
-	p.page("GET /devices/{id}", (*ctx).device)
-	p.page("POST /devices/{id}", (*ctx).updateDevice)
-	p.page("POST /devices/{id}/state", (*ctx).switchDevice)
-	p.page("POST /devices/{id}/delete", (*ctx).deleteDevice)
-
-	p.page("GET /firmware", (*ctx).firmwareList)
-	p.page("POST /firmware", (*ctx).createFirmware)
-	p.page("GET /firmware/recognise", (*ctx).recognise)
-	p.page("GET /firmware/{id}", (*ctx).firmware)
-	p.page("POST /firmware/{id}", (*ctx).updateFirmware)
-	p.page("POST /firmware/{id}/switch", (*ctx).switchFirmware)
-	p.page("POST /firmware/{id}/delete", (*ctx).deleteFirmware)
-	p.page("GET /firmware/{id}/file", (*ctx).firmwareFile)
-	p.page("POST /firmware/{id}/devices", (*ctx).listDevices)
-	p.page("POST /firmware/{id}/unlist", (*ctx).unlistDevices)
-
-	p.page("GET /log", (*ctx).log)
-	p.page("GET /log/{id}", (*ctx).logEntry)
-	p.page("GET /explain", (*ctx).explain)
-	p.page("GET /statistics", (*ctx).statistics)
-
-	p.page("GET /rollouts", (*ctx).rollouts)
-	p.page("POST /rollouts", (*ctx).createRollout)
-	p.page("GET /rollouts/{id}", (*ctx).rollout)
-	p.page("POST /rollouts/{id}", (*ctx).actRollout)
-	p.page("POST /rollouts/{id}/delete", (*ctx).deleteRollout)
-
-	p.page("GET /account", (*ctx).account)
-	p.page("POST /account/password", (*ctx).setPassword)
-	p.page("POST /account/tokens", (*ctx).createToken)
-	p.page("POST /account/tokens/{id}/delete", (*ctx).deleteToken)
-	p.page("POST /account/webhooks", (*ctx).createWebhook)
-	p.page("POST /account/webhooks/{id}/delete", (*ctx).deleteWebhook)
-	p.page("GET /audit", (*ctx).audit)
-	p.page("GET /events", (*ctx).events)
-
-	if p.opt.Bench == nil {
-		return
-	}
-	p.page("GET /bench", (*ctx).bench)
-	p.page("POST /bench", (*ctx).startUnit)
-	p.page("GET /bench/profiles", (*ctx).profiles)
-	p.page("GET /bench/{id}", (*ctx).unit)
-	p.page("GET /bench/{id}/events", (*ctx).unitEvents)
-	p.page("POST /bench/{id}/power", (*ctx).unitPower)
-	p.page("POST /bench/{id}/delete", (*ctx).deleteUnit)
-	p.page("POST /bench/{id}/package", (*ctx).unitPackage)
-}
-
-// handler is one page.
-type handler func(*ctx) error
-
-// open is a page that needs no session.
-func (p *Pages) open(pattern string, h handler) {
-	p.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		c := p.newCtx(w, r)
-		c.finish(h(c))
-	})
-}
-
-// page is a page that needs a session.
-func (p *Pages) page(pattern string, h handler) {
-	p.open(pattern, func(c *ctx) error {
-		if c.session == nil {
-			return c.needLogIn()
-		}
-		if c.r.Method == http.MethodPost {
-			if err := c.readForm(); err != nil {
-				return err
-			}
-			if err := c.checkToken(); err != nil {
-				return err
-			}
-		}
-		return h(c)
-	})
 }
 
 // policy forbids everything that the pages do not do.
@@ -193,7 +97,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	most := int64(bodyMax)
-	if r.URL.Path == "/firmware" {
+	if r.URL.Path == "/firmware" || r.URL.Path == "/bases" {
 		most += p.opt.UploadMax
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most)

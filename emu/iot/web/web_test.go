@@ -12,6 +12,7 @@ import (
 
 	"airlift/emu/bench"
 	"airlift/emu/iot"
+	"airlift/emu/iot/host"
 	"airlift/emu/iot/store"
 )
 
@@ -21,50 +22,85 @@ type site struct {
 	store    *store.Store
 	server   *iot.Server
 	bench    *bench.Bench
+	pages    *Pages
 	http     *httptest.Server
-	problems chan error
+	url      *url.URL
+	problems chan error // faults that were reported
 }
 
+// newSite is a site for one test.
 func newSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
-	s := &site{t: t, problems: make(chan error, 100)}
-	var err error
-	if s.store, err = store.Open(t.TempDir(), store.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if s.server, err = iot.NewServerOn(s.store, s.store.AnswerSet(), iot.DefaultSettings()); err != nil {
-		t.Fatal(err)
-	}
-	s.bench = bench.New(bench.Options{Server: s.server, Host: iot.Host, Port: 80})
-	opt := Options{Platform: s.store, Bench: s.bench, Error: func(err error) { s.problems <- err }}
-	for _, f := range change {
-		f(&opt)
-	}
-	pages, err := New(opt)
+	s, err := openSite(t.TempDir(), change...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.http = httptest.NewServer(pages)
+	s.t = t
 	t.Cleanup(func() {
-		s.bench.Close()
-		s.http.CloseClientConnections()
-		s.http.Close()
-		if err := s.store.Close(); err != nil {
+		if err := s.close(); err != nil {
 			t.Error(err)
 		}
-		close(s.problems)
-		for err := range s.problems {
-			t.Errorf("a fault was reported: %v", err)
-		}
+		s.faults()
 	})
 	return s
 }
 
+func openSite(dir string, change ...func(*Options)) (*site, error) {
+	s := &site{problems: make(chan error, 100)}
+	var err error
+	if s.store, err = store.Open(dir, store.Options{Build: host.Build}); err != nil {
+		return nil, err
+	}
+	if s.server, err = iot.NewServerOn(s.store, s.store.AnswerSet(), noDelay()); err != nil {
+		return nil, err
+	}
+	s.bench = bench.New(bench.Options{Server: s.server, Host: iot.Host, Port: 80, Limits: bench.Limits{OwnerUnits: 8}})
+	opt := Options{Platform: s.store, Bench: s.bench, Error: func(err error) { s.problems <- err }}
+	for _, f := range change {
+		f(&opt)
+	}
+	if s.pages, err = New(opt); err != nil {
+		return nil, err
+	}
+	s.http = httptest.NewServer(s.pages)
+	s.url, err = url.Parse(s.http.URL)
+	return s, err
+}
+
+// noDelay are settings with which a difference package is sent as soon as it is
+// built.
+func noDelay() iot.Settings {
+	s := iot.DefaultSettings()
+	s.DiffDelay = 0
+	return s
+}
+
+func (s *site) close() error {
+	s.bench.Close()
+	s.http.CloseClientConnections()
+	s.http.Close()
+	return s.store.Close()
+}
+
+// faults fails the test for each fault that was reported.
+func (s *site) faults() {
+	s.t.Helper()
+	for {
+		select {
+		case err := <-s.problems:
+			s.t.Errorf("a fault was reported: %v", err)
+		default:
+			return
+		}
+	}
+}
+
 // person is a browser without a screen.
 type person struct {
-	s      *site
-	client *http.Client
-	csrf   string
+	s       *site
+	client  *http.Client
+	csrf    string
+	account int64 // 0 before signing up
 }
 
 func (s *site) person() *person {
@@ -82,6 +118,11 @@ func (s *site) signUp(name string) *person {
 	p.post("/signup", "name", name, "password", "correct horse", "again", "correct horse")
 	if p.csrf == "" {
 		s.t.Fatalf("%s could not sign up", name)
+	}
+	for _, k := range p.client.Jar.Cookies(s.url) {
+		if session, err := s.store.Session(k.Value); k.Name == cookieSession && err == nil {
+			p.account = session.Account.ID
+		}
 	}
 	return p
 }

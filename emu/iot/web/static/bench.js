@@ -22,13 +22,11 @@ class Part {
     this.dirty = true;
     this.label = this.canvas.dataset.label;
   }
-  set(index, data, erased, lit, now) {
+  set(index, data, erased, touched, lit) {
     const i = index - this.first;
     this.data[i] = data;
-    if (lit) {
-      this.touched[i] = erased ? 1 : 2;
-      this.at[i] = now;
-    }
+    if (touched) this.touched[i] = erased ? 1 : 2;
+    if (lit) this.at[i] = Infinity; // it glows from when it is drawn
     this.dirty = true;
   }
   layout() {
@@ -50,6 +48,7 @@ class Part {
     let alive = false, written = 0, held = 0;
     for (let i = 0; i < this.count; i++) {
       const x = (i % this.columns) * (CELL + GAP), y = Math.floor(i / this.columns) * (CELL + GAP);
+      if (this.at[i] === Infinity) this.at[i] = now;
       const age = now - this.at[i], touched = this.touched[i];
       held += this.data[i];
       written += touched ? 1 : 0;
@@ -165,6 +164,25 @@ function showStatus(s) {
   field("off").disabled = s.phase === "off";
 }
 
+// ---- story: every phase, also those that were too short to be seen
+
+const story = field("story");
+const MOMENTS = 12; // in the page
+
+function addMoments(moments) {
+  for (const m of moments) {
+    const li = document.createElement("li"), time = document.createElement("span");
+    li.dataset.phase = m.phase;
+    li.className = "p-" + m.phase;
+    li.textContent = (phase.dataset[m.phase] ?? m.phase) + " ";
+    time.className = "when";
+    time.textContent = (m.ms / 1000).toFixed(1) + " s";
+    li.append(time);
+    story.append(li);
+  }
+  while (story.childElementCount > MOMENTS) story.firstElementChild.remove();
+}
+
 // ---- stream
 
 let fresh = true; // the first update tells how things are, not what happened
@@ -172,9 +190,13 @@ function connect() {
   const stream = new EventSource(unit.dataset.stream);
   fresh = true;
   stream.addEventListener("update", (e) => {
-    const u = JSON.parse(e.data), now = performance.now();
-    if (fresh) log.replaceChildren();
-    for (const s of u.sectors ?? []) chips[s.c ?? 0]?.[s.i ?? 0]?.set(s.i ?? 0, s.d ? 1 : 0, s.e, s.t, fresh ? -Infinity : now);
+    const u = JSON.parse(e.data);
+    if (fresh) {
+      log.replaceChildren();
+      story.replaceChildren();
+    }
+    addMoments(u.story ?? []);
+    for (const s of u.sectors ?? []) chips[s.c ?? 0]?.[s.i ?? 0]?.set(s.i ?? 0, s.d ? 1 : 0, s.e, s.t, s.t && !fresh);
     if (u.lines || u.missed) addLines(u.lines ?? [], u.missed);
     showStatus(u.status);
     fresh = false;
