@@ -1,111 +1,51 @@
 package report
 
 import (
-	"encoding/xml"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"airlift/emu"
 	"airlift/emu/fault"
+	"airlift/emu/junit"
 	"airlift/emu/sweep"
 )
 
-// The JUnit form: a test suite a scenario; in it a test case for the run without
-// a fault, one for each stretch of the operation axis at which every case went
-// well, and a failed one for each finding. Times are real seconds.
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Time     string       `xml:"time,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name       string          `xml:"name,attr"`
-		Tests      int             `xml:"tests,attr"`
-		Failures   int             `xml:"failures,attr"`
-		Errors     int             `xml:"errors,attr"`
-		Skipped    int             `xml:"skipped,attr"`
-		Time       string          `xml:"time,attr"`
-		Properties []junitProperty `xml:"properties>property"`
-		Cases      []junitCase     `xml:"testcase"`
-	}
-	junitProperty struct {
-		Name  string `xml:"name,attr"`
-		Value string `xml:"value,attr"`
-	}
-	junitCase struct {
-		Name    string        `xml:"name,attr"`
-		Class   string        `xml:"classname,attr"`
-		Time    string        `xml:"time,attr"`
-		Failure *junitFailure `xml:"failure"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Type    string `xml:"type,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
-// WriteJUnit writes sweeps in the form of JUnit.
+// WriteJUnit writes sweeps in the form of JUnit: a test suite a scenario; in it a
+// test case for the run without a fault, one for each stretch of the operation
+// axis at which every case went well, and a failed one for each finding. Times are
+// real seconds.
 func WriteJUnit(w io.Writer, sweeps []*Sweep) error {
-	all := junitSuites{Name: "airlift sweep"}
-	took := time.Duration(0)
+	var suites []junit.Suite
 	for _, s := range sweeps {
-		suite := junitOf(s)
-		all.Suites = append(all.Suites, suite)
-		all.Tests += suite.Tests
-		all.Failures += suite.Failures
-		took += s.Took
+		suites = append(suites, junitOf(s))
 	}
-	all.Time = seconds(took)
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(all); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
+	return junit.Write(w, "airlift sweep", suites)
 }
 
-func junitOf(s *Sweep) junitSuite {
-	h, name := s.Header, s.Header.Scenario.Name
-	out := junitSuite{Name: clean(name), Time: seconds(s.Took), Properties: []junitProperty{
-		{"chip", clean(h.Scenario.Chip)}, {"profile", clean(h.Scenario.Profile)}, {"mode", string(h.Scenario.Mode)},
-		{"seed", fmt.Sprint(h.Scenario.Seed)}, {"digest", h.Digest}, {"cases", fmt.Sprint(s.Summary.Cases)},
+func junitOf(s *Sweep) junit.Suite {
+	h := s.Header
+	out := junit.Suite{Name: h.Scenario.Name, Time: s.Took, Properties: []junit.Property{
+		{Name: "chip", Value: h.Scenario.Chip}, {Name: "profile", Value: h.Scenario.Profile}, {Name: "mode", Value: string(h.Scenario.Mode)},
+		{Name: "seed", Value: fmt.Sprint(h.Scenario.Seed)}, {Name: "digest", Value: h.Digest}, {Name: "cases", Value: fmt.Sprint(s.Summary.Cases)},
 	}}
-	add := func(name string, f *junitFailure) {
-		out.Tests++
-		if f != nil {
-			out.Failures++
-		}
-		out.Cases = append(out.Cases, junitCase{Name: clean(name), Class: out.Name, Time: seconds(0), Failure: f})
-	}
-	var without *junitFailure
+	without := junit.Case{Name: "the run without a fault"}
 	// With a standing fault an upgrade may well not happen.
 	spoilt := slices.ContainsFunc(h.Scenario.Faults, func(f fault.Fault) bool { return f.Standing() })
 	if c := h.Clean; c.Outcome != emu.OutcomeNew && !(spoilt && c.Outcome == emu.OutcomeOld) || len(c.Broken) > 0 {
-		without = &junitFailure{clean(fmt.Sprintf("%s: %s", c.Outcome, c.Detail)), string(c.Outcome), ""}
+		without.Failure = &junit.Message{Message: fmt.Sprintf("%s: %s", c.Outcome, c.Detail), Type: string(c.Outcome)}
 	}
-	add("the run without a fault", without)
+	out.Cases = append(out.Cases, without)
 	for _, x := range stretches(h, s.Summary) {
 		if strings.Trim(x.Letters, "no.") == "" && strings.Trim(x.Letters, ".") != "" {
-			add(fmt.Sprintf("operations %d to %d: %s %s", x.From, x.To-1, x.Stage, x.Part), nil)
+			out.Cases = append(out.Cases, junit.Case{Name: fmt.Sprintf("operations %d to %d: %s %s", x.From, x.To-1, x.Stage, x.Part)})
 		}
 	}
 	for i := range s.Findings {
 		f := &s.Findings[i]
-		add(f.Signature, &junitFailure{clean(f.Title()), string(f.Outcome), clean(f.text())})
+		out.Cases = append(out.Cases, junit.Case{Name: f.Signature, Failure: &junit.Message{Message: f.Title(), Type: string(f.Outcome), Text: f.text()}})
 	}
 	return out
 }
@@ -143,16 +83,3 @@ func lineText(l *sweep.Line) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
-
-// clean makes text that XML can hold: a device may log any bytes.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			return r
-		case r < 0x20 || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF:
-			return '?'
-		}
-		return r
-	}, s)
-}

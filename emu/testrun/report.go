@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"airlift/emu/junit"
 )
 
 // Row is the JSON form of a result. Times are virtual.
@@ -78,5 +80,5 @@ func WriteMarkdown(w io.Writer, results []Result) error {
 
 // cell keeps text from breaking a table.
 func cell(s string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", "").Replace(clean(s))
+	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", "").Replace(junit.Clean(s))
 }
