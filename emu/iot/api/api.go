@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -197,10 +196,14 @@ var (
 
 // identify finds out whose request it is, and whether it may go on.
 func (c *call) identify(r route) error {
-	key := "address " + remote(c.r)
+	within := c.api.requests.allow("address " + remote(c.r))
 	secret, bearer := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
 	cookie, _ := c.r.Cookie(SessionCookie)
-	if !c.api.requests.allow(key) && !bearer && cookie == nil {
+	unknown := errLogin
+	if !within {
+		unknown = errRate // nor may somebody try out tokens
+	}
+	if !within && !bearer && cookie == nil {
 		return errRate
 	}
 	if r.public {
@@ -211,7 +214,7 @@ func (c *call) identify(r route) error {
 	case bearer:
 		account, err := c.platform.TokenAccount(strings.TrimSpace(secret))
 		if errors.Is(err, iot.ErrNotFound) {
-			return errLogin
+			return unknown
 		}
 		if err != nil {
 			return err
@@ -220,7 +223,7 @@ func (c *call) identify(r route) error {
 	case cookie != nil:
 		s, err := c.platform.Session(cookie.Value)
 		if errors.Is(err, iot.ErrNotFound) {
-			return errLogin
+			return unknown
 		}
 		if err != nil {
 			return err
@@ -323,36 +326,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Write(b.Bytes())
 }
 
-// body reads a JSON body. Unknown fields are refused, so that a misspelt one
-// does not go unnoticed.
-func body[T any](c *call) (T, error) {
-	var v T
-	if kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return v, fmt.Errorf("%w: expected application/json", errType)
-	}
-	d := json.NewDecoder(c.r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&v); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return v, err
-		}
-		return v, fmt.Errorf("%w: body, offset %d: %s", iot.ErrInvalid, d.InputOffset(), strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return v, fmt.Errorf("%w: body, offset %d: expected one JSON value", iot.ErrInvalid, d.InputOffset())
-	}
-	return v, nil
-}
-
-// upload is the body of an upload.
-func (c *call) upload() (io.Reader, error) {
-	if kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || kind != "application/octet-stream" {
-		return nil, fmt.Errorf("%w: expected application/octet-stream", errType)
-	}
-	return c.r.Body, nil
-}
-
 // id is the {id} of the path.
 func (c *call) id() int64 {
 	n, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
@@ -360,35 +333,6 @@ func (c *call) id() int64 {
 		return 0 // which nothing has
 	}
 	return n
-}
-
-// checkQuery refuses parameters that the route does not know, doubled ones, and
-// values of the wrong kind.
-func checkQuery(r *http.Request, to route) error {
-	given, err := queryOf(r)
-	if err != nil {
-		return err
-	}
-	for name, values := range given {
-		p, known := to.param(name)
-		if !known {
-			return fmt.Errorf("%w: no parameter %q here", iot.ErrInvalid, shorten(name))
-		}
-		if len(values) > 1 {
-			return fmt.Errorf("%w: parameter %s comes %d times", iot.ErrInvalid, name, len(values))
-		}
-		if err := p.check(values[0]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func shorten(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "..."
-	}
-	return s
 }
 
 // query returns a parameter that checkQuery has let pass.

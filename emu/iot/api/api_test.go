@@ -209,6 +209,8 @@ func TestEveryRoute(t *testing.T) {
 		switch r.path {
 		case "/account/password":
 			statuses = []int{401} // the old one is wrong
+		case "/jobs/{id}/retry":
+			statuses = []int{409} // it did not fail
 		}
 		if got := a.call(r, e); !slices.Contains(statuses, got.status) {
 			t.Errorf("%s %s: %d %s", r.method, r.path, got.status, got.body)
@@ -254,6 +256,12 @@ func TestBadInput(t *testing.T) {
 		"wrong content type":       {"POST", "/projects", "text/plain", `{"name":"x"}`, 415, "content_type"},
 		"not JSON":                 {"POST", "/projects", "application/json", `{name`, 400, "invalid"},
 		"cut JSON":                 {"POST", "/projects", "application/json", `{"name":"x`, 400, "truncated"},
+		"cut after a field":        {"POST", "/projects", "application/json", `{"name":"x"`, 400, "truncated"},
+		"no JSON at all":           {"POST", "/projects", "application/json", ``, 400, "invalid"},
+		"a list":                   {"POST", "/projects", "application/json", `[{"name":"x"}]`, 400, "invalid"},
+		"null":                     {"POST", "/projects", "application/json", `null`, 400, "invalid"},
+		"deep":                     {"POST", "/projects", "application/json", strings.Repeat("[", 1<<20), 400, "invalid"},
+		"deep in a field":          {"POST", "/projects", "application/json", `{"name":` + strings.Repeat(`{"a":`, 1<<20), 400, "invalid"},
 		"wrong kind":               {"POST", "/projects", "application/json", `{"name":1}`, 400, "invalid"},
 		"two values":               {"POST", "/projects", "application/json", `{"name":"x"}{}`, 400, "invalid"},
 		"unknown field":            {"POST", "/projects", "application/json", `{"name":"x","nmae":1}`, 400, "invalid"},
@@ -374,6 +382,37 @@ func TestRateLimit(t *testing.T) {
 	now = now.Add(100 * time.Millisecond)
 	if !l.allow("x") || l.allow("x") {
 		t.Error("one more after a tenth of a second")
+	}
+}
+
+// TestGuessingTokensIsSlow checks that wrong tokens count for the address that
+// they come from, and do not keep the right one out.
+func TestGuessingTokensIsSlow(t *testing.T) {
+	w := newWorld(t, Options{PerSecond: 0.001, Burst: 20})
+	a := w.user("A")
+	guess := &client{w: w, token: "airlift_guess"}
+	status := 0
+	for i := 0; i < 40 && status != 429; i++ {
+		status = guess.json("GET", "/account", nil).status
+	}
+	if status != 429 {
+		t.Error("no limit")
+	}
+	if got := a.json("GET", "/account", nil); got.status != 200 {
+		t.Errorf("the right token: %d", got.status)
+	}
+}
+
+func TestSignUpsAreLimited(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.api.signUps = newLimiter(0.001, 2)
+	page := &client{w: w}
+	var got []int
+	for i := range 3 {
+		got = append(got, page.json("POST", "/accounts", Credentials{fmt.Sprint("user", i), "a long password"}).status)
+	}
+	if !slices.Equal(got, []int{201, 201, 429}) {
+		t.Errorf("%d", got)
 	}
 }
 

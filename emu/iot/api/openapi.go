@@ -161,7 +161,11 @@ func (d *describer) structure(t reflect.Type) object {
 	s := object{"type": "object", "additionalProperties": false}
 	d.schemas[name] = s
 	properties, required := object{}, []string{}
-	d.fields(t, properties, &required)
+	for _, f := range fieldsOf(t) {
+		if properties[f.name] = d.schema(f.of); !f.optional {
+			required = append(required, f.name)
+		}
+	}
 	s["properties"] = properties
 	if len(required) > 0 && !input(t) {
 		s["required"] = required
@@ -177,24 +181,6 @@ func input(t reflect.Type) bool {
 		return true
 	}
 	return false
-}
-
-func (d *describer) fields(t reflect.Type, properties object, required *[]string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if f.Anonymous {
-			d.fields(f.Type, properties, required)
-			continue
-		}
-		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if tag == "-" || !f.IsExported() {
-			continue
-		}
-		properties[tag] = d.schema(f.Type)
-		if options == "" {
-			*required = append(*required, tag)
-		}
-	}
 }
 
 // schemaName is a type's name without package; List[Device] is DeviceList.

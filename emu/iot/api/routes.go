@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"airlift/emu/iot"
 )
@@ -41,8 +42,15 @@ func (r route) param(name string) (param, bool) {
 	return param{}, false
 }
 
+// paramBytesMax is how long a text in a query may be.
+const paramBytesMax = 4096
+
 func (p param) check(v string) (err error) {
 	switch p.kind {
+	case "string":
+		if len(v) > paramBytesMax || !utf8.ValidString(v) {
+			return fmt.Errorf("%w: parameter %s is no UTF-8 text of at most %d bytes", iot.ErrInvalid, p.name, paramBytesMax)
+		}
 	case "integer":
 		var n int64
 		if n, err = strconv.ParseInt(v, 10, 64); err == nil && n < 0 {
