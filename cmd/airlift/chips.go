@@ -54,21 +54,6 @@ func (f *chipFlags) chip() (*chips.Chip, error) {
 	return c, badInput(err)
 }
 
-// again are the flags that name chip c once more.
-func (f *chipFlags) again(c *chips.Chip) string {
-	text := "--chip " + c.Model.Name
-	if f.file != "" {
-		text = "--chip-file " + f.file
-	}
-	if f.boot != "" {
-		text += " --boot " + f.boot
-	}
-	if f.spiFlash.text != "" {
-		text += " --spi-flash " + f.spiFlash.text
-	}
-	return text
-}
-
 // bootWasm reads the guest of --boot.
 func (f *chipFlags) bootWasm() ([]byte, error) {
 	if filepath.Ext(f.boot) != "" {

@@ -29,7 +29,7 @@ func (a *app) demoCmd() *cobra.Command {
 with the old one, the request, the download, the reset into upgrade mode, and
 the new version running.`,
 		Args: operands(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if cfg.Chip, err = f.wholeChip(); err != nil {
 				return err
@@ -40,7 +40,7 @@ the new version running.`,
 			if cfg.Script.Libs, err = scriptLibs(cfg.Chip, libs); err != nil {
 				return err
 			}
-			return a.demo(cfg, f.again(cfg.Chip), ops, debug)
+			return a.demo(cfg, demoAgain(cmd, cfg), ops, debug)
 		},
 	}
 	f.add(cmd, defaultChip)
@@ -53,6 +53,15 @@ the new version running.`,
 	cmd.Flags().BoolVar(&ops, "ops", false, "print every flash operation")
 	cmd.Flags().BoolVar(&debug, "debug", false, "print every debug line of the firmware's log")
 	return cmd
+}
+
+// demoAgain is the command that plays the same demo once more.
+func demoAgain(cmd *cobra.Command, cfg demo.Config) string {
+	flags := sameFlags(cmd, "profile", "seed")
+	if !cmd.Flags().Changed("chip-file") && !cmd.Flags().Changed("boot") {
+		flags = " --chip " + cfg.Chip.Model.Name + sameFlags(cmd, "chip", "profile", "seed")
+	}
+	return fmt.Sprintf("airlift demo%s --profile %s --seed %d", flags, quoteArg(cfg.Chip.Profile.Name), cfg.Seed)
 }
 
 // checkDemo refuses flags that make no sense.
@@ -186,7 +195,7 @@ func (a *app) demoTail(r demoReport, again string) {
 	a.printf("\n%s %s: %s -> %s, outcome %s\n", a.c(bold, r.Chip), a.c(colour, verdict), r.From, r.To, r.Outcome)
 	a.printf("%s, %s, %.3f s of virtual time in %d ms\n", plural(r.Boots, "boot"), plural(r.FlashOps, "flash operation"), float64(r.VirtualMS)/1000, r.WallMS)
 	a.printf("trace sha256 %s\n", r.Trace)
-	a.printf("%s\n", a.c(dim, fmt.Sprintf("again: airlift demo %s --profile %s --seed %d", again, r.Profile, r.Seed)))
+	a.printf("%s\n", a.c(dim, "again: "+again))
 }
 
 // progress prints the download in steps of a quarter.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,9 @@ use libraries that airlift does not imitate are excluded by name.`,
   airlift test mytests --format junit --out report.xml
   airlift test mytests --only json --seed 7`,
 		Args: operands("DIR..."),
-		RunE: func(_ *cobra.Command, args []string) error { return a.test(args, f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.test(args, f, func(dir string, r testrun.Result) string { return replayTest(cmd, dir, f, r) })
+		},
 	}
 	a.allowFormats(cmd, "junit", "markdown")
 	f.add(cmd, batchDefaults{
@@ -92,13 +93,14 @@ func (f *testFlags) picker() (func(testrun.Case, []luadb.File) (*chips.Chip, err
 	}, nil
 }
 
-func (a *app) test(dirs []string, f testFlags) error {
+// test runs the cases in folders. again is the command that runs a case of a
+// folder once more.
+func (a *app) test(dirs []string, f testFlags, again func(dir string, r testrun.Result) string) error {
 	defer a.flush()
 	only, err := regexp.Compile(f.only)
 	if err != nil {
 		return usagef("--only: %v", err)
 	}
-	fixedChip := f.chip
 	o, err := f.options()
 	if err != nil {
 		return err
@@ -125,8 +127,7 @@ func (a *app) test(dirs []string, f testFlags) error {
 	if len(results) == 0 {
 		return usagef("no case matches --only %s", f.only)
 	}
-	f.chip = fixedChip
-	replay := func(r testrun.Result) string { return f.replay(where[r.Case.Dir], r) }
+	replay := func(r testrun.Result) string { return again(where[r.Case.Dir], r) }
 	a.code = testCode(results)
 	return a.testReport(results, f.out, replay)
 }
@@ -152,46 +153,10 @@ func (a *app) testProgress(total int) func(testrun.Result) {
 	}
 }
 
-// replay is the command that runs one case again.
-func (f *testFlags) replay(dir string, r testrun.Result) string {
-	args := []string{"airlift test", quoteArg(filepath.ToSlash(dir)), "--only", quoteArg("^" + regexp.QuoteMeta(r.Case.Name) + "$"), fmt.Sprintf("--seed %d", f.seed)}
-	add := func(flag, value string) {
-		if value != "" {
-			args = append(args, "--"+flag, quoteArg(value))
-		}
-	}
-	add("chip", f.chip.model)
-	add("profile", f.chip.profile)
-	add("layout", f.chip.layout)
-	for _, dir := range f.common {
-		add("common", dir)
-	}
-	add("libs", f.libs)
-	if f.link != "wifi" {
-		add("link", f.link)
-	}
-	add("scene", f.surroundings.scene)
-	if f.surroundings.devices != "refuse" {
-		add("devices", f.surroundings.devices)
-	}
-	if f.net != "lab" {
-		add("net", f.net)
-	}
-	if f.limit != testrun.DefaultTimeout {
-		add("for", f.limit.String())
-	}
-	if f.everything {
-		args = append(args, "--all")
-	}
-	return strings.Join(args, " ")
-}
-
-// quoteArg quotes what a shell would take apart.
-func quoteArg(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+// replayTest is the command that runs one case of a folder again.
+func replayTest(cmd *cobra.Command, dir string, f testFlags, r testrun.Result) string {
+	only := quoteArg("^" + regexp.QuoteMeta(r.Case.Name) + "$")
+	return fmt.Sprintf("airlift test %s --only %s --seed %d%s", quoteArg(filepath.ToSlash(dir)), only, f.seed, sameFlags(cmd, "only", "seed"))
 }
 
 // testCode is the exit code: failures are findings; nothing but time-outs
