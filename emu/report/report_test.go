@@ -168,8 +168,9 @@ func checkJUnit(t *testing.T, data []byte, sweeps []*report.Sweep) {
 	}
 }
 
-// checkSARIF holds the file against the rules that code scanning has, and
-// against the schema of OASIS if SARIF_SCHEMA names it.
+// checkSARIF holds the file against the rules that code scanning has, against a
+// schema of the members that it uses, and against that of OASIS if SARIF_SCHEMA
+// names it.
 func checkSARIF(t *testing.T, data []byte, sweeps []*report.Sweep) {
 	var got struct {
 		Version string
@@ -214,25 +215,46 @@ func checkSARIF(t *testing.T, data []byte, sweeps []*report.Sweep) {
 			prints[p] = true
 		}
 	}
-	t.Run("schema", func(t *testing.T) { checkSARIFSchema(t, data) })
+	t.Run("structure", func(t *testing.T) {
+		validate(t, "testdata/sarif.schema.json", data)
+		if broken := bytes.Replace(data, []byte(`"ruleIndex": `), []byte(`"ruleIndex": -1`), 1); compile(t, "testdata/sarif.schema.json").Validate(unmarshal(t, broken)) == nil {
+			t.Error("a negative ruleIndex passes: the check shows nothing")
+		}
+	})
+	t.Run("schema", func(t *testing.T) {
+		name := os.Getenv("SARIF_SCHEMA")
+		if name == "" {
+			t.Skip("SARIF_SCHEMA does not name sarif-schema-2.1.0.json of OASIS: the file is held against the schema of this project alone")
+		}
+		validate(t, name, data)
+	})
 }
 
-func checkSARIFSchema(t *testing.T, data []byte) {
-	name := os.Getenv("SARIF_SCHEMA")
-	if name == "" {
-		t.Skip("SARIF_SCHEMA does not name sarif-schema-2.1.0.json of OASIS: the file is not held against it")
+func validate(t *testing.T, schema string, data []byte) {
+	t.Helper()
+	if err := compile(t, schema).Validate(unmarshal(t, data)); err != nil {
+		t.Error(err)
 	}
-	schema, err := jsonschema.NewCompiler().Compile(name)
+}
+
+func compile(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	schema, err := c.Compile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+func unmarshal(t *testing.T, data []byte) any {
+	t.Helper()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := schema.Validate(v); err != nil {
-		t.Error(err)
-	}
+	return v
 }
 
 var (
