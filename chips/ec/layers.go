@@ -12,7 +12,7 @@ import (
 var _ chips.Layered = (*maker)(nil)
 
 // Layers implements [chips.Layered]: the head; the delta, whose hash is in the
-// delta's own head; the common part, whose MD5 is in the head; and the data of
+// delta's own head, and the heads of its packages; the common part, whose MD5 is in the head; and the data of
 // its sections, called script where they go to the script area.
 func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 	p, err := ParsePackage(pkg)
@@ -27,19 +27,41 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 	}
 	list := []chips.Layer{{Name: "head", Data: pkg[:HeadSize], Wrap: head}}
 	if len(p.SDK) > 0 {
-		list = append(list, chips.Layer{Name: "delta", Data: p.SDK, Wrap: func(data []byte) ([]byte, error) {
-			sdk := sealDelta(data, len(p.SDK))
-			if err := p.Series.takes(sdk); err != nil {
-				return nil, err
-			}
-			return NewPackage(p.Series, p.Common, sdk).Encode(), nil
-		}})
+		delta, err := deltaLayers(p)
+		if list = append(list, delta...); err != nil {
+			return list, err
+		}
 	}
 	if len(p.Common) == 0 {
 		return list, nil
 	}
 	common, err := m.commonLayers(p)
 	return append(list, common...), err
+}
+
+// deltaLayers are the delta and the heads of its packages.
+func deltaLayers(p *Package) ([]chips.Layer, error) {
+	wrap := func(data []byte) ([]byte, error) {
+		sdk := sealDelta(data, len(p.SDK))
+		if err := p.Series.takes(sdk); err != nil {
+			return nil, err
+		}
+		return NewPackage(p.Series, p.Common, sdk).Encode(), nil
+	}
+	list := []chips.Layer{{Name: "delta", Data: p.SDK, Wrap: wrap}}
+	par, err := ParsePar(p.SDK)
+	if err != nil {
+		return list, err
+	}
+	for i, k := range par.Packages {
+		head := p.SDK[k.Off : k.Off+int64(k.HeadLen)]
+		list = append(list, chips.Layer{Name: fmt.Sprintf("delta-head-%d", i), Data: head, Wrap: func(data []byte) ([]byte, error) {
+			out := bytes.Clone(p.SDK)
+			copy(out[k.Off:k.Off+int64(k.HeadLen)], data)
+			return wrap(out)
+		}})
+	}
+	return list, nil
 }
 
 func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {

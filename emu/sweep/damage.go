@@ -99,12 +99,15 @@ func (s *Sweep) damageInside(n uint64) fault.Edit {
 	return fault.Edit{Do: fault.EditFlip, In: l.Name, Bits: 1}
 }
 
-// randomEdit draws an edit of data. Half of the places are near the front, where
-// heads are.
+// randomEdit draws an edit of data. Half of the places are at the front or near
+// it, where heads are.
 func randomEdit(r *rand.Rand, data []byte) fault.Edit {
 	size := int64(len(data))
 	place := func() int64 {
-		if r.IntN(2) == 0 {
+		switch r.IntN(8) {
+		case 0:
+			return 0
+		case 1, 2, 3:
 			return min(max(0, size-1), r.Int64N(1<<r.IntN(bits.Len64(uint64(size))+1)))
 		}
 		return r.Int64N(max(1, size))
