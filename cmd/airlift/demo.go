@@ -58,7 +58,7 @@ the new version running.`,
 // demoAgain is the command that plays the same demo once more.
 func demoAgain(cmd *cobra.Command, cfg demo.Config) string {
 	flags := sameFlags(cmd, "profile", "seed")
-	if !cmd.Flags().Changed("chip-file") && !cmd.Flags().Changed("boot") {
+	if !cmd.Flags().Changed("chip-file") {
 		flags = " --chip " + cfg.Chip.Model.Name + sameFlags(cmd, "chip", "profile", "seed")
 	}
 	return fmt.Sprintf("airlift demo%s --profile %s --seed %d", flags, quoteArg(cfg.Chip.Profile.Name), cfg.Seed)
