@@ -27,6 +27,7 @@ var cutIn = map[sweep.Mode]string{
 	sweep.ModeBoot:   "the package is in place; boot code and core are cut",
 	sweep.ModeUpdate: "updater, boot code and core are cut",
 	sweep.ModeSystem: "scripts, updater, boot code and core are cut",
+	sweep.ModeVolume: "changes of files are cut",
 }
 
 // sweepHead says what is going to be done.
@@ -44,7 +45,11 @@ func (a *app) sweepHead(h *sweep.Header) {
 	if !s.Uncut {
 		what = cutIn[s.Mode]
 	}
-	a.printf("  %s%s, package of %d bytes, seed %d: %s\n", s.Chip, profile, h.Package, s.Seed, what)
+	brings := fmt.Sprintf("package of %d bytes", h.Package)
+	if v := s.Volume; v != nil {
+		brings = plural(int64(len(v.Steps)), "step") + " in the volume of " + v.Path
+	}
+	a.printf("  %s%s, %s, seed %d: %s\n", s.Chip, profile, brings, s.Seed, what)
 	ended := string(h.Clean.Outcome)
 	if h.Clean.Detail != "" {
 		ended += ": " + h.Clean.Detail

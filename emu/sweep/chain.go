@@ -23,9 +23,9 @@ type chain struct {
 	erases uint64 // so far
 }
 
-// settle judges what becomes of the board b, which it leaves alone.
+// settle judges what becomes of the board b, which it changes.
 func (c *chain) settle(b *board) (*Result, error) {
-	v, err := c.s.settle(b.fork())
+	v, err := c.s.settle(b)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (c *chain) last(b *board, unit uint64) ([]*Result, error) {
 		}
 		one := *c
 		one.number = number
-		if out[i], err = one.settle(b); err != nil {
+		if out[i], err = one.settle(b.fork()); err != nil {
 			return nil, err
 		}
 	}

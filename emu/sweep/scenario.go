@@ -277,10 +277,10 @@ func (s *Scenario) Digest() string {
 func (i Invariant) Words() string {
 	return map[Invariant]string{
 		Boots:     "boots: the device starts again without a cable",
-		Exact:     "exact: core and scripts are exactly those of one version",
-		Files:     "files: the user's files and key-value data survive",
+		Exact:     "exact: core and scripts, or the files that a step is about, are exactly those of one version",
+		Files:     "files: the user's files and key-value data survive, and those that a step is not about",
 		Outside:   "outside: nothing changes that the upgrade has no business with",
-		Converges: "converges: after boots_max boots nothing changes any more",
+		Converges: "converges: after boots_max boots nothing changes any more; a volume can be used on",
 		Wear:      "wear: not more than wear_max times the usual number of sectors is erased",
 		Reachable: "reachable: the device goes on to the new version by itself",
 	}[i]

@@ -72,7 +72,11 @@ func TestSchemaAgrees(t *testing.T) {
 		head + "cuts: 9\n": false, head + "unknown: 1\n": false, head + "old: {core: V1, unknown: 2}\n": false,
 		head + "faults: [{kind: cut, op: 3, how: after}, {kind: cut-at, at: 1.5s}]\n": true,
 		head + "faults: [{kind: flood}]\n":                                            false, head + "invariants: [boots, nice]\n": false,
-		head + "old: {script_bytes: 9999999}\n": false, head + "boots_max: 1001\n": false,
+		head + "mode: volume\nvolume: {steps: [{do: write, name: /a, bytes: 9}, {do: rename, name: /a, to: /b}]}\n": true,
+		head + "mode: volume\nvolume: {steps: []}\n":                                                                false,
+		head + "mode: volume\nvolume: {steps: [{do: sing}]}\n":                                                      false,
+		head + "mode: volume\nvolume: {steps: [{do: write, name: /../a, bytes: 1}]}\n":                              false,
+		head + "old: {script_bytes: 9999999}\n":                                                                     false, head + "boots_max: 1001\n": false,
 	} {
 		_, err := ReadScenario([]byte(text))
 		if (err == nil) != good {
@@ -96,7 +100,7 @@ func TestSchemaIsComplete(t *testing.T) {
 	for _, c := range []struct {
 		v     any
 		names map[string]any
-	}{{Scenario{}, schema.Properties}, {Version{}, schema.Defs["version"].Properties}, {fault.Fault{}, schema.Defs["fault"].Properties}} {
+	}{{Scenario{}, schema.Properties}, {Version{}, schema.Defs["version"].Properties}, {Volume{}, schema.Defs["volume"].Properties}, {FileStep{}, schema.Defs["step"].Properties}, {fault.Fault{}, schema.Defs["fault"].Properties}} {
 		typ := reflect.TypeOf(c.v)
 		fields := 0
 		for i := range typ.NumField() {

@@ -39,7 +39,7 @@ func (s *Sweep) Shrink(ctx context.Context, path []uint64) (*Shrunk, error) {
 	k := &shrinker{ctx: ctx, want: signature(a.Result), best: s, path: path}
 	for more := true; more; {
 		more = false
-		for _, step := range shrinkSteps {
+		for _, step := range append(volumeShrinks(k.best.Scenario.Volume), shrinkSteps...) {
 			ok, err := k.try(step)
 			if err != nil {
 				return nil, err
@@ -65,11 +65,13 @@ type shrinker struct {
 	cases uint64
 }
 
-// shrinkSteps make a scenario smaller, and report whether they could.
-var shrinkSteps = []struct {
+// shrinkStep makes a scenario smaller, and reports whether it could.
+type shrinkStep struct {
 	name  string
 	apply func(s *Scenario) bool
-}{
+}
+
+var shrinkSteps = []shrinkStep{
 	{"one fault less", func(s *Scenario) bool {
 		if s.Cuts == 1 {
 			return false
@@ -98,10 +100,7 @@ func halve(n *int64, least int64) bool {
 }
 
 // try keeps a smaller scenario in which a case goes wrong in the same way.
-func (k *shrinker) try(step struct {
-	name  string
-	apply func(s *Scenario) bool
-}) (bool, error) {
+func (k *shrinker) try(step shrinkStep) (bool, error) {
 	small := *k.best.Scenario
 	if small.Mode == ModeSystem && step.name == "half of both cores" {
 		small.New = Version{}

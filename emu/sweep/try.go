@@ -41,8 +41,8 @@ var ErrEdit = errors.New("the package cannot be made")
 // updater on the way, as its stage, kind and text without numbers, and with the
 // class of the flash after each boot. The same trial always comes to the same.
 func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
-	if s.Scenario.Mode == ModeSystem {
-		return nil, errors.New("a trial is of boot code and updater: the mode system has none")
+	if s.Scenario.Mode == ModeSystem || s.Scenario.Mode == ModeVolume {
+		return nil, errors.New("a trial is of a package in mode boot or update")
 	}
 	for i := range t.Faults {
 		f := &t.Faults[i]

@@ -221,3 +221,41 @@ func (t fileTree) between(f *FileStep) fileTree {
 	n[f.Name] = ""
 	return n
 }
+
+// volumeShrinks make a story shorter: they leave out a step, or halve what one
+// writes.
+func volumeShrinks(v *Volume) (out []shrinkStep) {
+	if v == nil {
+		return nil
+	}
+	both := map[string]func(*Volume) *[]FileStep{
+		"step":  func(v *Volume) *[]FileStep { return &v.Steps },
+		"setup": func(v *Volume) *[]FileStep { return &v.Setup },
+	}
+	for _, what := range []string{"step", "setup"} {
+		list := both[what]
+		for i := range *list(v) {
+			out = append(out, shrinkStep{fmt.Sprintf("without %s %d", what, i), func(s *Scenario) bool {
+				steps := s.ownSteps(list)
+				if i >= len(*steps) {
+					return false
+				}
+				*steps = slices.Delete(*steps, i, i+1)
+				return s.Volume.check() == nil
+			}}, shrinkStep{fmt.Sprintf("half the bytes of %s %d", what, i), func(s *Scenario) bool {
+				steps := s.ownSteps(list)
+				return i < len(*steps) && halve(&(*steps)[i].Bytes, 8) && s.Volume.check() == nil
+			}})
+		}
+	}
+	return out
+}
+
+// ownSteps are steps of the scenario's volume that nobody shares.
+func (s *Scenario) ownSteps(list func(*Volume) *[]FileStep) *[]FileStep {
+	v := *s.Volume
+	s.Volume = &v
+	steps := list(&v)
+	*steps = slices.Clone(*steps)
+	return steps
+}

@@ -31,13 +31,28 @@ type point struct {
 	between fileTree // nil, or also allowed
 	after   fileTree
 
-	once sync.Once
-	name string
+	named    sync.Once
+	name     string
+	repeated sync.Once
+	repeat   *point // the step done twice; nil if that is not possible
+}
+
+// again is the point at which the step of p begins anew, with files that may be
+// those before it or after it; nil if it is not possible with them.
+func (s *Sweep) again(p *point, files fileTree) *point {
+	switch {
+	case maps.Equal(files, p.before):
+		return p
+	case maps.Equal(files, p.after):
+		p.repeated.Do(func() { p.repeat = s.newPoint(p.step, p.after) })
+		return p.repeat
+	}
+	return s.newPoint(p.step, files)
 }
 
 // id is equal for equal points.
 func (p *point) id() string {
-	p.once.Do(func() {
+	p.named.Do(func() {
 		h := sha256.New()
 		for _, name := range slices.Sorted(maps.Keys(p.before)) {
 			fmt.Fprintf(h, "%d %d ", len(name), len(p.before[name]))
@@ -224,13 +239,14 @@ func (s *Sweep) recoverVolume(b *board, w *watcher) (*boot, error) {
 	if err != nil {
 		return &boot{end: endDead, why: err.Error()}, nil
 	}
-	return s.again(b, w, v, files), nil
+	return s.redo(b, w, v, files), nil
 }
 
-// again does the step that was cut, on a volume with these files.
-func (s *Sweep) again(b *board, w *watcher, v afero.Fs, files fileTree) *boot {
+// redo does the step that was cut, on a volume with these files. It is over
+// before that if the step is not possible now.
+func (s *Sweep) redo(b *board, w *watcher, v afero.Fs, files fileTree) *boot {
 	f := &s.Scenario.Volume.Steps[b.at.step]
-	at := s.newPoint(b.at.step, files)
+	at := s.again(b.at, files)
 	if at == nil {
 		if w != nil {
 			w.step(chips.Step{Stage: "files", Kind: chips.KindDecide, Text: f.String() + ": " + errNotNow.Error()})
@@ -333,12 +349,15 @@ func (s *Sweep) differs(files fileTree, at *point, v *verdict) {
 
 // useOn does the step again that was cut, and looks whether that lasts.
 func (s *Sweep) useOn(b *board, v *verdict, volume afero.Fs, files fileTree) {
-	at := b.at
+	want := files
+	if at := s.again(b.at, files); at != nil {
+		want = at.after
+	}
 	fails := func(format string, args ...any) {
 		v.outcome = emu.OutcomeStuck
 		v.breaks(Converges, format, args...)
 	}
-	if r := s.again(b, nil, volume, files); r.end != endRuns {
+	if r := s.redo(b, nil, volume, files); r.end != endRuns {
 		fails("the volume cannot be used on: %s", r.why)
 		return
 	}
@@ -351,7 +370,7 @@ func (s *Sweep) useOn(b *board, v *verdict, volume afero.Fs, files fileTree) {
 		fails("once the volume was used on: %v", err)
 		return
 	}
-	if b.at != at && !maps.Equal(files, b.at.after) {
+	if !maps.Equal(files, want) {
 		fails("the step was done again, and its files are not what it makes")
 	}
 }

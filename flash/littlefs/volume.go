@@ -87,6 +87,7 @@ func newFS(r *flash.Region, c Config) (*FS, error) {
 	fs.meta = newWriter(c.CacheSize, false)
 	fs.scratch = make([]byte, c.BlockSize)
 	fs.window.used = make([]byte, c.LookaheadSize)
+	fs.scan = scan{tags: make([]tagAt, 0, 64), sums: make([]uint32, 0, 16), ends: make([]uint32, 0, 16)} // most logs fit
 	return fs, nil
 }
 
