@@ -341,7 +341,17 @@ func (m *Mem) Content(firmware int64, _ *Job) (Content, error) {
 	if !ok {
 		return Content{}, fmt.Errorf("firmware %d: %w", firmware, ErrNotFound)
 	}
-	return Content{Bytes: p, Size: int64(len(p))}, nil
+	return Content{Bytes: p, Size: int64(len(p)), SHA256: m.firmware[firmware-1].SHA256}, nil
+}
+
+// File returns a firmware's file by its sum.
+func (m *Mem) File(sum string) (Content, error) {
+	for i := range m.firmware {
+		if m.firmware[i].SHA256 == sum {
+			return m.Content(m.firmware[i].ID, nil)
+		}
+	}
+	return Content{}, fmt.Errorf("file %s: %w", quote(sum), ErrNotFound)
 }
 
 // Delivery finds a delivery by its serial.

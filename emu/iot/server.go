@@ -1,10 +1,12 @@
 package iot
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/adler32"
-	"strconv"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -181,8 +183,9 @@ func (s *Server) firmware(req *link.Request, a *Access) *link.Response {
 		return s.failure(req, d.Reason)
 	}
 	if d.Redirect {
+		content.Close()
 		// "Location" in exactly this spelling (iot-platform.md 1.7.1).
-		return plain(req, 302, link.Field{Name: "Location", Value: "http://" + Host + s.downloadTarget(d.Firmware)})
+		return plain(req, 302, link.Field{Name: "Location", Value: s.address(req) + downloadTarget(content, d.Firmware)})
 	}
 	resp := s.file(req, d.Firmware, content)
 	resp.Done = s.whenDone(content, req.Method == "HEAD" || resp.Status >= 300, d.Delivered)
@@ -190,14 +193,14 @@ func (s *Server) firmware(req *link.Request, a *Access) *link.Response {
 }
 
 // decide answers a question and keeps what follows from it. The answer may go
-// out when it returns: everything is safe. The content is that of Deliver,
-// without Redirect; the caller closes it.
+// out when it returns: everything is safe. The content is that of Deliver; the
+// caller closes it.
 func (s *Server) decide(req *link.Request, q Query, a *Access, answers *AnswerSet) (Decision, Content) {
 	var d Decision
 	var content Content
 	err := s.db.Update(func(st Store) error {
 		d = Decide(q, st, s.settings, req.Time)
-		if d.Reason == Deliver && !d.Redirect {
+		if d.Reason == Deliver {
 			var err error
 			if content, err = st.Content(d.Firmware.ID, d.Job); err != nil {
 				d = Decision{Reason: ServerError, Steps: d.Steps, Notes: d.Notes, Effects: Effects{Identity: q.Identity, At: req.Time, Log: d.Effects.Log}}
@@ -284,26 +287,26 @@ func (s *Server) file(req *link.Request, f *Firmware, content Content) *link.Res
 	return resp
 }
 
-// downloadPath is where redirects of need_oss_url=1 lead; the file's id and
-// name follow.
+// downloadPath is where redirects and the turnkey API lead; the file's SHA-256
+// and its name follow. An id would be easy to guess: only who has been sent here
+// knows the sum, or who has the file anyway.
 const downloadPath = "/download/"
 
-// downloadTarget is where a firmware's file is.
-func (s *Server) downloadTarget(f *Firmware) string {
-	return downloadPath + strconv.FormatInt(f.ID, 10) + "/" + f.FileName
+// downloadTarget is where a file is.
+func downloadTarget(c Content, f *Firmware) string {
+	return downloadPath + c.SHA256 + "/" + url.PathEscape(f.FileName)
 }
 
-// download serves a file by id, without any decision. nil means that there is
-// no such file.
+// download serves a file by its sum, without any decision. nil means that there
+// is no such file.
 func (s *Server) download(req *link.Request, rest string) *link.Response {
-	digits, _, _ := strings.Cut(rest, "/")
-	id, ok := parseDigits(digits)
-	if !ok {
+	sum, _, _ := strings.Cut(rest, "/")
+	if len(sum) != hex.EncodedLen(sha256.Size) {
 		return nil
 	}
 	var content Content
 	err := s.db.Update(func(st Store) (err error) {
-		content, err = st.Content(int64(id), nil)
+		content, err = st.File(sum)
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {

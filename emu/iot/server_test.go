@@ -2,6 +2,7 @@ package iot
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -148,19 +149,21 @@ func TestRedirect(t *testing.T) {
 	w := newWorld(t)
 	w.add(Firmware{Name: "f", Version: "1.0.1", FileName: "output.bin", Allow: true, All: true})
 	resp, d := w.ask(q(imei, keyA1, "f", "1.0.0") + "&need_oss_url=1")
+	path := fmt.Sprintf("/download/%x/output.bin", sha256.Sum256(w.file))
 	to := ""
 	for _, f := range resp.Header {
 		if f.Name == "Location" { // this spelling
 			to = f.Value
 		}
 	}
-	if resp.Status != 302 || len(resp.Body) != 0 || to != "http://iot.openluat.com/download/1/output.bin" || !d.Redirect {
+	if resp.Status != 302 || len(resp.Body) != 0 || to != "http://iot.openluat.com"+path || !d.Redirect {
 		t.Fatalf("%d %q", resp.Status, to)
 	}
-	if file := w.serve("/download/1/output.bin"); file.Status != 200 || !bytes.Equal(file.Body, w.file) {
+	if file := w.serve(path); file.Status != 200 || !bytes.Equal(file.Body, w.file) {
 		t.Errorf("download: %d", file.Status)
 	}
-	for _, path := range []string{"/download/2/x", "/download/0", "/download/", "/download/x", "/download/99999999999999999999"} {
+	// What is not a whole sum, or is that of nothing, is no file.
+	for _, path := range []string{"/download/1/output.bin", "/download/0", "/download/", "/download/x", path[:len("/download/")+32], "/download/" + strings.Repeat("0", 64)} {
 		if file := w.serve(path); file.Status != 404 {
 			t.Errorf("%s: %d", path, file.Status)
 		}

@@ -170,6 +170,8 @@ type Store interface {
 	// Content returns a firmware's file, or the difference package of a job.
 	// The caller closes it.
 	Content(firmware int64, job *Job) (Content, error)
+	// File is Content by the SHA-256 of a file, in hex.
+	File(sum string) (Content, error)
 	// Delivery finds a delivery by its serial.
 	Delivery(serial string) (Delivery, bool)
 }
@@ -179,6 +181,8 @@ type Content struct {
 	Bytes []byte // must not be changed
 	File  File   // nil if it is in Bytes
 	Size  int64  // bytes
+	// SHA256 is that of the file, in hex.
+	SHA256 string
 }
 
 // File is an open file. An *os.File goes out without being copied.

@@ -77,8 +77,8 @@ func (s *Server) turnkeyCheck(req *link.Request, a *Access) *link.Response {
 	}
 	to := f.turnkey()
 	body, err := json.Marshal(offer{
-		CoreID: f.CoreID, CoreVersion: to.Core, ScriptVersion: to.Version, Size: f.Size, SHA256: f.SHA256, Serial: v.Serial,
-		URL: s.address(req) + s.downloadTarget(f),
+		CoreID: f.CoreID, CoreVersion: to.Core, ScriptVersion: to.Version, Size: f.Size, SHA256: content.SHA256, Serial: v.Serial,
+		URL: s.address(req) + downloadTarget(content, f),
 	})
 	if err != nil {
 		return s.failure(req, ServerError)

@@ -61,7 +61,7 @@ func TestLoadServer(t *testing.T) {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	fmt.Println("serving", ln.Addr(), p.Key, f.ID)
+	fmt.Println("serving", ln.Addr(), p.Key, f.SHA256)
 	if err := host.Serve(ctx, ln, host.Options{Devices: server}); err != nil {
 		t.Error(err)
 	}

@@ -292,6 +292,15 @@ func TestDifferencePackages(t *testing.T) {
 	if l := w.lastLog(); l.Reason != iot.Deliver {
 		t.Errorf("%+v", l)
 	}
+	// A redirect leads to the package, too, not to what was uploaded.
+	resp, _ := w.get(iot.Path + "?imei=1&project_key=" + w.pa.Key + "&firmware_name=" + name + "&core_version=3103&dfota=1&version=1.0.0&need_oss_url=1")
+	at := resp.Header.Get("Location")
+	if file, body := w.get(strings.TrimPrefix(at, "http://iot.openluat.com")); resp.Status != 302 || file.Status != 200 || body != "delta from 3103 to 2.0.0: old core 2.0.0" {
+		t.Errorf("%d %q: %d %q", resp.Status, at, file.Status, body)
+	}
+	if file, _ := w.get("/download/" + base.SHA256 + "/core.bin"); file.Status != 404 {
+		t.Errorf("a base core is sent: %d", file.Status)
+	}
 	w.upload(iot.FirmwareDraft{Name: name, Version: "3.0.0", Core: "3106", FileName: "f.bin", Allow: true, All: true})
 	ask("3103")
 	finished()

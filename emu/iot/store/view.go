@@ -249,7 +249,20 @@ func (t *tx) Content(firmware int64, job *iot.Job) (iot.Content, error) {
 	if err != nil {
 		return iot.Content{}, fmt.Errorf("file of firmware %d: %w", firmware, err)
 	}
-	return iot.Content{File: f, Size: size}, nil
+	return iot.Content{File: f, Size: size, SHA256: sum}, nil
+}
+
+// File opens a firmware's file or a package by its sum.
+func (t *tx) File(sum string) (iot.Content, error) {
+	var size int64
+	if err := t.row("select size from firmware where sha256 = ?1 union all select size from jobs where sha256 = ?1 and sha256 <> '' limit 1", sum).Scan(&size); err != nil {
+		return iot.Content{}, wrap(err)
+	}
+	f, err := t.s.files.open(sum)
+	if err != nil {
+		return iot.Content{}, err
+	}
+	return iot.Content{File: f, Size: size, SHA256: sum}, nil
 }
 
 var _ iot.Store = (*tx)(nil)
