@@ -131,6 +131,9 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	}
 	printer.flush()
 	fillBootReport(&report, r, cut, rec, flashes, dev)
+	if b.cutSet && report.Cut == "" {
+		a.note("--cut %d: the power was not cut, there were %s", b.cut, plural(report.FlashOps, "flash operation"))
+	}
 	if len(report.Findings) > 0 || r.Broken != nil || !r.Cut && (r.Boot.Outcome == chips.BootFailed || r.Boot.Outcome == chips.BootHang) {
 		a.code = exitFindings
 	}
