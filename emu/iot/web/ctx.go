@@ -1,10 +1,14 @@
 package web
 
 import (
+	"bytes"
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -107,7 +111,11 @@ func (c *ctx) explainError(err error) *failure {
 
 // finish ends a request that may have failed.
 func (c *ctx) finish(err error) {
-	if err == nil || c.r.Context().Err() != nil {
+	if err == nil {
+		return
+	}
+	if errors.Is(err, context.Canceled) { // nobody is there to read it
+		c.w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	f := c.explainError(err)
@@ -188,20 +196,44 @@ const memoryMax = 1 << 20
 
 // readForm reads the request's form, with its files.
 func (c *ctx) readForm() error {
-	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	kind, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	switch {
 	case err == nil && kind == "multipart/form-data":
-		err = c.r.ParseMultipartForm(memoryMax)
+		end := &ending{ReadCloser: c.r.Body}
+		c.r.Body = end
+		if err = c.r.ParseMultipartForm(memoryMax); err == nil && !bytes.Contains(end.last, []byte("--"+params["boundary"]+"--")) {
+			err = io.ErrUnexpectedEOF // the standard library takes what there is
+		}
 	case err == nil && kind == "application/x-www-form-urlencoded", c.r.ContentLength == 0: // a button alone has no type
 		err = c.r.ParseForm()
 	default:
 		return c.fail(http.StatusUnsupportedMediaType, "That is not a form.")
 	}
 	var tooBig *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooBig) {
-		return &failure{http.StatusBadRequest, c.t("The form did not arrive whole."), nil}
+	switch {
+	case err == nil || errors.As(err, &tooBig):
+		return err
+	case errors.Is(err, multipart.ErrMessageTooLarge): // too many fields
+		return iot.ErrTooLarge
 	}
-	return err
+	return c.fail(http.StatusBadRequest, "The form did not arrive whole.")
+}
+
+// ending is a body that remembers its last bytes.
+type ending struct {
+	io.ReadCloser
+	last []byte
+}
+
+// endingMax is more than the form's reader reads beyond the form's end.
+const endingMax = 16 << 10
+
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.ReadCloser.Read(p)
+	if e.last = append(e.last, p[:n]...); len(e.last) > 2*endingMax {
+		e.last = append(e.last[:0], e.last[len(e.last)-endingMax:]...)
+	}
+	return n, err
 }
 
 // value is a field of the form or the query, without blanks around it.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -96,6 +95,6 @@ func TestDifferencePackages(t *testing.T) {
 	b.click("Try again")
 	b.sees("The package is built again.", "failed")
 	b.run("window.confirm = () => true; undefined")
-	b.press(fmt.Sprintf(`document.querySelector("[aria-label='Delete base core 1114']")`))
+	b.press(`document.querySelector("[aria-label='Delete base core 1114']")`)
 	b.sees("Base core deleted", "No base cores yet", "Nothing yet.")
 }

@@ -136,16 +136,17 @@ func stamp(t time.Time, layout string) string {
 	return t.Local().Format(layout)
 }
 
+// sizeText is a number of bytes with its unit, which stay in one line.
 func sizeText(n int64) string {
 	switch {
 	case n >= 1<<10 && n < 10<<20 && n%(1<<10) == 0:
-		return fmt.Sprintf("%d KiB", n>>10)
+		return fmt.Sprintf("%d\u00a0KiB", n>>10)
 	case n < 10<<10:
-		return fmt.Sprintf("%d B", n)
+		return fmt.Sprintf("%d\u00a0B", n)
 	case n < 10<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+		return fmt.Sprintf("%.1f\u00a0KiB", float64(n)/(1<<10))
 	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	return fmt.Sprintf("%.1f\u00a0MiB", float64(n)/(1<<20))
 }
 
 // softBreaks lets a long name go on in the next line behind its underscores.

@@ -37,7 +37,7 @@ func (c *ctx) groups() ([]iot.Group, error) {
 		if err != nil {
 			return nil, &failure{http.StatusUnprocessableEntity, c.t("Stages are percentages like 5 25 100."), nil}
 		}
-		list = append(list, iot.Group{Name: c.t("up to %s %%", f), Percent: n})
+		list = append(list, iot.Group{Name: c.t("up to %s %%", fmt.Sprint(n)), Percent: n})
 	}
 	return list, nil
 }
@@ -75,9 +75,25 @@ type bar struct {
 	Percent string // how wide it is
 }
 
-func stagesOf(r iot.Rollout) []stage {
+// stageName is the name of a group: in the language of who looks, if the pages
+// gave it, whatever the language was then.
+func stageName(lang string, g iot.Group) string {
+	for _, l := range languages {
+		percent := fmt.Sprint(g.Percent)
+		switch g.Name {
+		case translate(l, "chosen devices"):
+			return translate(lang, "chosen devices")
+		case translate(l, "up to %s %%", percent):
+			return translate(lang, "up to %s %%", percent)
+		}
+	}
+	return g.Name
+}
+
+func stagesOf(lang string, r iot.Rollout) []stage {
 	var list []stage
 	for i, g := range r.Groups {
+		g.Name = stageName(lang, g)
 		s := stage{Group: g, N: i + 1, Released: i < r.Released && r.State != iot.RolloutDraftState || r.State == iot.RolloutFinished}
 		for _, n := range g.Counts {
 			s.Total += n
@@ -134,7 +150,7 @@ func (c *ctx) rollout() error {
 		return err
 	}
 	return c.render("rollout", view{Title: r.Name, Nav: "rollouts", Data: map[string]any{
-		"Rollout": r, "Firmware": f, "Project": p, "Stages": stagesOf(r), "Actions": actions(r), "Others": others, "Deliveries": sent,
+		"Rollout": r, "Firmware": f, "Project": p, "Stages": stagesOf(c.lang, r), "Actions": actions(r), "Others": others, "Deliveries": sent,
 	}})
 }
 

@@ -2,10 +2,8 @@ package web
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -172,34 +170,7 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %d\n%s", path, status, body)
 		}
 	}
-	for _, body := range []string{"", "--x\r\n", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\nabc", many} {
-		req, _ := http.NewRequest("POST", s.http.URL+"/firmware", strings.NewReader(body))
-		req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
-		req.Header.Set("X-CSRF-Token", p.csrf)
-		if status, text := p.do(req); status != 400 && status != 413 && (status != 422 || len(body) > 5) {
-			t.Errorf("an upload of %d bytes that is cut off: %d\n%s", len(body), status, text)
-		}
-	}
-	var form bytes.Buffer
-	w := multipart.NewWriter(&form)
-	w.WriteField("project", "1")
-	part, _ := w.CreateFormFile("file", "../../x_1.1.1_y.bin")
-	io.CopyN(part, zeros{}, 1<<20+1)
-	w.Close()
-	req, _ := http.NewRequest("POST", s.http.URL+"/firmware", &form)
-	req.Header.Set("Content-Type", w.FormDataContentType())
-	req.Header.Set("X-CSRF-Token", p.csrf)
-	if status, text := p.do(req); status != 413 {
-		t.Errorf("an upload above the limit: %d\n%s", status, text)
-	}
-	if list, err := s.store.Tenant(1, "test").Firmware(1, "", iot.Page{}); err != nil || list.Total != 0 {
-		t.Errorf("%+v, %v", list, err)
-	}
 }
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // A stream tells what happens, ends when nobody reads it, and there are not
 // more of them than allowed.

@@ -1,0 +1,212 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"airlift/emu/iot"
+	"airlift/emu/iot/host"
+)
+
+// kept counts what uploads left behind: files of the platform, and temporary
+// ones.
+func (s *site) kept(folders ...string) (names []string) {
+	s.t.Helper()
+	for _, dir := range append(folders, filepath.Join(s.store.Dir(), "files")) {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				names = append(names, filepath.Base(path))
+			}
+			return err
+		})
+		if err != nil && !os.IsNotExist(err) {
+			s.t.Fatal(err)
+		}
+	}
+	return names
+}
+
+// formCase is a form that is none, or did not arrive as it was meant.
+type formCase struct {
+	kind, body string
+	status     int
+	says       string
+}
+
+// formCases are answered the same by every form.
+func formCases() map[string]formCase {
+	const (
+		urlencoded = "application/x-www-form-urlencoded"
+		multi      = "multipart/form-data; boundary=x"
+		notForm    = "not a form"
+		notWhole   = "did not arrive whole"
+		tooLarge   = "too large"
+		head       = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a_1.1.1_b.bin\"\r\n\r\n"
+	)
+	return map[string]formCase{
+		"JSON":                       {"application/json", `{"name": "x"}`, 415, notForm},
+		"plain text":                 {"text/plain", "name=x", 415, notForm},
+		"bytes":                      {"application/octet-stream", "name=x", 415, notForm},
+		"no type":                    {"", "name=x", 415, notForm},
+		"type that is none":          {"multipart/form-data; boundary", "--x--", 415, notForm},
+		"no boundary":                {"multipart/form-data", "--x--", 400, notWhole},
+		"another boundary":           {"multipart/form-data; boundary=y", head + "abc\r\n--x--\r\n", 400, notWhole},
+		"escapes that are none":      {urlencoded, "name=%zz", 400, notWhole},
+		"nothing":                    {multi, "", 400, notWhole},
+		"ends after a boundary":      {multi, "--x\r\n", 400, notWhole},
+		"ends in a head":             {multi, head[:30], 400, notWhole},
+		"ends in a file":             {multi, head + "abc", 400, notWhole},
+		"ends before the last line":  {multi, head + "abc\r\n--x", 400, notWhole},
+		"too many fields":            {multi, strings.Repeat("--x\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n1\r\n", 1100) + "--x--\r\n", 413, tooLarge},
+		"field of 4 MiB":             {urlencoded, "name=" + strings.Repeat("x", 4<<20), 413, tooLarge},
+		"field of 4 MiB in parts":    {multi, "--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n" + strings.Repeat("x", 4<<20) + "\r\n--x--\r\n", 413, tooLarge},
+		"file of 4 MiB":              {multi, head + strings.Repeat("x", 4<<20) + "\r\n--x--\r\n", 413, tooLarge},
+		"file of 4 MiB, interrupted": {multi, head + strings.Repeat("x", 4<<20), 413, tooLarge},
+	}
+}
+
+// What is no form, ends early, or is too large gets an answer that says so, from
+// every form that takes files and from others, and leaves nothing behind.
+func TestBrokenForms(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	t.Setenv("TMP", temporary)
+	s := newSite(t, func(o *Options) { o.UploadMax = 1 << 20 })
+	p := s.signUp("13800000000")
+	tenant := s.store.Tenant(p.account, "test")
+	if _, err := tenant.CreateProject("demo", ""); err != nil {
+		t.Fatal(err)
+	}
+	before := s.kept(temporary)
+	for name, c := range formCases() {
+		for _, path := range []string{"/firmware", "/bases", "/devices", "/projects", "/login"} {
+			if path == "/login" && c.status == 413 && strings.HasPrefix(name, "file") {
+				continue // see its own limit below
+			}
+			req, err := http.NewRequest("POST", s.http.URL+path, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.kind != "" {
+				req.Header.Set("Content-Type", c.kind)
+			}
+			req.Header.Set("X-CSRF-Token", p.csrf)
+			req.Header.Set("HX-Request", "true")
+			if status, body := p.do(req); status != c.status || !strings.Contains(body, c.says) {
+				t.Errorf("%s to %s: %d %.300s, want %d with %q", name, path, status, body, c.status, c.says)
+			}
+		}
+	}
+	// A file that alone is above the limit, in a form that is not.
+	body, kind := multipartForm(t, url.Values{"project": {"1"}}, "../../x_1.1.1_y.bin", make([]byte, 1<<20+1))
+	for _, path := range []string{"/firmware", "/bases"} {
+		req, err := http.NewRequest("POST", s.http.URL+path, strings.NewReader(string(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", kind)
+		req.Header.Set("X-CSRF-Token", p.csrf)
+		if status, text := p.do(req); status != 413 {
+			t.Errorf("a file above the limit to %s: %d\n%s", path, status, text)
+		}
+	}
+	if list, err := tenant.Firmware(1, "", iot.Page{}); err != nil || list.Total != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if after := s.kept(temporary); len(after) != len(before) {
+		t.Errorf("left behind: %q", after)
+	}
+}
+
+// An upload whose sender closes its direction, goes away, or falls silent with
+// the connection open ends with the documented answer, and leaves nothing
+// behind; the next one is taken.
+func TestCutUploads(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	t.Setenv("TMP", temporary)
+	s := newSite(t)
+	p := s.signUp("13800000000")
+	tenant := s.store.Tenant(p.account, "test")
+	project, err := tenant.CreateProject("demo", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- host.Serve(ctx, ln, host.Options{People: s.pages, Head: 300 * time.Millisecond}) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	body, kind := multipartForm(t, url.Values{"project": {fmt.Sprint(project.ID)}}, "x_1.1.1_y.bin", make([]byte, 3<<20))
+	// send sends the first n bytes of an upload.
+	send := func(n int) *net.TCPConn {
+		t.Helper()
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		var cookie string
+		for _, k := range p.client.Jar.Cookies(s.url) {
+			cookie += k.Name + "=" + k.Value + "; "
+		}
+		fmt.Fprintf(c, "POST /firmware HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: %s\r\nX-CSRF-Token: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", cookie, p.csrf, kind, len(body))
+		if _, err := c.Write(body[:n]); err != nil {
+			t.Fatal(err)
+		}
+		return c.(*net.TCPConn)
+	}
+	answer := func(c net.Conn) string {
+		t.Helper()
+		got, _ := io.ReadAll(c)
+		return string(got)
+	}
+	before := s.kept(temporary)
+	for _, n := range []int{100, len(body) / 2} { // in memory, and in a temporary file
+		half := send(n)
+		if err := half.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if got := answer(half); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "did not arrive whole") {
+			t.Errorf("one direction closed after %d: %.300q", n, got)
+		}
+		if got := answer(send(n)); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "did not arrive whole") {
+			t.Errorf("silent after %d: %.300q", n, got)
+		}
+		send(n).Close()
+	}
+	if list, err := tenant.Firmware(project.ID, "", iot.Page{}); err != nil || list.Total != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if got := answer(send(len(body))); !strings.HasPrefix(got, "HTTP/1.1 303 ") {
+		t.Errorf("a whole one: %.300q", got)
+	}
+	// Those that went away are noticed a moment later.
+	late := time.After(patience)
+	for len(s.kept(temporary)) != len(before)+1 {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-late:
+			t.Fatalf("left behind: %q", s.kept(temporary))
+		}
+	}
+}
