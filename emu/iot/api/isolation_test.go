@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +96,9 @@ func (e estate) body(r route) any {
 func (c *client) call(r route, e estate) answer {
 	c.w.t.Helper()
 	path := e.ids(r.path)
+	if strings.Contains(path, "{") || r.in != nil && e.body(r) == nil {
+		c.w.t.Fatalf("%s %s: an estate has to have what this route is about, and a body for it", r.method, r.path)
+	}
 	switch {
 	case r.upload && r.path == "/projects/{id}/bases":
 		return c.do(r.method, path+"?core=1", "application/octet-stream", strings.NewReader("core"))
@@ -103,6 +108,51 @@ func (c *client) call(r route, e estate) answer {
 		path += "?file_name=f_1.0.1_x.bin"
 	}
 	return c.json(r.method, path, e.body(r))
+}
+
+// swapped are the numbers in queries and bodies that mean somebody's things;
+// the others mean nobody's. A new one has to be put into one of the lists, and
+// TestIsolation has to send that of somebody else.
+var (
+	swapped  = []string{"project", "device", "firmware", "rollout", "rollback_to"}
+	harmless = []string{
+		"offset", "limit", "core_id", "percent", "error_percent", "advance_percent", "min_outcomes", "silent_after_s", "outcomes",
+	}
+)
+
+// TestEveryIDIsSwapped fails for a number that TestIsolation does not know.
+func TestEveryIDIsSwapped(t *testing.T) {
+	check := func(r route, name string) {
+		if !slices.Contains(swapped, name) && !slices.Contains(harmless, name) {
+			t.Errorf("%s %s: whose is %q?", r.method, r.path, name)
+		}
+	}
+	var numbers func(r route, of reflect.Type, name string)
+	numbers = func(r route, of reflect.Type, name string) {
+		switch of.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			numbers(r, of.Elem(), name)
+		case reflect.Struct:
+			for _, f := range fieldsOf(of) {
+				numbers(r, f.of, f.name)
+			}
+		case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:
+			check(r, name)
+		}
+	}
+	for _, r := range routes {
+		if strings.Count(r.path, "{") > 1 || strings.Contains(strings.ReplaceAll(r.path, "{id}", ""), "{") {
+			t.Errorf("%s %s: only {id} is swapped", r.method, r.path)
+		}
+		for _, p := range r.params {
+			if p.kind == "integer" {
+				check(r, p.name)
+			}
+		}
+		if r.in != nil {
+			numbers(r, reflect.TypeOf(r.in), "")
+		}
+	}
 }
 
 // TestIsolation asks every route with the ids of somebody else, and as nobody.
@@ -164,16 +214,29 @@ func TestIsolation(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 	}
-	for _, path := range []string{
-		fmt.Sprintf("/log?project=%d", ea.project), "/log?identity=" + ea.identity, fmt.Sprintf("/deliveries?project=%d", ea.project),
-		fmt.Sprintf("/deliveries?device=%d", ea.device), fmt.Sprintf("/deliveries?firmware=%d", ea.firmware), fmt.Sprintf("/deliveries?rollout=%d", ea.rollout),
-	} {
+	lists := []string{"/log?identity=" + ea.identity}
+	things := map[string]int64{"project": ea.project, "device": ea.device, "firmware": ea.firmware, "rollout": ea.rollout}
+	for _, r := range routes {
+		for _, p := range r.params {
+			if slices.Contains(swapped, p.name) {
+				lists = append(lists, fmt.Sprintf("%s?%s=%d", r.path, p.name, things[p.name]))
+			}
+		}
+	}
+	for _, path := range lists {
 		if l := want[iot.List[json.RawMessage]](b, 200, "GET", path, nil); l.Total != 0 || len(l.Items) != 0 {
 			t.Errorf("%s: %d rows of somebody else", path, l.Total)
 		}
 	}
 	if got := want[Added](b, 200, "POST", fmt.Sprintf("/projects/%d/devices", eb.project), Identities{[]string{ea.identity}}); got.Added != 0 {
 		t.Error("B took A's device")
+	}
+	// A device of A that has B's key: B's log says so, and nothing about A.
+	w.ask("imei=" + ea.identity + "&project_key=" + eb.key + "&firmware_name=f&version=1.0.0")
+	foreign := want[iot.List[iot.LogEntry]](b, 200, "GET", "/log?limit=1", nil).Items[0]
+	told := b.json("GET", fmt.Sprintf("/log/%d", foreign.ID), nil)
+	if foreign.Reason != iot.ForeignAccount || bytes.Contains(told.body, []byte(ea.key)) || bytes.Contains(told.body, []byte(`"secretA`)) {
+		t.Errorf("%s %s", foreign.Reason, told.body)
 	}
 	if after := snapshot(); after != before {
 		t.Errorf("B changed A's things:\n%s\nbefore:\n%s", after, before)
