@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"airlift/emu"
@@ -20,6 +21,7 @@ var pageCSS string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"css":      func() template.CSS { return template.CSS(pageCSS) },
+	"title":    title,
 	"outcomes": outcomeShares,
 	"axis":     axisRows,
 	"ways":     func(s *sweep.Scenario) string { return waysText(s) },
@@ -27,6 +29,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"badge":    badge,
 	"cells":    sectorCells,
 	"dump":     dump,
+	"lines":    pageLines,
 	"hexaddr":  func(n int64) string { return fmt.Sprintf("0x%06X", n) },
 	"seconds":  seconds,
 	"kib":      func(n int64) string { return fmt.Sprintf("%g KiB", float64(n)/1024) },
@@ -37,7 +40,28 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 
 // WriteHTML writes sweeps as a page that needs no other file.
 func WriteHTML(w io.Writer, sweeps []*Sweep) error {
-	return page.Execute(w, struct{ Sweeps []*Sweep }{sweeps})
+	var view []section
+	for i, s := range sweeps {
+		view = append(view, section{s, fmt.Sprintf("sweep-%d", i+1)})
+	}
+	return page.Execute(w, struct{ Sweeps []section }{view})
+}
+
+// section is a sweep on the page.
+type section struct {
+	*Sweep
+	ID string
+}
+
+// title is what the browser calls the page.
+func title(list []section) string {
+	switch len(list) {
+	case 0:
+		return "airlift sweep"
+	case 1:
+		return "airlift sweep of " + list[0].Header.Scenario.Name
+	}
+	return fmt.Sprintf("airlift sweep of %d scenarios", len(list))
 }
 
 // share is a part of the bar of outcomes.
@@ -86,7 +110,7 @@ const (
 	rowsMax     = 300
 )
 
-func axisRows(s *Sweep) []row {
+func axisRows(s section) []row {
 	first := map[int]string{} // operation to finding
 	for i := len(s.Findings) - 1; i >= 0; i-- {
 		if p := s.Findings[i].First.Places; len(p) > 0 {
@@ -102,7 +126,7 @@ func axisRows(s *Sweep) []row {
 		for at := 0; at < len(x.Letters); at += r.Per {
 			end := min(at+r.Per, len(x.Letters))
 			l := sweep.Worst(x.Letters[at:end])
-			c := cell{Letter: string(rune(l)), Class: letterClass(l), Title: cellTitle(s, x.From+at, x.From+end, l)}
+			c := cell{Letter: string(rune(l)), Class: letterClass(l), Title: cellTitle(s.Sweep, x.From+at, x.From+end, l)}
 			for op := x.From + at; op < x.From+end && c.Link == ""; op++ {
 				c.Link = first[op]
 			}
@@ -113,7 +137,7 @@ func axisRows(s *Sweep) []row {
 	return out
 }
 
-func anchor(s *Sweep, i int) string { return fmt.Sprintf("#%s-%d", s.Header.Digest, i+1) }
+func anchor(s section, i int) string { return fmt.Sprintf("#%s-%d", s.ID, i+1) }
 
 func cellTitle(s *Sweep, from, to int, l byte) string {
 	p := &s.Header.Ops[from]
@@ -187,23 +211,65 @@ func waysText(s *sweep.Scenario) string {
 	return strings.Join(out, ", ")
 }
 
+// sameRun is how many sectors as they were become one cell; sectorsMax is how many
+// cells of a partition are shown.
+const (
+	sameRun    = 16
+	sectorsMax = 1024
+)
+
 // sectorCells are the sectors of a partition.
 func sectorCells(p Part) []cell {
 	var out []cell
-	for i := range len(p.Sectors) {
-		l := p.Sectors[i]
-		class, word := "same", "as it was"
-		switch l {
-		case SectorMeant:
-			class, word = "new", "changed, as without a fault"
-		case SectorMissing:
-			class, word = "old", "as it was, though it changes without a fault"
-		case SectorOther:
-			class, word = "brick", "changed, and not as without a fault"
+	for i := 0; i < len(p.Sectors); {
+		at, l := p.Off+int64(i)*sectorBytes, p.Sectors[i]
+		if len(out) == sectorsMax {
+			return append(out, cell{fmt.Sprintf("%d more", len(p.Sectors)-i), "none run", fmt.Sprintf("from 0x%06X on: not shown", at), ""})
 		}
-		out = append(out, cell{string(rune(l)), class, fmt.Sprintf("0x%06X: %s", p.Off+int64(i)*sectorBytes, word), ""})
+		n := 1
+		for l == SectorSame && i+n < len(p.Sectors) && p.Sectors[i+n] == SectorSame {
+			n++
+		}
+		if i += n; n >= sameRun {
+			out = append(out, cell{fmt.Sprint(n), "same run", fmt.Sprintf("%d sectors from 0x%06X on: as they were", n, at), ""})
+			continue
+		}
+		class, word := sectorWords(l)
+		for ; n > 0; n-- {
+			out = append(out, cell{string(rune(l)), class, fmt.Sprintf("0x%06X: %s", at, word), ""})
+			at += sectorBytes
+		}
 	}
 	return out
+}
+
+func sectorWords(letter byte) (class, word string) {
+	switch letter {
+	case SectorMeant:
+		return "new", "changed, as without a fault"
+	case SectorMissing:
+		return "old", "as it was, though it changes without a fault"
+	case SectorOther:
+		return "brick", "changed, and not as without a fault"
+	}
+	return "same", "as it was"
+}
+
+// Bounds of an account on the page: lines at its start and at its end.
+const (
+	linesFirst = 150
+	linesLast  = 350
+)
+
+// pageLines are the lines of an account, without the middle of a long one.
+func pageLines(a *sweep.Account) []sweep.Line {
+	skip := len(a.Lines) - linesFirst - linesLast
+	if skip <= 1 {
+		return a.Lines
+	}
+	gap := a.Lines[linesFirst]
+	gap.Kind, gap.Text = "gap", fmt.Sprintf("%d steps are left out here; the command above tells them all", skip)
+	return append(append(slices.Clone(a.Lines[:linesFirst]), gap), a.Lines[linesFirst+skip:]...)
 }
 
 // dumpLine is a line of bytes; those that differ from the line before are

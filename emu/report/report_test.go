@@ -7,7 +7,6 @@ import (
 	"encoding/xml"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -255,45 +254,4 @@ func unmarshal(t *testing.T, data []byte) any {
 		t.Fatal(err)
 	}
 	return v
-}
-
-var (
-	outside = regexp.MustCompile(`(?i)(src=|<script|<link|@import|url\(|https?://)`)
-	idAttr  = regexp.MustCompile(`\bid="([^"]+)"`)
-	hrefs   = regexp.MustCompile(`href="#([^"]+)"`)
-)
-
-// checkHTML wants a page that loads nothing, keeps text text, and whose links
-// lead somewhere.
-func checkHTML(t *testing.T, page string, sweeps []*report.Sweep) {
-	if m := outside.FindString(page); m != "" {
-		t.Errorf("the page has %q", m)
-	}
-	if strings.Contains(page, "<unsafe>") || !strings.Contains(page, "&lt;unsafe&gt; &amp;") {
-		t.Error("the scenario's name is not escaped")
-	}
-	ids := map[string]bool{}
-	for _, m := range idAttr.FindAllStringSubmatch(page, -1) {
-		if ids[m[1]] {
-			t.Errorf("id %s is there twice", m[1])
-		}
-		ids[m[1]] = true
-	}
-	for _, m := range hrefs.FindAllStringSubmatch(page, -1) {
-		if !ids[m[1]] {
-			t.Errorf("a link leads to #%s, which is not there", m[1])
-		}
-	}
-	n := 0
-	for _, s := range sweeps {
-		n += len(s.Findings)
-	}
-	if got := strings.Count(page, `<article class="finding`); got != n {
-		t.Errorf("%d findings on the page of %d", got, n)
-	}
-	for _, tag := range []string{"section", "article", "table", "details", "tbody", "pre", "ul"} {
-		if open, shut := len(regexp.MustCompile(`<`+tag+`[ >]`).FindAllString(page, -1)), strings.Count(page, "</"+tag+">"); open != shut {
-			t.Errorf("<%s> opens %d times and closes %d times", tag, open, shut)
-		}
-	}
 }
