@@ -194,7 +194,7 @@ func (d *Device) Refresh(off int64, p []byte) bool {
 		return false
 	}
 	d.power.ops += uint64(1 + d.geo.SectorSize/d.geo.PageSize)
-	d.power.erases++
+	d.power.countErase(d, off)
 	d.wearOut(off)
 	return true
 }
@@ -233,7 +233,7 @@ func (d *Device) eraseSector(off int64) error {
 	}
 	if pw.tap == nil && d.defects == nil {
 		pw.ops++
-		pw.erases++
+		pw.countErase(d, off)
 		d.erase(off)
 		return nil
 	}

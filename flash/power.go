@@ -78,6 +78,8 @@ type Power struct {
 	ops uint64
 	// erases counts those of ops that erase a sector.
 	erases uint64
+	keep   bool     // remember which
+	erased []Sector // if keep
 	lost   bool
 	op     Op // reused, so that an observed operation allocates nothing
 }
@@ -95,7 +97,37 @@ func (p *Power) Ops() uint64 { return p.ops }
 func (p *Power) Erases() uint64 { return p.erases }
 
 // Reset restarts the operation numbers at 0.
-func (p *Power) Reset() { p.ops, p.erases = 0, 0 }
+func (p *Power) Reset() { p.ops, p.erases, p.erased = 0, 0, nil }
+
+// Sector is a sector of a board.
+type Sector uint32
+
+const sectorBits = 24 // of its number on its chip: 64 GiB of them
+
+// SectorAt is the sector at an offset of a chip.
+func SectorAt(chip int, off int64) Sector {
+	return Sector(chip)<<sectorBits | Sector(off/DefaultSectorSize)
+}
+
+// Place is where the sector is, in bytes.
+func (s Sector) Place() (chip int, off int64) {
+	return int(s >> sectorBits), int64(s&(1<<sectorBits-1)) * DefaultSectorSize
+}
+
+// KeepErased has the supply remember which sectors are erased.
+func (p *Power) KeepErased() { p.keep = true }
+
+// Erased lists the sectors that were erased since [Power.Reset], one for each of
+// [Power.Erases], if the supply remembers them. The list only grows.
+func (p *Power) Erased() []Sector { return p.erased[:len(p.erased):len(p.erased)] }
+
+// countErase counts an erase.
+func (p *Power) countErase(d *Device, off int64) {
+	p.erases++
+	if p.keep {
+		p.erased = append(p.erased, SectorAt(d.index, off))
+	}
+}
 
 // Lost reports whether the power is off.
 func (p *Power) Lost() bool { return p.lost }
@@ -110,7 +142,7 @@ func (p *Power) begin(d *Device, kind OpKind, off, length int64, data []byte) *O
 	p.op = Op{Seq: p.ops, Kind: kind, Device: d, Chip: d.index, Off: off, Len: length, Data: data}
 	p.ops++
 	if kind == OpErase {
-		p.erases++
+		p.countErase(d, off)
 	}
 	return &p.op
 }

@@ -68,7 +68,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 		case "seed":
 			s.Seed = f.seed
 		case "cuts":
-			s.Cuts = f.cuts
+			s.SetCuts(f.cuts)
 		case "sample":
 			s.Sample = f.sample
 		case "damages":

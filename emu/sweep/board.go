@@ -26,6 +26,7 @@ type board struct {
 // newBoard puts flash chips on one supply.
 func newBoard(flashes []*flash.Device) *board {
 	b := &board{flashes: flashes, power: new(flash.Power)}
+	b.power.KeepErased()
 	for i, f := range flashes {
 		f.Attach(b.power, i)
 	}

@@ -20,7 +20,7 @@ type chain struct {
 	path   []uint64
 	faults []fault.Fault
 	places []Place
-	erases uint64 // so far
+	erased erasures // so far
 }
 
 // settle judges what becomes of the board b, which it changes.
@@ -29,16 +29,16 @@ func (c *chain) settle(b *board) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.s.result(Case{Number: c.number, Path: c.path, Faults: c.faults}, c.places, v, c.erases), nil
+	return c.s.result(Case{Number: c.number, Path: c.path, Faults: c.faults}, c.places, v, c.erased), nil
 }
 
 // with is the chain with one more fault.
-func (c *chain) with(choice uint64, f fault.Fault, p Place, erases uint64) chain {
+func (c *chain) with(choice uint64, f fault.Fault, p Place, erased []flash.Sector) chain {
 	n := *c
 	n.path = append(c.path[:len(c.path):len(c.path)], choice)
 	n.faults = append(c.faults[:len(c.faults):len(c.faults)], f)
 	n.places = append(c.places[:len(c.places):len(c.places)], p)
-	n.erases += erases
+	n.erased = c.erased.with(erased)
 	return n
 }
 
@@ -77,7 +77,7 @@ func (c *chain) branch(b *board, wanted func() (uint64, bool), strike func(chain
 			err = errors.New("hows: expected after behind all others where there is more than one cut")
 		}
 		if err == nil {
-			err = strike(c.with(choice, f, p, run.power.Erases()), at)
+			err = strike(c.with(choice, f, p, run.power.Erased()), at)
 		}
 		t.err = err
 	}

@@ -126,12 +126,13 @@ func (s *Sweep) rehearse() error {
 		return err
 	}
 	s.Clean.Ops, s.Clean.Virtual = t.ops, w.now
+	s.cleanWear = s.Clean.sectorWear()
 	s.Clean.Trace = w.rec.Sum()
 	v, err := s.settle(b)
 	if err != nil {
 		return err
 	}
-	res := s.result(Case{}, nil, v, 0)
+	res := s.result(Case{}, nil, v, erasures{})
 	if s.fresh.flashes != nil {
 		for i, f := range s.start.flashes {
 			f.Expect(s.fresh.flashes[i].Snapshot())
@@ -308,18 +309,20 @@ func (t *faultTap) After(op *flash.Op) {
 	t.w.rec.FlashOp(t.w.now, t.w.boot, op)
 }
 
-// result makes the result of a case from its verdict. Spent is how many sectors
-// were erased before the last cut.
-func (s *Sweep) result(c Case, places []Place, v *verdict, spent uint64) *Result {
+// result makes the result of a case from its verdict. Spent are the erases before
+// the last cut.
+func (s *Sweep) result(c Case, places []Place, v *verdict, spent erasures) *Result {
 	r := &Result{Case: c, Outcome: v.outcome, Boots: v.boots, Detail: v.detail, Places: places}
 	broken := v.broken
 	if v.boots > s.Scenario.BootsMax {
 		broken[indexOf(Converges)] = true
 		r.Detail = orText(r.Detail, "it took %d boots to settle", v.boots)
 	}
-	if all := spent + v.erases; !v.endless && all > uint64(s.Scenario.WearMax)*s.Clean.erases() {
-		broken[indexOf(Wear)] = true
-		r.Detail = orText(r.Detail, "%d sectors were erased, %d without a fault", all, s.Clean.erases())
+	if !v.endless && s.wants(Wear) {
+		if where := s.worn(spent, v.erased); where != "" {
+			broken[indexOf(Wear)] = true
+			r.Detail = orText(r.Detail, "%s", where)
+		}
 	}
 	for i, name := range Invariants {
 		if broken[i] && s.wants(name) {

@@ -41,6 +41,7 @@ type Sweep struct {
 	struck      bool              // start is behind the scenario's own faults
 	faulty      bool              // the scenario's standing faults hold
 	armed       bool              // start has the package in place
+	cleanWear   map[flash.Sector]uint32
 	touched     map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
 	stepData    [][]byte          // that the steps of a volume write
 	files       fileTree          // of a volume before its steps
@@ -56,17 +57,6 @@ type Clean struct {
 	Boots   int
 	Virtual time.Duration // it took
 	Trace   string        // hash of everything that happened
-}
-
-// erases is how many sectors the clean run erases.
-func (c *Clean) erases() uint64 {
-	n := uint64(16) // do not quarrel about a few
-	for i := range c.Ops {
-		if c.Ops[i].Kind == flash.OpErase.String() {
-			n++
-		}
-	}
-	return n
 }
 
 // reference is a version as it runs after an upgrade without a fault.

@@ -85,7 +85,7 @@ func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
 	t.w.rec.Sink(t.event)
 	b := s.begin()
 	before := b.fork().flashes
-	spent := uint64(0)
+	spent := erasures{}
 	c := chain{s: s, faults: faults}
 	play := s.play
 	for i := range faults {
@@ -102,7 +102,7 @@ func (s *Sweep) ReplayFaults(faults []fault.Fault) (*Account, error) {
 		c.places = append(c.places, place)
 		t.endOps()
 		t.line("power", backAfter(f))
-		spent += b.power.Erases()
+		spent = spent.with(b.power.Erased())
 		b = b.behind(f)
 		t.w.boot++
 		play = s.recover

@@ -113,7 +113,7 @@ type unit struct {
 	fault  fault.Fault
 	board  *board // as the fault leaves it; nil: play to find out
 	place  Place
-	erases uint64 // up to it
+	erased erasures // up to it
 	done   chan unitDone
 }
 
@@ -231,7 +231,7 @@ func (p *producer) alongTheRun() error {
 		if u.fault, t.err = p.space.fault(choice); t.err != nil {
 			return
 		}
-		u.erases = b.power.Erases()
+		u.erased = erasures{}.with(b.power.Erased())
 		if t.err = p.out(u); t.err == nil {
 			p.next++
 			p.skip()
@@ -274,7 +274,7 @@ func (s *Sweep) unit(u *unit) ([]*Result, error) {
 			return nil, err
 		}
 	}
-	c := chain{s: s, number: u.number, path: []uint64{u.choice}, faults: []fault.Fault{u.fault}, places: []Place{u.place}, erases: u.erases}
+	c := chain{s: s, number: u.number, path: []uint64{u.choice}, faults: []fault.Fault{u.fault}, places: []Place{u.place}, erased: u.erased}
 	switch {
 	case s.Scenario.Cuts == 1:
 		r, err := c.settle(u.board)
@@ -291,6 +291,6 @@ func (s *Sweep) playUnit(u *unit) error {
 	w := &watcher{rec: trace.New()}
 	var err error
 	u.place, err = s.strike(b, &u.fault, w, s.play)
-	u.board, u.erases = b.behind(&u.fault), b.power.Erases()
+	u.board, u.erased = b.behind(&u.fault), erasures{}.with(b.power.Erased())
 	return err
 }

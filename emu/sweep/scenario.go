@@ -75,7 +75,7 @@ type Scenario struct {
 
 	Invariants []Invariant `json:"invariants,omitempty" yaml:"invariants,omitempty"` // none for all that the mode can check
 	BootsMax   int         `json:"boots_max,omitempty" yaml:"boots_max,omitempty"`   // boots after a cut until the device must have settled; 0 for 8
-	WearMax    uint32      `json:"wear_max,omitempty" yaml:"wear_max,omitempty"`     // times as many sectors as without a fault are erased at most; 0 for 4 a cut
+	WearMax    uint32      `json:"wear_max,omitempty" yaml:"wear_max,omitempty"`     // times as often as without a fault a sector is erased at most; 0 for 4 a cut
 
 	dir string // where paths begin
 	own *own   // what they lead to, once it is read
@@ -128,8 +128,8 @@ const (
 	Outside Invariant = "outside"
 	// Converges: after boots_max boots nothing changes any more.
 	Converges Invariant = "converges"
-	// Wear: a case erases not more than wear_max times the sectors that the run
-	// without a fault does.
+	// Wear: no sector is erased more than wear_max times as often as in the run
+	// without a fault; one that it does not erase counts as erased once.
 	Wear Invariant = "wear"
 	// Reachable: the device goes on to the new version by itself.
 	Reachable Invariant = "reachable"
@@ -167,7 +167,7 @@ func (s *Scenario) Fill() error {
 	setDefault(&s.Seed, 1)
 	setDefault(&s.Cuts, 1)
 	setDefault(&s.BootsMax, 8)
-	setDefault(&s.WearMax, 4*uint32(max(1, s.Cuts)))
+	setDefault(&s.WearMax, s.usualWear())
 	if s.Hows == nil {
 		s.Hows = fault.DefaultHows()
 	}
@@ -181,6 +181,17 @@ func (s *Scenario) Fill() error {
 		setDefault(&s.Volume.Path, "/")
 	}
 	return s.check()
+}
+
+// usualWear is wear_max unless the scenario says it.
+func (s *Scenario) usualWear() uint32 { return 4 * uint32(max(1, s.Cuts)) }
+
+// SetCuts changes how many cuts a case has, and what follows from that.
+func (s *Scenario) SetCuts(n int) {
+	if s.WearMax == s.usualWear() {
+		s.WearMax = 0
+	}
+	s.Cuts = n
 }
 
 func setDefault[T comparable](p *T, v T) {
@@ -281,7 +292,7 @@ func (i Invariant) Words() string {
 		Files:     "files: the user's files and key-value data survive, and those that a step is not about",
 		Outside:   "outside: nothing changes that the upgrade has no business with",
 		Converges: "converges: after boots_max boots nothing changes any more; a volume can be used on",
-		Wear:      "wear: not more than wear_max times the usual number of sectors is erased",
+		Wear:      "wear: no sector is erased more than wear_max times as often as usual",
 		Reachable: "reachable: the device goes on to the new version by itself",
 	}[i]
 }

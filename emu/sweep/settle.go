@@ -14,7 +14,7 @@ type verdict struct {
 	outcome emu.Outcome
 	boots   int // until nothing changes any more, if that ever happens
 	endless bool
-	erases  uint64 // sectors, until then
+	erased  erasures // until then
 	broken  [invariantCount]bool
 	detail  string
 }
@@ -90,7 +90,7 @@ type walk struct {
 type state struct {
 	key    key
 	stray  string // a finding that chip code reported behind it
-	erases uint64 // so far
+	erases int    // so far
 	last   bool   // of its boot
 	why    string // the boot ended
 }
@@ -99,7 +99,7 @@ type state struct {
 // known what follows. Memory is what boot code holds besides the board.
 func (p *walk) reach(k key, memory string) bool {
 	k.memory = memory
-	p.states = append(p.states, state{key: k, erases: p.b.power.Erases()})
+	p.states = append(p.states, state{key: k, erases: len(p.b.power.Erased())})
 	p.known = p.s.memo.get(k)
 	if p.known != nil {
 		p.states = p.states[:len(p.states)-1]
@@ -115,7 +115,7 @@ func (p *walk) bootEnds(r *boot) {
 // conclude gives every state its verdict, given that of what follows the last,
 // and returns that of the first.
 func (p *walk) conclude(v *verdict) *verdict {
-	erases := p.b.power.Erases()
+	erased := p.b.power.Erased()
 	for i := len(p.states) - 1; i >= 0; i-- {
 		l := &p.states[i]
 		n := *v
@@ -123,9 +123,9 @@ func (p *walk) conclude(v *verdict) *verdict {
 			if l.last {
 				n.boots++
 			}
-			n.erases += erases - l.erases
+			n.erased = n.erased.with(erased[l.erases:])
 		}
-		erases = l.erases
+		erased = erased[:l.erases:l.erases]
 		if l.stray != "" {
 			n.breaks(Outside, "%s", l.stray)
 		}

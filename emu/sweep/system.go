@@ -94,6 +94,7 @@ func (s *Sweep) cleanStory(st *demo.Story, d *disturber) error {
 		return err
 	}
 	s.Clean = Clean{Ops: r.places, Outcome: rep.Outcome, Boots: st.Device.Boots(), Virtual: rep.Virtual, Trace: rep.Trace}
+	s.cleanWear = s.Clean.sectorWear()
 	if rep.Outcome != emu.OutcomeNew {
 		s.Clean.Detail = string(rep.End.End) + ": " + rep.End.Detail
 		s.Clean.Broken = []Invariant{Reachable}
@@ -114,7 +115,7 @@ type systemRun struct {
 	all     bool
 	cut     *fault.Fault
 	n       uint64
-	erases  uint64
+	erased  []flash.Sector
 	tell    *teller
 	offset  time.Duration // when the power came back
 }
@@ -195,7 +196,7 @@ func (r *systemRun) Before(op *flash.Op) flash.Fate {
 	number := r.n
 	r.n++
 	if op.Kind == flash.OpErase {
-		r.erases++
+		r.erased = append(r.erased, flash.SectorAt(op.Chip, op.Off))
 	}
 	place := r.s.place(op, number, r.st.Device.Boots(), r.stage)
 	fate := flash.Fate{}
@@ -295,7 +296,7 @@ func (s *Sweep) systemResult(c Case, r *systemRun, rep demo.Report, boots int) (
 	if rep.Outcome != emu.OutcomeNew && !hopeless {
 		v.breaks(Reachable, "the module does not go on to the new version: %s", why)
 	}
-	return s.result(c, r.places, v, r.erases), nil
+	return s.result(c, r.places, v, erasures{}.with(r.erased)), nil
 }
 
 // systemUnit runs the cases of a unit of the mode system.

@@ -34,8 +34,9 @@ type Tried struct {
 	before, after []*flash.Device
 }
 
-// ErrEdit is the error for an edit that no package can be made with.
-var ErrEdit = errors.New("the package cannot be made")
+// ErrUntried is the error for a trial that cannot be run: no package can be made
+// with its edits, or they lead where nobody knows what a module does.
+var ErrUntried = errors.New("the trial cannot be run")
 
 // Try runs a trial. Saw is called with every decision of boot code, core and
 // updater on the way, as its stage, kind and text without numbers, and with the
@@ -69,10 +70,20 @@ func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
 	if tell {
 		r.out.before = b.fork().flashes
 	}
-	if err := r.run(); err != nil {
+	err := r.run()
+	if unknown(err) {
+		return nil, fmt.Errorf("%w: %w", ErrUntried, err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return r.out, nil
+}
+
+// unknown reports an error that says that nobody knows what real code would do.
+func unknown(err error) bool {
+	var u interface{ NotKnown() bool }
+	return errors.As(err, &u) && u.NotKnown()
 }
 
 // trial is a trial on its way.
@@ -85,7 +96,7 @@ type trial struct {
 	tell   bool
 	inject fault.Injector
 	places []Place
-	spent  uint64 // sectors erased before the last cut
+	spent  erasures // before the last cut
 	ops    uint64
 	last   string // decision
 	out    *Tried
@@ -232,7 +243,7 @@ func (r *trial) boots() error {
 
 // cutOff takes the power away and gives it back.
 func (r *trial) cutOff() {
-	r.spent += r.b.power.Erases()
+	r.spent = r.spent.with(r.b.power.Erased())
 	r.b.power.SetTap(nil)
 	r.b = r.b.switchedOff()
 	r.b.power.SetTap(r)

@@ -274,14 +274,14 @@ func (s *Sweep) settleVolume(b *board) (*verdict, error) {
 		return v, nil
 	}
 	v := &verdict{boots: 1}
-	at, before := b.at, b.power.Erases()
+	at, before := b.at, len(b.power.Erased())
 	if volume, files := s.judgeVolume(b, v); files != nil {
 		s.useOn(b, v, volume, files)
 	}
 	if where := s.outsideVolume(b); where != "" {
 		v.breaks(Outside, "%s", where)
 	}
-	v.erases = b.power.Erases() - before
+	v.erased = v.erased.with(b.power.Erased()[before:])
 	if v.broken[indexOf(Exact)] || v.broken[indexOf(Files)] {
 		v.detail = fmt.Sprintf("%s: %s", &s.Scenario.Volume.Steps[at.step], v.detail)
 	}
