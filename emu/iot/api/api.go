@@ -12,6 +12,7 @@ package api
 
 import (
 	"bytes"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,8 +63,8 @@ type API struct {
 	opt      Options
 	mux      *http.ServeMux
 	spec     []byte
-	requests *limiter
-	signUps  *limiter
+	requests *iot.Limiter
+	signUps  *iot.Limiter
 }
 
 // New returns the handler for all paths below Prefix.
@@ -80,8 +81,8 @@ func New(p iot.Platform, opt Options) (*API, error) {
 	if opt.Error == nil {
 		opt.Error = func(error) {}
 	}
-	a := &API{platform: p, opt: opt, mux: http.NewServeMux(), requests: newLimiter(opt.PerSecond, opt.Burst),
-		signUps: newLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour)}
+	a := &API{platform: p, opt: opt, mux: http.NewServeMux(), requests: iot.NewLimiter(opt.PerSecond, opt.Burst),
+		signUps: iot.NewLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour)}
 	var err error
 	if a.spec, err = json.MarshalIndent(describe(routes), "", "  "); err != nil {
 		return nil, err
@@ -183,6 +184,9 @@ func (c *call) run(r route) (any, error) {
 	if err := checkQuery(c.r, r); err != nil {
 		return nil, err
 	}
+	if c.r.ContentLength > limit {
+		return nil, &http.MaxBytesError{Limit: limit} // before all of it has come
+	}
 	return r.handle(c)
 }
 
@@ -196,7 +200,7 @@ var (
 
 // identify finds out whose request it is, and whether it may go on.
 func (c *call) identify(r route) error {
-	within := c.api.requests.allow("address " + remote(c.r))
+	within := c.api.requests.Allow("address " + remote(c.r))
 	secret, bearer := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
 	cookie, _ := c.r.Cookie(SessionCookie)
 	unknown := errLogin
@@ -237,7 +241,7 @@ func (c *call) identify(r route) error {
 	default:
 		return errLogin
 	}
-	if !c.api.requests.allow("account " + strconv.FormatInt(c.account.ID, 10)) {
+	if !c.api.requests.Allow("account " + strconv.FormatInt(c.account.ID, 10)) {
 		return errRate
 	}
 	c.tenant = c.platform.Tenant(c.account.ID, by)
@@ -353,3 +357,5 @@ func (c *call) time(name string) time.Time {
 func (c *call) page() iot.Page {
 	return iot.Page{Offset: int(c.number("offset")), Limit: int(c.number("limit"))}
 }
+
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

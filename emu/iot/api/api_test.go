@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -369,20 +368,6 @@ func TestRateLimit(t *testing.T) {
 	if status != 429 {
 		t.Error("no limit")
 	}
-	l := newLimiter(10, 2)
-	now := time.Unix(0, 0)
-	l.now = func() time.Time { return now }
-	var got []bool
-	for _, key := range []string{"x", "x", "x", "y"} {
-		got = append(got, l.allow(key))
-	}
-	if !slices.Equal(got, []bool{true, true, false, true}) {
-		t.Errorf("burst of two for each: %v", got)
-	}
-	now = now.Add(100 * time.Millisecond)
-	if !l.allow("x") || l.allow("x") {
-		t.Error("one more after a tenth of a second")
-	}
 }
 
 // TestGuessingTokensIsSlow checks that wrong tokens count for the address that
@@ -405,7 +390,7 @@ func TestGuessingTokensIsSlow(t *testing.T) {
 
 func TestSignUpsAreLimited(t *testing.T) {
 	w := newWorld(t, Options{})
-	w.api.signUps = newLimiter(0.001, 2)
+	w.api.signUps = iot.NewLimiter(0.001, 2)
 	page := &client{w: w}
 	var got []int
 	for i := range 3 {

@@ -277,7 +277,7 @@ func signUp(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.api.signUps.allow(remote(c.r)) {
+	if !c.api.signUps.Allow(remote(c.r)) {
 		return nil, errRate
 	}
 	return c.platform.SignUp(in.Name, in.Password)

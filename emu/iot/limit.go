@@ -1,13 +1,13 @@
-package api
+package iot
 
 import (
-	"crypto/subtle"
 	"sync"
 	"time"
 )
 
-// limiter is a token bucket for each key.
-type limiter struct {
+// Limiter is a token bucket for each key: an account, or an address. It may be
+// used from several goroutines.
+type Limiter struct {
 	rate  float64 // tokens a second; below 0: no limit
 	burst float64
 	now   func() time.Time
@@ -24,11 +24,14 @@ type bucket struct {
 // bucketsMax bounds the memory. When there are more, all begin anew.
 const bucketsMax = 100_000
 
-func newLimiter(rate float64, burst int) *limiter {
-	return &limiter{rate: rate, burst: float64(burst), now: time.Now, buckets: map[string]*bucket{}}
+// NewLimiter returns a limiter that lets a burst through, and then so many a
+// second; with a rate below 0, everything.
+func NewLimiter(rate float64, burst int) *Limiter {
+	return &Limiter{rate: rate, burst: float64(burst), now: time.Now, buckets: map[string]*bucket{}}
 }
 
-func (l *limiter) allow(key string) bool {
+// Allow takes a token of a key, if it has one.
+func (l *Limiter) Allow(key string) bool {
 	if l.rate < 0 {
 		return true
 	}
@@ -51,5 +54,3 @@ func (l *limiter) allow(key string) bool {
 	b.tokens--
 	return true
 }
-
-func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
