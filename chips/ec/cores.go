@@ -40,6 +40,9 @@ type MissingCoreError struct {
 	Hash  *[32]byte // of the new image, or nil
 }
 
+// NotKnown reports that nobody knows what a module does then.
+func (e *MissingCoreError) NotKnown() bool { return true }
+
 func (e *MissingCoreError) Error() string {
 	sum := "unknown SHA-256"
 	if e.Hash != nil {

@@ -58,7 +58,7 @@ func (s *Sweep) makeWith(edits []fault.Edit) *madePackage {
 		case err == nil:
 			out.data = p
 		case i == 0:
-			out.err = fmt.Errorf("%w: %w", ErrEdit, err)
+			out.err = fmt.Errorf("%w: %w", ErrUntried, err)
 			return out
 		default:
 			out.notes = append(out.notes, err.Error())

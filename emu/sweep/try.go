@@ -96,7 +96,7 @@ type trial struct {
 	tell   bool
 	inject fault.Injector
 	places []Place
-	spent  erasures // before the last cut
+	spent  uint64 // sectors erased before the last cut
 	ops    uint64
 	last   string // decision
 	out    *Tried
@@ -243,7 +243,7 @@ func (r *trial) boots() error {
 
 // cutOff takes the power away and gives it back.
 func (r *trial) cutOff() {
-	r.spent = r.spent.with(r.b.power.Erased())
+	r.spent += r.b.power.Erases()
 	r.b.power.SetTap(nil)
 	r.b = r.b.switchedOff()
 	r.b.power.SetTap(r)
