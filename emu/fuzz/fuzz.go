@@ -228,7 +228,7 @@ func (f *Fuzzer) try(t *sweep.Trial) (Ran, error) {
 		add("2 ", last+"\n"+text)
 		last = text
 	}, false)
-	if errors.Is(err, sweep.ErrEdit) {
+	if errors.Is(err, sweep.ErrUntried) {
 		return Ran{}, nil
 	}
 	if err != nil {

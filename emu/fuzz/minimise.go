@@ -96,7 +96,7 @@ func (m *minimiser) wrong(t *sweep.Trial) (bool, error) {
 		return false, err
 	}
 	out, err := m.f.s.Try(t, nil, false)
-	if err != nil && !errors.Is(err, sweep.ErrEdit) {
+	if err != nil && !errors.Is(err, sweep.ErrUntried) {
 		return false, err
 	}
 	ok, digit := err == nil && !out.Result.Fine() && out.Result.Reason() == m.why, "0"
