@@ -231,6 +231,7 @@ func (a *app) sweep(names []string, f *sweepFlags) error {
 	if f.list {
 		return a.listScenarios()
 	}
+	sweep.CollectSeldom()
 	var list []*sweep.Scenario
 	files := map[*sweep.Scenario]string{}
 	if len(names) == 0 {
