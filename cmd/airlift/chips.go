@@ -251,7 +251,14 @@ func (a *app) listChips(families []chips.Family) error {
 	if !a.text() {
 		return list(a, rows)
 	}
-	a.printf("%s\n", a.c(bold, fmt.Sprintf("%-9s %-10s %-9s %11s  %-22s %s", "MODEL", "FAMILY", "BSP", "FLASH", "PROFILES (* default)", "SUMMARY")))
+	width := 0
+	for _, r := range rows {
+		width = max(width, len(r.Summary))
+	}
+	line := func(name, family, bsp, flash, summary, profiles string) string {
+		return fmt.Sprintf("%-9s %-10s %-9s %11s  %-*s  %s", name, family, bsp, flash, width, summary, profiles)
+	}
+	a.printf("%s\n", a.c(bold, line("MODEL", "FAMILY", "BSP", "FLASH", "SUMMARY", "PROFILES (* default)")))
 	for _, r := range rows {
 		var names []string
 		for _, p := range r.Profiles {
@@ -264,7 +271,7 @@ func (a *app) listChips(families []chips.Family) error {
 		if r.ScriptOnly {
 			size = "script-only"
 		}
-		a.printf("%-9s %-10s %-9s %11s  %-22s %s\n", r.Name, r.Family, r.BSP, size, strings.Join(names, " "), r.Summary)
+		a.printf("%s\n", line(r.Name, r.Family, r.BSP, size, r.Summary, strings.Join(names, " ")))
 	}
 	return nil
 }
@@ -403,8 +410,12 @@ func (a *app) showKinds(kinds []chips.PackageKind) {
 		return
 	}
 	a.printf("\n%s\n", a.c(bold, "packages and images: airlift pack --kind ..."))
+	name, ext := 0, 0
 	for _, k := range kinds {
-		a.printf("  %-11s %-12s %s\n", k.Name, k.Ext, k.Summary)
+		name, ext = max(name, len(k.Name)), max(ext, len(k.Ext))
+	}
+	for _, k := range kinds {
+		a.printf("  %-*s %-*s %s\n", name, k.Name, ext, k.Ext, k.Summary)
 		if !k.Upgrade {
 			continue
 		}
@@ -412,7 +423,7 @@ func (a *app) showKinds(kinds []chips.PackageKind) {
 		if !k.Fits {
 			verdict = a.c(yellow, "does not fit: "+k.Why)
 		}
-		a.printf("  %24s %s\n", "", verdict)
+		a.printf("  %*s %s\n", name+1+ext, "", verdict)
 	}
 }
 
