@@ -95,7 +95,7 @@ local function task(cb, url, storage, length, param1, timeout, certs, show)
     os.remove("/update.bin")
     opts.dst = "/update.bin"
   end
-  if show ~= false then log.info("fota.url", url) end
+  if show ~= false and since("2024-04-09") then log.info("fota.url", url) end
   local code, headers, body = http.request("GET", url, nil, nil, opts,
     certs[1], certs[2], certs[3], certs[4]).wait()
   log.info("http fota", code, headers, body)

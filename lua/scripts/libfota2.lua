@@ -35,6 +35,13 @@ local function tag(name)
   return "fota" .. name
 end
 
+-- identityTag is the tag of the line about who asks.
+local function identityTag()
+  if since("2026-06-29") then return tag(".imei/mac") end
+  if since("2025-11-06") then return tag(".imei/mac/uid") end
+  return tag(".imei")
+end
+
 local function bspName()
   local bsp = rtos.bsp()
   if since("2026-04-18") then bsp = bsp:match("^([^-]*)") end
@@ -118,10 +125,10 @@ local function secondUrl(opts)
     id, shown = "imei=" .. opts.imei, opts.imei
   elseif opts.imei then
     id, shown = "imei=" .. opts.imei, ""
-    if not since("2025-11-27") then shown = opts.imei end
+    if not since("2025-11-06") then shown = opts.imei end
   else
     id = identity()
-    shown = id
+    if since("2025-11-06") then shown = id end -- earlier ones log nil
   end
   local url = string.format("%s%s&project_key=%s&firmware_name=%s&version=%s",
     opts.url, id, opts.project_key, opts.firmware_name, opts.version)
@@ -145,7 +152,7 @@ local function prepare(opts)
   if opts.url_done then return opts.url, opts.url_shown end
   opts.project_key = opts.project_key or PRODUCT_KEY
   if not opts.project_key then
-    log.error("fota", "iot.openluat.com need PRODUCT_KEY!!!")
+    log.error(tag(""), "iot.openluat.com need PRODUCT_KEY!!!")
     return
   end
   if oldest then return firstUrl(opts) end
@@ -171,7 +178,9 @@ local function explain(body)
   if known then log.info(known[1], known[2]) else log.info("不是上面的那些错误code") end
 end
 
-local function result(cb, url, code, body)
+local function result(cb, url, code, headers, body)
+  local first = not since("2024-04-12")
+  if first then log.info("http fota", code, headers, body) end
   if code == 200 or code == 206 then
     return cb(body == 0 and BAD_ANSWER or OK)
   elseif code == -4 then
@@ -179,7 +188,7 @@ local function result(cb, url, code, body)
   elseif code == -5 then
     return cb(CLOSED)
   end
-  log.info(tag(""), code, body)
+  if not first then log.info(tag(""), code, body) end
   if since("2024-11-22") and url:find("iot.openluat.com") then explain(body) end
   cb(BAD_ANSWER)
 end
@@ -187,7 +196,7 @@ end
 local function task(cb, opts)
   local code, headers, body = http.request(opts.method, opts.url_now, opts.headers, opts.body, opts,
     opts.server_cert, opts.client_cert, opts.client_key, opts.client_password).wait()
-  result(cb, opts.url_now, code, body)
+  result(cb, opts.url_now, code, headers, body)
 end
 
 function libfota2.request(cb, opts)
@@ -206,7 +215,7 @@ function libfota2.request(cb, opts)
   opts.method = opts.method or "GET"
   opts.url_now = url
   log.info(tag(".url"), opts.method, url)
-  log.info(tag(since("2025-11-27") and ".imei/mac" or ".imei"), shown)
+  log.info(identityTag(), shown)
   log.info(tag(".project_key"), opts.project_key)
   log.info(tag(".firmware_name"), opts.firmware_name)
   log.info(tag(".version"), opts.version)

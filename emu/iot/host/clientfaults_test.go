@@ -1,0 +1,292 @@
+package host_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"airlift/emu/iot"
+	"airlift/emu/link"
+)
+
+// Hosts besides the platform.
+const (
+	ownHost  = "ota.invalid" // somebody's own server
+	deadHost = "dead.invalid"
+)
+
+// ownFile is what somebody's own server sends; the trials are one after the
+// other.
+var ownFile []byte
+
+// ownServer answers as servers that people make do, or returns nil.
+func ownServer(req *link.Request) *link.Response {
+	name, ok := strings.CutPrefix(req.Path(), "/own/")
+	if !ok {
+		return nil
+	}
+	length := link.Field{Name: "Content-Length"}
+	switch name {
+	case "file":
+		return &link.Response{Status: 200, Header: link.Header{length}, Body: ownFile, Close: true}
+	case "part":
+		return &link.Response{Status: 206, Header: link.Header{length}, Body: ownFile, Close: true}
+	case "empty":
+		return &link.Response{Status: 200, Header: link.Header{length}, Close: true}
+	case "page":
+		return &link.Response{Status: 200, Header: link.Header{length}, Body: []byte("<html>" + strings.Repeat("please log in ", 100)), Close: true}
+	case "moved":
+		return &link.Response{Status: 301, Header: link.Header{{Name: "Location", Value: "http://" + ownHost + "/own/file"}, length}, Close: true}
+	case "long-header":
+		return &link.Response{Status: 200, Header: link.Header{{Name: "Set-Cookie", Value: strings.Repeat("x", 9000)}, length}, Body: ownFile, Close: true}
+	}
+	return &link.Response{Status: 404, Header: link.Header{length}, Close: true}
+}
+
+// own asks somebody's own server.
+func own(name string) ask { return ask{url: "http://" + ownHost + "/own/" + name} }
+
+// onlyKinds says that a case is of other kinds of clients.
+func onlyKinds(why string, kinds ...kind) func(*client) string {
+	return func(c *client) string {
+		if bytes.IndexByte(kindBytes(kinds), byte(c.kind)) >= 0 {
+			return ""
+		}
+		return why
+	}
+}
+
+func kindBytes(kinds []kind) (b []byte) {
+	for _, k := range kinds {
+		b = append(b, byte(k))
+	}
+	return b
+}
+
+// faultCases is what goes wrong on the way, and what other servers answer
+// (iot-platform.md 1.15, 2.4, 2.5, 4.1).
+var faultCases = []clientCase{
+	{name: "redirect", run: (*trial).redirect},
+	{name: "Range", not: onlyKinds("libfota lets scripts send no headers, and asks for a range only after a break", kindFota2, kindTask), run: func(tr *trial) {
+		tr.upload(tr.draft(), tr.pack(next))
+		tr.installs(ask{ranged: true})
+		seen := tr.g.requests()
+		if got := seen[0].Header.Get("Range"); got != "bytes=0-" {
+			tr.t.Errorf("Range: %s", got)
+		}
+		if tr.c.kind == kindTask && !tr.c.own() {
+			tr.expect("update.waitUntil UPDATE_DOWNLOAD true 206 nil")
+		}
+	}},
+	{name: "broken in the middle", run: (*trial).broken},
+	{name: "closed without an answer", run: func(tr *trial) {
+		tr.g.cuts.cut(0, 1000)
+		tr.run(tr.script(ask{}), answered)
+		tr.expect(tr.failed(3))
+	}},
+	{name: "nobody listens", run: func(tr *trial) {
+		tr.run(tr.script(ask{url: "http://" + deadHost + "/update"}), answered)
+		tr.expect(tr.failed(1))
+	}},
+	{name: "no key", run: (*trial).noKey},
+	{name: "VERSION of another form", run: (*trial).badVersion},
+	{name: "500 file lost", run: func(tr *trial) {
+		f := tr.upload(tr.draft(), tr.pack(next))
+		if err := os.Remove(filepath.Join(tr.g.folder, "files", f.SHA256[:2], f.SHA256)); err != nil {
+			tr.t.Fatal(err)
+		}
+		tr.run(tr.script(ask{}), answered)
+		tr.complains(500, "")
+	}},
+	{name: "404 nothing newer", answers: "selfhost-minimal", run: func(tr *trial) { tr.bare(ask{}, 404) }},
+	{name: "404 equal", answers: "selfhost-minimal", run: func(tr *trial) {
+		tr.upload(tr.draft(), []byte("package"))
+		tr.bare(ask{version: "1.0.1"}, 404)
+	}},
+	{name: "upgrade", answers: "selfhost-minimal", run: func(tr *trial) {
+		tr.upload(tr.draft(), tr.pack(next))
+		tr.installs(ask{})
+	}},
+	{name: "304 equal", answers: "selfhost-304", run: func(tr *trial) {
+		tr.upload(tr.draft(), []byte("package"))
+		tr.bare(ask{version: "1.0.1"}, 304)
+	}},
+	{name: "404 unknown", answers: "selfhost-304", run: func(tr *trial) { tr.bare(ask{}, 404) }},
+	{name: "back to an older one", answers: "selfhost-304", run: func(tr *trial) {
+		tr.upload(tr.draft(), tr.pack(next))
+		tr.installs(ask{version: "1.0.2"})
+	}},
+	{name: "404 another API", answers: "turnkey", run: func(tr *trial) {
+		tr.upload(tr.draft(), []byte("package"))
+		tr.bare(ask{}, 404)
+	}},
+	{name: "own 200", run: func(tr *trial) {
+		ownFile = tr.pack(next)
+		tr.installs(own("file"))
+	}},
+	{name: "own 206 unasked", run: func(tr *trial) {
+		ownFile = tr.pack(next)
+		tr.installs(own("part"))
+	}},
+	{name: "own 404", run: func(tr *trial) {
+		tr.run(tr.script(own("none")), answered)
+		tr.expect(tr.failed(4))
+	}},
+	{name: "own 301", run: func(tr *trial) {
+		ownFile = tr.pack(next)
+		if tr.c.kind == kindTask {
+			tr.installs(own("moved"))
+			return
+		}
+		tr.run(tr.script(own("moved")), answered)
+		tr.expect(tr.failed(4))
+	}},
+	{name: "own 200 empty", run: func(tr *trial) {
+		tr.run(tr.script(own("empty")), answered)
+		switch tr.c.kind {
+		case kindTask: // any 200 is good, there is only nothing to install
+			tr.expect("answer true")
+		case kindSocket:
+			tr.expect("answer 1")
+		default:
+			tr.expect("answer 4")
+		}
+	}},
+	{name: "own 200 with a page", run: func(tr *trial) {
+		tr.run(tr.script(own("page")), answered)
+		switch {
+		case tr.isFile(): // nobody looks into it before the restart
+			tr.expect("answer 0")
+		case tr.c.kind == kindSocket:
+			tr.expect("answer 1")
+		default:
+			tr.expect(tr.failed(4))
+		}
+	}},
+	{name: "own long header", not: onlyKinds("it has no buffer for headers that could be too small", kindFota, kindFota2), run: func(tr *trial) {
+		ownFile = tr.pack(next)
+		tr.run(tr.script(own("long-header")), answered)
+		tr.expect(tr.failed(4))
+	}},
+}
+
+// bare is refused without JSON.
+func (tr *trial) bare(a ask, status int) {
+	tr.t.Helper()
+	tr.run(tr.script(a), answered)
+	tr.complains(status, "")
+}
+
+// redirect is sent to the file's address, which only update.lua follows
+// (iot-platform.md 1.7.1, 1.13).
+func (tr *trial) redirect() {
+	t := tr.t
+	f := tr.upload(tr.draft(), tr.pack(next))
+	a := ask{redirect: true}
+	if tr.c.kind != kindTask {
+		tr.run(tr.script(a), answered)
+		tr.complains(302, "")
+		return
+	}
+	tr.installs(a)
+	want := "/download/" + f.SHA256 + "/f.bin"
+	for _, r := range tr.g.requests() {
+		if r.Target == want {
+			return
+		}
+	}
+	t.Errorf("nobody asked for %s: %+v", want, tr.g.requests())
+}
+
+// resumes reports whether the client goes on where a connection broke
+// (iot-platform.md 1.3.2, 1.7.1, 1.13).
+func (tr *trial) resumes() bool {
+	return tr.c.kind == kindSocket || tr.c.kind == kindTask || tr.chip.Profile.CoreDate < "2025-01-27"
+}
+
+// broken loses a connection in the middle of the package.
+func (tr *trial) broken() {
+	t := tr.t
+	tr.upload(tr.draft(), tr.pack(next))
+	tr.g.cuts.cut(700, 1)
+	tr.installs(ask{})
+	tr.g.under.Wait()
+	resumed := 0
+	for _, r := range tr.g.requests() {
+		if v := r.Header.Get("Range"); v != "" && v != "bytes=0-" {
+			resumed++
+		}
+	}
+	// A socket of the client's own may lose what came shortly before the end.
+	if tr.c.kind != kindSocket && tr.resumes() != (resumed == 1) {
+		t.Errorf("%d requests for the rest: %+v", resumed, tr.g.requests())
+	}
+	if !tr.resumes() {
+		tr.expect(tr.failed(4), tr.took())
+	}
+	v := must[iot.List[iot.Delivery]](t)(tr.g.a.Deliveries(iot.DeliveryFilter{Project: tr.project.ID}, iot.Page{}))
+	if want := map[bool]int{true: 1, false: 2}[tr.resumes()]; tr.c.kind != kindSocket && v.Total != want || v.Items[want-1].Whole != tr.resumes() {
+		t.Errorf("deliveries %+v", v)
+	}
+}
+
+// noKey asks without PRODUCT_KEY: no request leaves (iot-platform.md 1.3.1).
+func (tr *trial) noKey() {
+	t := tr.t
+	const says = "iot.openluat.com need PRODUCT_KEY!!!"
+	enough := answered
+	if tr.c.kind == kindSocket { // it does not call back
+		enough = func(line string) bool { return strings.HasSuffix(line, says) }
+	}
+	tr.raises = tr.c.kind == kindTask
+	tr.run(tr.script(ask{key: "none"}), enough)
+	switch tr.c.kind {
+	case kindTask:
+		if !strings.Contains(strings.Join(tr.log, "\n"), "PRODUCT_KEY") {
+			t.Errorf("errors %q\n%s", tr.errors, strings.Join(tr.log, "\n"))
+		}
+	case kindSocket:
+		tr.expect("fota " + says)
+	default:
+		tag := "fota"
+		if tr.c.tag == "libfota2" {
+			tag = tr.c.tag
+		}
+		tr.expect(tag+" "+says, "answer 5")
+	}
+	if len(tr.g.requests()) != 0 {
+		t.Errorf("requests %+v", tr.g.requests())
+	}
+}
+
+// badVersion asks with a VERSION that the library cannot read: libfota says so,
+// libfota2 falls over it, update.lua sends it, and the platform cannot compare
+// it (iot-platform.md 1.3.1, 1.4.1).
+func (tr *trial) badVersion() {
+	t := tr.t
+	a := ask{version: "1.0"}
+	if tr.c.twoGroups {
+		tr.c = &client{kind: tr.c.kind} // whose scripts may have three
+		a.version = "1.0.0"
+	}
+	tr.raises = tr.c.kind == kindFota2
+	switch tr.c.kind {
+	case kindTask:
+		tr.upload(tr.draft(), []byte("package"))
+		tr.refused(a, bodies[27].body, iot.UpToDate)
+	case kindFota2:
+		if tr.c.rawName {
+			tr.upload(tr.draft(), []byte("package"))
+			tr.refused(a, bodies[27].body, iot.UpToDate)
+			return
+		}
+		tr.run(tr.script(a), answered)
+		if len(tr.errors) != 1 || !strings.Contains(tr.errors[0], "nil value") {
+			t.Errorf("errors %q", tr.errors)
+		}
+	default:
+		tr.run(tr.script(a), answered)
+		tr.expect("answer 5")
+	}
+}
