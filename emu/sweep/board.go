@@ -33,13 +33,18 @@ func newBoard(flashes []*flash.Device) *board {
 	return b
 }
 
+// boardOf is a board with copies of flash chips.
+func boardOf(flashes []*flash.Device) *board {
+	copies := make([]*flash.Device, len(flashes))
+	for i, f := range flashes {
+		copies[i] = f.Fork()
+	}
+	return newBoard(copies)
+}
+
 // fork copies the board; the copy has a supply of its own, without a tap.
 func (b *board) fork() *board {
-	flashes := make([]*flash.Device, len(b.flashes))
-	for i, f := range b.flashes {
-		flashes[i] = f.Fork()
-	}
-	n := newBoard(flashes)
+	n := boardOf(b.flashes)
 	n.cause, n.at, n.bites = b.cause, b.at, b.bites
 	n.retained = append([]uint32(nil), b.retained...)
 	return n

@@ -57,6 +57,9 @@ func (s *Sweep) judge(b *board, r *boot) (*verdict, error) {
 	if err := readUserFiles(&boot{running: r.running, env: s.machine.env(b, nil, nil, nil)}); err != nil {
 		v.breaks(Files, "user data: %v", err)
 	}
+	if s.asksAgain() {
+		return v, s.askAgain(b, v)
+	}
 	return v, nil
 }
 
@@ -178,7 +181,7 @@ func (s *Sweep) outside(b *board) string {
 	}
 	for i, table := range s.Chip.Partitions {
 		for _, p := range table {
-			if p.Overlay || s.touched[[2]int64{int64(i), p.Off}] || sameRange(b.flashes[i], s.old.flashes[i], p) {
+			if p.Overlay || p.Kind == fsKind && s.Scenario.Mode == ModeSystem || s.touched[[2]int64{int64(i), p.Off}] || sameRange(b.flashes[i], s.old.flashes[i], p) {
 				continue
 			}
 			return fmt.Sprintf("partition %s changed, which the upgrade leaves alone", p.Name)

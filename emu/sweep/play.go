@@ -209,12 +209,17 @@ type axisTap struct {
 
 func (t *axisTap) Before(op *flash.Op) flash.Fate {
 	t.ops = append(t.ops, t.sweep.place(op, uint64(len(t.ops)), t.w.boot, t.w.stage))
-	for _, p := range t.sweep.Chip.Partitions[op.Chip] {
+	t.sweep.touches(t.touched, op)
+	return flash.Fate{}
+}
+
+// touches notes the partitions that an operation is in.
+func (s *Sweep) touches(touched map[[2]int64]bool, op *flash.Op) {
+	for _, p := range s.Chip.Partitions[op.Chip] {
 		if p.Contains(op.Off) {
-			t.touched[[2]int64{int64(op.Chip), p.Off}] = true
+			touched[[2]int64{int64(op.Chip), p.Off}] = true
 		}
 	}
-	return flash.Fate{}
 }
 
 func (t *axisTap) After(op *flash.Op) {

@@ -37,10 +37,10 @@ type Sweep struct {
 	old         reference
 	fresh       reference // the new version
 	regions     []region
-	codeVolumes []string          // mount points
-	struck      bool              // start is behind the scenario's own faults
-	faulty      bool              // the scenario's standing faults hold
-	armed       bool              // start has the package in place
+	codeVolumes []string // mount points
+	struck      bool     // start is behind the scenario's own faults
+	faulty      bool     // the scenario's standing faults hold
+	armed       bool     // start has the package in place
 	cleanWear   map[flash.Sector]uint32
 	touched     map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
 	stepData    [][]byte          // that the steps of a volume write

@@ -73,11 +73,13 @@ func (s *Sweep) rehearseSystem() error {
 		return err
 	}
 	s.Package, s.Kind = st.Package.Data, st.Package.Kind
-	flashes := make([]*flash.Device, len(st.Flash()))
-	for i, f := range st.Flash() {
-		flashes[i] = f.Fork()
+	if err := s.install(boardOf(st.Flash()).flashes); err != nil {
+		return err
 	}
-	s.start = newBoard(flashes)
+	s.touched = map[[2]int64]bool{}
+	if st, d, err = s.story(); err != nil {
+		return err
+	}
 	if err := s.cleanStory(st, d); err != nil {
 		return err
 	}
@@ -204,6 +206,7 @@ func (r *systemRun) Before(op *flash.Op) flash.Fate {
 		fate = r.inject.Before(op)
 	} else if r.all {
 		r.places = append(r.places, place)
+		r.s.touches(r.s.touched, op)
 	}
 	if r.tell != nil {
 		r.tell.w.now, r.tell.w.boot = r.st.World.Clock.Now(), place.Boot
@@ -276,27 +279,6 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 		tell.after = st.Flash()
 	}
 	return s.systemResult(c, r, rep, st.Device.Boots()-boots)
-}
-
-// systemResult judges how a story ended.
-func (s *Sweep) systemResult(c Case, r *systemRun, rep demo.Report, boots int) (*Result, error) {
-	v := &verdict{outcome: rep.Outcome, boots: boots}
-	why := string(rep.End.End) + ": " + rep.End.Detail
-	switch rep.Outcome {
-	case emu.OutcomeBrick, emu.OutcomeStuck:
-		v.breaks(Boots, "%s", why)
-		v.endless = rep.Outcome == emu.OutcomeStuck
-	case emu.OutcomeMixed:
-		v.breaks(Exact, "the module stays with the core of one version and the scripts of the other: %s", why)
-	}
-	if rep.End.End == emu.EndBoots {
-		v.breaks(Converges, "%s", why)
-	}
-	hopeless := s.faulty && s.Clean.Outcome != emu.OutcomeNew // without a cut too
-	if rep.Outcome != emu.OutcomeNew && !hopeless {
-		v.breaks(Reachable, "the module does not go on to the new version: %s", why)
-	}
-	return s.result(c, r.places, v, erasures{}.with(r.erased)), nil
 }
 
 // systemUnit runs the cases of a unit of the mode system.
