@@ -88,7 +88,7 @@ func full() bool { return os.Getenv("AIRLIFT_SCALE") == "full" }
 // parts are the routes that answer with something else than a page.
 var parts = map[string]bool{
 	"GET /{$}": true, "GET /events": true, "GET /bench/{id}/events": true, "GET /bench/profiles": true,
-	"GET /firmware/recognise": true, "GET /firmware/{id}/file": true,
+	"GET /firmware/recognise": true, "GET /firmware/{id}/file": true, "GET /log/export": true,
 }
 
 // pages are the paths of all pages that need a session.
@@ -235,5 +235,50 @@ func TestKeyboard(t *testing.T) {
 	}
 	if n, err := b.tenant.Projects(); err != nil || len(n) != 1 {
 		t.Errorf("%d projects, %v", len(n), err)
+	}
+}
+
+// The tab key goes through everything that can be used, in the order in which
+// it stands there, and shows where it is.
+func TestFocusOrder(t *testing.T) {
+	b := member(t)
+	e := b.s.settle(b.account)
+	for _, pattern := range []string{"GET /devices", "GET /firmware/{id}", "GET /bench/{id}"} {
+		_, path := e.target(pattern)
+		b.open(path)
+		b.until(`document.readyState === "complete"`)
+		want := eval[[]string](b, `(() => {
+			window.name_of = (e) => e.tagName + " " + (e.id || e.getAttribute("href") || e.innerText);
+			return [...document.querySelectorAll("a[href], button:not(:disabled), input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
+				.filter((e) => e.checkVisibility() && !e.closest("dialog")).map(name_of);
+		})()`)
+		for i, name := range want {
+			b.do(chromedp.KeyEvent("\t"))
+			got := eval[string](b, `(() => {
+				const e = document.activeElement, s = getComputedStyle(e);
+				return name_of(e) + (e.matches(":focus-visible") && s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2 ? "" : ", not to be seen");
+			})()`)
+			if got != name {
+				t.Errorf("%s: tab %d goes to %q, want %q", path, i+1, got, name)
+				break
+			}
+		}
+	}
+}
+
+// A page that changes by itself leaves the focus where it is.
+func TestFocusStays(t *testing.T) {
+	b := member(t)
+	key := b.project("demo").Key
+	b.s.ask(b.imei(1), key, "first", "1.1.1")
+	b.open("/log")
+	b.sees("first")
+	b.run(`document.querySelector("a[id^=why-]").focus()`)
+	focused := eval[string](b, `document.activeElement.id`)
+	b.s.ask(b.imei(1), key, "second", "1.1.1")
+	b.sees("second")
+	b.until(`!document.querySelector(".htmx-request")`)
+	if got := eval[string](b, `document.activeElement.id`); got != focused || !strings.HasPrefix(got, "why-") {
+		t.Errorf("the focus went from %q to %q", focused, got)
 	}
 }

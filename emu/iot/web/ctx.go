@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -42,6 +43,23 @@ func (p *Pages) newCtx(w http.ResponseWriter, r *http.Request) *ctx {
 		c.tenant = p.opt.Platform.Tenant(c.session.Account.ID, "page")
 	}
 	return c
+}
+
+// asker is whose requests are counted together.
+func (c *ctx) asker() string {
+	if c.session != nil {
+		return "account " + strconv.FormatInt(c.session.Account.ID, 10)
+	}
+	return c.address()
+}
+
+// address is where a request comes from.
+func (c *ctx) address() string {
+	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	if err != nil {
+		return c.r.RemoteAddr
+	}
+	return host
 }
 
 // failure is an error that a person is to read.
@@ -119,6 +137,9 @@ func (c *ctx) finish(err error) {
 		return
 	}
 	f := c.explainError(err)
+	if f.status == http.StatusTooManyRequests {
+		c.w.Header().Set("Retry-After", "1")
+	}
 	if c.partial() {
 		// A message beside the form; app.js shows it.
 		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -195,6 +195,7 @@ var questions = map[string]question{
 	"POST /jobs/{id}/retry":   {},
 
 	"GET /log":        {fields: []string{"project", "$projects"}},
+	"GET /log/export": {fields: []string{"project", "$projects"}},
 	"GET /log/{id}":   {},
 	"GET /explain":    {fields: []string{"url", "/api/site/firmware_upgrade?imei=1&project_key=$key"}},
 	"GET /statistics": {fields: []string{"project", "$projects"}},

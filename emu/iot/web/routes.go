@@ -1,6 +1,10 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"airlift/emu/iot"
+)
 
 // handler is one page, or what one form does.
 type handler func(*ctx) error
@@ -59,6 +63,7 @@ var sessionRoutes = []route{
 	{"POST /jobs/{id}/retry", (*ctx).retryJob},
 
 	{"GET /log", (*ctx).log},
+	{"GET /log/export", (*ctx).exportLog},
 	{"GET /log/{id}", (*ctx).logEntry},
 	{"GET /explain", (*ctx).explain},
 	{"GET /statistics", (*ctx).statistics},
@@ -96,6 +101,10 @@ func (p *Pages) serve(routes []route, guard func(*ctx, handler) error) {
 	for _, r := range routes {
 		p.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
 			c := p.newCtx(w, req)
+			if !p.requests.Allow(c.asker()) {
+				c.finish(iot.ErrTooMany)
+				return
+			}
 			c.finish(guard(c, r.handle))
 		})
 	}

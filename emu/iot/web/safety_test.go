@@ -130,6 +130,77 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// Requests of an account, and of an address without one, are bounded, and so are
+// the accounts that an address makes. Files that never change are not counted.
+func TestRateLimits(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.PerSecond, o.Burst, o.SignUpsPerHour = 1e-9, 12, 2 })
+	get := func(p *person, path string) (status int, retry string) {
+		t.Helper()
+		resp, err := p.client.Get(s.http.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode, resp.Header.Get("Retry-After")
+	}
+	p := s.signUp("13800000000")
+	for range 20 {
+		if status, _ := get(p, "/static/app.js"); status != 200 {
+			t.Fatalf("a file: %d", status)
+		}
+	}
+	served := 0
+	for ; served < 20; served++ {
+		status, retry := get(p, "/projects")
+		if status == 200 {
+			continue
+		}
+		if status != 429 || retry != "1" {
+			t.Errorf("%d, try again after %q s", status, retry)
+		}
+		break
+	}
+	if served == 0 || served > 12 {
+		t.Errorf("%d pages, 12 are allowed", served)
+	}
+	s.signUp("13900000000") // an account has requests of its own
+	if status, body := s.person().post("/signup", "name", "13700000000", "password", "correct horse", "again", "correct horse"); status != 429 || !strings.Contains(body, "Too many attempts") {
+		t.Errorf("a third account: %d", status)
+	}
+	nobody := s.person()
+	for n := 0; ; n++ {
+		if status, _ := get(nobody, "/login"); status == 429 {
+			break
+		}
+		if n > 12 {
+			t.Fatal("no limit without a session")
+		}
+	}
+}
+
+// Language and colours are what a person chose, or else what the browser wants.
+func TestChoices(t *testing.T) {
+	s := newSite(t)
+	p := s.person()
+	for _, c := range []struct{ choose, has string }{
+		{"", `<html lang="en">`},
+		{"language=zh", `<html lang="zh-CN">`},
+		{"theme=dark", `<html lang="zh-CN" data-theme="dark">`},
+		{"theme=light&language=en", `<html lang="en" data-theme="light">`},
+		{"theme=auto", `<html lang="en">`},
+		{"theme=pink&language=tlh", `<html lang="en">`},
+	} {
+		if status, body := p.get("/choose?back=/login&" + c.choose); status != 200 || !strings.Contains(body, c.has) {
+			t.Errorf("%s: %d %.300s, want %s", c.choose, status, body, c.has)
+		}
+	}
+	req, _ := http.NewRequest("GET", s.http.URL+"/login", nil)
+	req.Header.Set("Accept-Language", "fr, zh-CN;q=0.9, en;q=0.5")
+	if _, body := s.person().do(req); !strings.Contains(body, `<html lang="zh-CN">`) {
+		t.Errorf("a browser that wants Chinese: %.300s", body)
+	}
+}
+
 // Bad input gets an answer that says so, and leaves nothing behind.
 func TestBadInput(t *testing.T) {
 	s := newSite(t, func(o *Options) { o.UploadMax = 1 << 20 })

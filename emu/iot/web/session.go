@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/text/language"
+
+	"airlift/emu/iot"
 )
 
 // languages are those of the pages; the first is the default.
@@ -109,6 +111,9 @@ func (c *ctx) signUp() error {
 	name, password := c.value("name"), c.r.PostFormValue("password")
 	if password != c.r.PostFormValue("again") {
 		return c.entryPage("signup", entry{name, "", &failure{http.StatusUnprocessableEntity, c.t("The two passwords differ."), nil}})
+	}
+	if !c.p.signUps.Allow(c.address()) {
+		return c.entryPage("signup", entry{name, "", c.explainError(iot.ErrTooMany)})
 	}
 	if _, err := c.p.opt.Platform.SignUp(name, password); err != nil {
 		return c.entryPage("signup", entry{name, "", c.explainError(err)})

@@ -106,6 +106,7 @@ var chinese = map[string]string{
 	"Firmware name and version cannot be read from the file name. Please enter them.": "固件名称，版本号识别失败，请手动输入",
 	"Firmware name":          "固件名",
 	"Firmware of the module": "模块的底层固件",
+	"Export CSV":             "导出 CSV",
 	"Firmware":               "固件",
 	"First only these devices (IMEI, one a line; may be empty)": "首批仅限这些设备（IMEI，一行一个，可留空）",
 	"Flash operations": "Flash 操作数",

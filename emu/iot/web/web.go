@@ -23,6 +23,13 @@ type Options struct {
 	// Demo is the account that a browser on this host has without a password;
 	// 0 for none.
 	Demo int64
+	// PerSecond and Burst bound the requests of an account, or of an address
+	// without a session; default 50 and 400. Below 0: no limit.
+	PerSecond float64
+	Burst     int
+	// SignUpsPerHour bounds the accounts that an address makes, default 60: a
+	// class may share one address.
+	SignUpsPerHour int
 	// UploadMax bounds an uploaded firmware, bytes, default iot.FirmwareMax.
 	UploadMax int64
 	// Error, if not nil, is told of faults that a person cannot do anything
@@ -32,20 +39,28 @@ type Options struct {
 
 // Pages is a handler for people.
 type Pages struct {
-	opt     Options
-	mux     *http.ServeMux
-	views   *views
-	assets  *assets
-	origin  *http.CrossOriginProtection
-	demo    iot.Session
-	streams streams
-	making  chan struct{} // a slot: packages are made one at a time
+	opt      Options
+	mux      *http.ServeMux
+	views    *views
+	assets   *assets
+	origin   *http.CrossOriginProtection
+	demo     iot.Session
+	requests *iot.Limiter
+	signUps  *iot.Limiter
+	streams  streams
+	making   chan struct{} // a slot: packages are made one at a time
 }
 
 // New returns the pages.
 func New(opt Options) (*Pages, error) {
 	opt.UploadMax = cmp.Or(opt.UploadMax, iot.FirmwareMax)
-	p := &Pages{opt: opt, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), making: make(chan struct{}, 1)}
+	opt.PerSecond, opt.Burst = cmp.Or(opt.PerSecond, 50), cmp.Or(opt.Burst, 400)
+	opt.SignUpsPerHour = cmp.Or(opt.SignUpsPerHour, 60)
+	p := &Pages{
+		opt: opt, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), making: make(chan struct{}, 1),
+		requests: iot.NewLimiter(opt.PerSecond, opt.Burst),
+		signUps:  iot.NewLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour),
+	}
 	var err error
 	if p.assets, err = loadAssets(); err != nil {
 		return nil, err

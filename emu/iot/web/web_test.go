@@ -55,7 +55,7 @@ func openSite(dir string, change ...func(*Options)) (*site, error) {
 		return nil, err
 	}
 	s.bench = bench.New(bench.Options{Server: s.server, Host: iot.Host, Port: 80, Limits: bench.Limits{OwnerUnits: 8}})
-	opt := Options{Platform: s.store, Bench: s.bench, Error: func(err error) { s.problems <- err }}
+	opt := Options{Platform: s.store, Bench: s.bench, PerSecond: -1, Error: func(err error) { s.problems <- err }}
 	for _, f := range change {
 		f(&opt)
 	}

@@ -1,0 +1,52 @@
+package web
+
+import (
+	"encoding/csv"
+	"strings"
+	"testing"
+)
+
+// The export has every row that the filter lets through, whatever the page, and
+// nothing in it is a formula.
+func TestExportLog(t *testing.T) {
+	s := newSite(t)
+	p := s.signUp("13800000000")
+	project, err := s.store.Tenant(p.account, "test").CreateProject("demo", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const asked = 2*pageSize + 3
+	for range asked {
+		s.ask("860000000000017", project.Key, "=cmd()", "1.1.1")
+	}
+	s.ask("860000000000025", project.Key, "other,\"name\"", "1.1.1")
+	rows := func(query string) [][]string {
+		t.Helper()
+		status, body := p.get("/log/export?" + query)
+		text, ok := strings.CutPrefix(body, "\uFEFF")
+		if status != 200 || !ok {
+			t.Fatalf("%d %.100q", status, body)
+		}
+		list, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got := rows("imei=860000000000017&page=2"); len(got) != 1+asked || got[0][1] != "IMEI" || got[1][2] != "'=cmd()" || got[1][6] != "400" {
+		t.Errorf("%d rows: %q", len(got), got[:2])
+	}
+	if got := rows("imei=860000000000025"); len(got) != 2 || got[1][2] != "other,\"name\"" {
+		t.Errorf("%q", got)
+	}
+	if got := rows("reason=deliver"); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	if status, _ := p.get("/log/export?date=yesterday"); status != 422 {
+		t.Errorf("a date that is none: %d", status)
+	}
+	p.get("/choose?language=zh&back=/log")
+	if got := rows(""); len(got) != 2+asked || got[0][0] != "时间" {
+		t.Errorf("%d rows: %q", len(got), got[0])
+	}
+}
