@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"airlift/chips/all"
 	"airlift/emu"
@@ -24,6 +26,8 @@ var small = map[string]Scenario{
 	"download": {Chip: "Air6208", Mode: ModeUpdate, Old: Version{CoreBytes: 6 << 10}, New: Version{CoreBytes: 7 << 10, ScriptBytes: 5000}},
 	"file":     {Chip: "Air601", Mode: ModeUpdate, New: Version{ScriptBytes: 3000}},
 	"system":   {Chip: "Air6208", Mode: ModeSystem, Old: Version{CoreBytes: 6 << 10}, Sample: 60},
+	"volume":   {Chip: "Air601", Mode: ModeVolume},
+	"damages":  {Chip: "Air601", Mode: ModeUpdate, New: Version{ScriptBytes: 1000}, Damages: 120, Uncut: true},
 	"delta":    {Chip: "Air780E", Profile: "full", Package: "combined", Old: Version{CoreBytes: 8 << 10}, Hows: []fault.How{{Kind: fault.Before}, {Kind: fault.Few, Num: 1}, {Kind: fault.After}}},
 }
 
@@ -204,7 +208,7 @@ func TestShardsMerge(t *testing.T) {
 		name   string
 		cuts   int
 		sample uint64
-	}{{"file", 1, 0}, {"file", 1, 100}, {"system", 2, 12}, {"download", 2, 300}, {"file", 2, 0}} {
+	}{{"file", 1, 0}, {"file", 1, 100}, {"system", 2, 12}, {"download", 2, 300}, {"file", 2, 0}, {"volume", 1, 0}, {"volume", 2, 500}, {"damages", 1, 0}} {
 		s := small[c.name]
 		s.Cuts, s.Sample = c.cuts, c.sample
 		if c.cuts == 2 && c.sample == 0 {
@@ -312,7 +316,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, id, err)
 		}
 	}
-	for _, text := range []string{"", "a", "/1", "a/", "a/x", "a/1.", "a/-1", "a/1.2.3.4.5.6.7.8.9", "~a/1"} {
+	for _, text := range []string{"", "a", "/1", "a/", "a/x", "a/1.", "a/-1", "a/1" + strings.Repeat(".1", 64), "~a/1"} {
 		if id, err := ParseID(text); err == nil {
 			t.Errorf("%q is %v", text, id)
 		}
@@ -354,4 +358,32 @@ func FuzzScenario(f *testing.F) {
 			t.Fatalf("%+v", s)
 		}
 	})
+}
+
+// What a writer got is on disk a moment later, without its being closed: a
+// process that is killed loses little.
+func TestWriterDoesNotWait(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "out")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := open(t, "file")
+	out := NewWriter(f, w.Header(Options{}), NewSummary(w.Scenario, len(w.Clean.Ops)))
+	if err := out.Add(&Result{Case: Case{Number: 7}, Outcome: emu.OutcomeNew}); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		data, err := os.ReadFile(name)
+		if err != nil || time.Since(start) > time.Minute {
+			t.Fatalf("after a minute the file has %d bytes and no result (%v)", len(data), err)
+		}
+		if bytes.HasSuffix(data, []byte(`{"n":7,"outcome":"new"}`+"\n")) {
+			break
+		}
+	}
+	if err := out.Close(true); err != nil {
+		t.Fatal(err)
+	}
 }
