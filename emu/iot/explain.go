@@ -77,4 +77,4 @@ func (d FirmwareDraft) Firmware(project int64, at time.Time) (Firmware, error) {
 }
 
 // UsableIdentity reports whether a text can be a device's identity.
-func UsableIdentity(s string) bool { return s != "" && usableIdentity(s) }
+func UsableIdentity(s string) bool { return usableIdentity(s) }

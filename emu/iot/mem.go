@@ -127,7 +127,7 @@ func (m *Mem) AddDevice(project int64, identity string, at time.Time) (Device, e
 	if _, ok := m.Project(project); !ok {
 		return Device{}, fmt.Errorf("project %d: %w", project, ErrNotFound)
 	}
-	if identity == "" || !usableIdentity(identity) {
+	if !usableIdentity(identity) {
 		return Device{}, fmt.Errorf("device identity %s is no text of 1 to %d bytes", quote(identity), identityBytesMax)
 	}
 	if d, ok := m.Device(identity); ok {

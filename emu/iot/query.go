@@ -71,6 +71,9 @@ func ParseQuery(target string) Query {
 		q.Notes = append(q.Notes, fmt.Sprintf("the identity %s is no text of 1 to %d bytes, so it counts as missing", quote(q.Identity), identityBytesMax))
 		q.Identity = ""
 	}
+	if q.Identity == "nil" {
+		q.add("the identity is the word nil: all devices whose scripts send tostring(nil) are one")
+	}
 	return q
 }
 
@@ -113,7 +116,7 @@ func (q *Query) add(format string, args ...any) {
 }
 
 func usableIdentity(s string) bool {
-	if len(s) > identityBytesMax || !utf8.ValidString(s) {
+	if len(s) > identityBytesMax || !utf8.ValidString(s) || strings.TrimSpace(s) == "" {
 		return false
 	}
 	for _, r := range s {

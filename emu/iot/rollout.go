@@ -142,7 +142,7 @@ func (r *Rollout) checkGroup(i int) error {
 		return fmt.Errorf("%w: groups[%d]: at most %d devices are listed", ErrInvalid, i, groupDevicesMax)
 	}
 	for _, d := range g.Devices {
-		if d == "" || !usableIdentity(d) {
+		if !usableIdentity(d) {
 			return fmt.Errorf("%w: groups[%d]: %s is no identity", ErrInvalid, i, quote(d))
 		}
 	}

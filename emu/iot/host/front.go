@@ -16,7 +16,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +32,8 @@ type Options struct {
 	TLS      *tls.Config   // nil: not encrypted
 	Conns    int           // at a time, default 20,000
 	Head     time.Duration // for the first line, and between two pieces of an upload, default 15 s
+	Idle     time.Duration // without a request on an open connection, default 60 s
+	Write    time.Duration // for a piece of an answer to be taken, default 30 s
 	Error    func(remote string, err error)
 }
 
@@ -41,8 +42,13 @@ func Serve(ctx context.Context, ln net.Listener, o Options) error {
 	if o.Conns <= 0 {
 		o.Conns = 20_000
 	}
-	if o.Head <= 0 {
-		o.Head = 15 * time.Second
+	for _, d := range []struct {
+		set *time.Duration
+		to  time.Duration
+	}{{&o.Head, 15 * time.Second}, {&o.Idle, time.Minute}, {&o.Write, 30 * time.Second}} {
+		if *d.set <= 0 {
+			*d.set = d.to
+		}
 	}
 	if o.Error == nil {
 		o.Error = func(string, error) {}
@@ -70,7 +76,9 @@ func (f *front) serve(ctx context.Context, ln net.Listener) error {
 	}
 	if f.Devices != nil {
 		group.Go(func() {
-			link.Serve(ctx, f.devices, f.Devices, link.ServeOptions{Conns: f.Conns, Error: f.Error, TLS: f.TLS != nil})
+			link.Serve(ctx, f.devices, f.Devices, link.ServeOptions{
+				Conns: f.Conns, Head: f.Head, KeepAlive: f.Idle, Write: f.Write, Error: f.Error, TLS: f.TLS != nil,
+			})
 		})
 	}
 	err := f.accept(ctx, ln)
@@ -88,35 +96,16 @@ func (f *front) server() *http.Server {
 		if f.TLS != nil {
 			r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: r.Host} // the server does not see it itself
 		}
+		conn := http.NewResponseController(w)
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &upload{r.Body, http.NewResponseController(w), f.Head}
+			r.Body = &upload{r.Body, conn, f.Head}
 		}
-		f.People.ServeHTTP(w, r)
+		f.People.ServeHTTP(&download{w, conn, f.Write}, r)
 	})
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: f.Head, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+		Handler: h, ReadHeaderTimeout: f.Head, IdleTimeout: f.Idle, MaxHeaderBytes: 32 << 10,
 		ErrorLog: log.New(errorWriter{f.Error}, "", 0),
 	}
-}
-
-// upload is a body that ends early when nothing more of it comes: its sender may
-// be gone without a word.
-type upload struct {
-	io.ReadCloser
-	conn  *http.ResponseController
-	pause time.Duration
-}
-
-func (u *upload) Read(p []byte) (int, error) {
-	u.conn.SetReadDeadline(time.Now().Add(u.pause))
-	n, err := u.ReadCloser.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		u.conn.SetReadDeadline(time.Time{}) // pages stay connected after it
-	}
-	return n, err
 }
 
 // grace is how long open answers may go on after the end.

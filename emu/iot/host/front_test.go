@@ -85,22 +85,6 @@ func TestOnePortForBoth(t *testing.T) {
 	}
 }
 
-// TestSlowClientsAreCutOff: a client that says nothing, half a line, or half a
-// request, does not hold its place for ever.
-func TestSlowClientsAreCutOff(t *testing.T) {
-	o := twoSides
-	o.Head, o.Conns = 30*time.Millisecond, 2
-	addr := front(t, o)
-	for _, begin := range []string{"", "GET /api", "GET /projects HTTP/1.1\r\nHost:"} {
-		if got := raw(t, addr, begin); strings.Contains(got, "200 OK") {
-			t.Errorf("%q: %q", begin, got)
-		}
-	}
-	if got := raw(t, addr, "GET /api/site/x HTTP/1.0\r\n\r\n"); !strings.Contains(got, "device") {
-		t.Errorf("afterwards: %q", got)
-	}
-}
-
 // TestFilesGoOutWhole downloads a file that does not fit into one write, whole
 // and in part, over plain and encrypted connections.
 func TestFilesGoOutWhole(t *testing.T) {
@@ -169,64 +153,5 @@ func TestLocalOnly(t *testing.T) {
 		if rec.Code != tc.status {
 			t.Errorf("%+v: %d", tc, rec.Code)
 		}
-	}
-}
-
-// TestEveryParameterWrong sends each parameter in each wrong way over a real
-// socket. All answers are those of the code table; none is a crash, and the
-// same device is served afterwards.
-func TestEveryParameterWrong(t *testing.T) {
-	p := newPlatform(t, "cloud", iot.DefaultSettings())
-	p.upload(iot.FirmwareDraft{Name: "f", Version: "1.0.1", FileName: "f.bin", Allow: true, All: true}, []byte("package"))
-	good := map[string]string{"imei": "1", "project_key": p.project.Key, "firmware_name": "f", "version": "1.0.0"}
-	names := []string{"imei", "project_key", "firmware_name", "version"}
-	// What a value that cannot be understood is answered with.
-	code := map[string]string{"imei": "3", "project_key": "25", "firmware_name": "26", "version": "27"}
-	ways := map[string]func(name, value string) string{
-		"missing":       func(string, string) string { return "" },
-		"empty":         func(n, _ string) string { return n + "=" },
-		"no value":      func(n, _ string) string { return n },
-		"wrong case":    func(n, v string) string { return strings.ToUpper(n) + "=" + v },
-		"nil":           func(string, string) string { return "nil" },
-		"5000 bytes":    func(n, _ string) string { return n + "=" + strings.Repeat("x", 5000) },
-		"invalid UTF-8": func(n, _ string) string { return n + "=%ff%fe" },
-		"raw bytes":     func(n, _ string) string { return n + "=\xff\xfe" },
-		"NUL":           func(n, _ string) string { return n + "=%00" },
-		"bad escape":    func(n, _ string) string { return n + "=%zz" },
-		"line end":      func(n, _ string) string { return n + "=%0d%0aX-Evil:%201" },
-	}
-	send := func(query string) string {
-		return raw(t, p.addr, "GET "+iot.Path+"?"+query+" HTTP/1.1\r\nHost: iot.openluat.com:80\r\nConnection: Close\r\n\r\n")
-	}
-	for _, wrong := range names {
-		for way, make := range ways {
-			var parts []string
-			for _, n := range names {
-				part := n + "=" + good[n]
-				if n == wrong {
-					part = make(n, good[n])
-				}
-				if part != "" {
-					parts = append(parts, part)
-				}
-			}
-			got := send(strings.Join(parts, "&"))
-			if !strings.HasPrefix(got, "HTTP/1.1 400 BAD REQUEST\r\n") || !strings.Contains(got, "\r\n\r\n{\"code\": "+code[wrong]+", ") || strings.Contains(got, "X-Evil") {
-				t.Errorf("%s %s: %.300q, want code %s", wrong, way, got, code[wrong])
-			}
-		}
-		// Of doubled ones the first counts.
-		got := send("imei=1&project_key=" + p.project.Key + "&firmware_name=f&version=1.0.1&" + wrong + "=other")
-		if !strings.Contains(got, `{"code": 27, `) {
-			t.Errorf("%s doubled: %.300q", wrong, got)
-		}
-	}
-	for _, query := range []string{"imei=1 2&project_key=x", strings.Repeat("x", 1<<20)} {
-		if got := send(query); !strings.HasPrefix(got, "HTTP/1.1 4") && got != "" {
-			t.Errorf("%.40q: %.200q", query, got)
-		}
-	}
-	if got := send("imei=1&project_key=" + p.project.Key + "&firmware_name=f&version=1.0.0"); !strings.HasSuffix(got, "\r\n\r\npackage") {
-		t.Errorf("afterwards: %q", got)
 	}
 }

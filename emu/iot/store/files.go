@@ -122,3 +122,14 @@ func fileError(err error) error {
 	}
 	return err
 }
+
+// full reports whether a little more does not fit on the disk.
+func (f files) full() bool {
+	w, err := os.CreateTemp(f.tmp(), "probe")
+	if err == nil {
+		_, err = w.Write(make([]byte, 64<<10))
+		err = errors.Join(err, w.Close())
+		os.Remove(w.Name())
+	}
+	return isFull(err)
+}

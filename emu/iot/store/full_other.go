@@ -1,7 +1,6 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package store
 
-// isFull reports whether an error says that the disk is full. Here that is left
-// to the database.
+// isFull reports whether an error says that the disk is full.
 func isFull(error) bool { return false }

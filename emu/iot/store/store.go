@@ -38,6 +38,9 @@ type Options struct {
 	// Every is how often what is overdue is looked for, default 5 s; below 0:
 	// never, Sweep has to be called.
 	Every time.Duration
+	// Busy is how long a database that another process has locked is waited for,
+	// default 5 s.
+	Busy time.Duration
 	// PrivateWebhooks allows webhooks on this host and in private networks.
 	PrivateWebhooks bool
 	// Look does nothing in the background: for a look into a folder that another
@@ -73,6 +76,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Every == 0 {
 		o.Every = 5 * time.Second
+	}
+	if o.Busy <= 0 {
+		o.Busy = 5 * time.Second
 	}
 	if o.Error == nil {
 		o.Error = func(error) {}
@@ -141,7 +147,7 @@ func Open(dir string, opt Options) (*Store, error) {
 
 func (s *Store) openDatabase() (err error) {
 	name := filepath.Join(s.dir, DatabaseName)
-	if s.write, err = sql.Open("sqlite3", dsn(name, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "wal_autocheckpoint(0)", cacheSize)); err != nil {
+	if s.write, err = sql.Open("sqlite3", dsn(name, s.opt.Busy, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "wal_autocheckpoint(0)", cacheSize)); err != nil {
 		return err
 	}
 	defer func() {
@@ -156,12 +162,12 @@ func (s *Store) openDatabase() (err error) {
 	if err := migrate(s.ctx, s.conn); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite3", dsn(name, "query_only(on)")); err != nil {
+	if s.read, err = sql.Open("sqlite3", dsn(name, s.opt.Busy, "query_only(on)")); err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if s.back, err = sql.Open("sqlite3", dsn(name, "synchronous(normal)", "wal_autocheckpoint(0)")); err != nil {
+	if s.back, err = sql.Open("sqlite3", dsn(name, s.opt.Busy, "synchronous(normal)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
 	s.back.SetMaxOpenConns(1)
@@ -179,11 +185,8 @@ const DatabaseName = "platform.db"
 // of some 100,000 devices.
 const cacheSize = "cache_size(-32768)"
 
-// busyMS is how long a locked database is waited for.
-const busyMS = 5000
-
-func dsn(name string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busyMS)}}
+func dsn(name string, busy time.Duration, pragmas ...string) string {
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds())}}
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
@@ -252,6 +255,15 @@ func wrap(err error) error {
 		return fmt.Errorf("%w: %w", iot.ErrExists, err)
 	}
 	return err
+}
+
+// wrapWritten is wrap for what was to be written. The driver reports a full disk
+// as a failed write, like any other, and does not say why: so it is tried again.
+func (s *Store) wrapWritten(err error) error {
+	if errors.Is(err, sqlite3.IOERR) && s.files.full() {
+		return fmt.Errorf("%w: %w", iot.ErrFull, err)
+	}
+	return wrap(err)
 }
 
 // makeDirs makes folders that only this user may read: there are password

@@ -472,7 +472,7 @@ func TestLookDecidesAsServed(t *testing.T) {
 // is in it.
 func TestMigration(t *testing.T) {
 	dir := t.TempDir()
-	db := must[*sql.DB](t)(sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName))))
+	db := must[*sql.DB](t)(sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName), time.Second)))
 	for _, q := range []string{migrations[0], "pragma user_version = 1",
 		"insert into accounts(id, name, password, created) values(1, 'a', '', 0)",
 		`insert into log values(5000, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[],[]]'), (2, 1, 1, 0, 'dev', 'DEV', '', '', '', '', 'deliver', 200, '', '[[[1,1,"r","c","d","f"]],[]]'),

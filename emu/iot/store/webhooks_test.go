@@ -119,7 +119,7 @@ func TestMigrations(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db := must[*sql.DB](t)(sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName))))
+	db := must[*sql.DB](t)(sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName), time.Second)))
 	defer db.Close()
 	if _, err := db.Exec("pragma user_version = 99"); err != nil {
 		t.Fatal(err)

@@ -101,8 +101,9 @@ func (t *tx) commit(batch []*work) {
 	_ = t.exec("rollback")
 	t.forget()
 	t.forgetTexts(0)
+	err = t.s.wrapWritten(err)
 	for _, w := range batch {
-		w.err = wrap(err)
+		w.err = err
 	}
 }
 
@@ -124,7 +125,7 @@ func (t *tx) piece(w *work) error {
 	}
 	marks := t.marks()
 	t.err, t.device = nil, nil
-	w.err = wrap(t.guard(w.fn))
+	w.err = t.s.wrapWritten(t.guard(w.fn))
 	if w.err != nil {
 		t.undo(marks)
 		if err := t.exec("rollback to piece"); err != nil {

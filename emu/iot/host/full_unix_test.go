@@ -1,0 +1,48 @@
+//go:build unix
+
+package host_test
+
+import (
+	"errors"
+	"fmt"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"airlift/emu/iot/host"
+	"airlift/emu/iot/store"
+)
+
+// TestFullDisk lets no file grow any more, which the system reports as it does a
+// full disk: in the middle of a write.
+func TestFullDisk(t *testing.T) {
+	w := newWhole(t, store.Options{Error: func(err error) { t.Log(err) }}, host.Options{})
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	restore := func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer restore()
+	small := before
+	small.Cur = 4096
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
+		t.Skip("the size of files cannot be limited: ", err)
+	}
+	w.failing("full", "507", "full")
+	got := w.call("POST", fmt.Sprintf("/projects/%d/firmware?name=f&version=1.0.2", w.project.ID), "application/octet-stream", strings.Repeat("x", 1<<20))
+	if !strings.HasPrefix(got, "HTTP/1.1 507 ") {
+		t.Errorf("upload: %.300q", got)
+	}
+	if err := w.store.Sweep(); err != nil && !errors.Is(err, syscall.EFBIG) && !strings.Contains(err.Error(), "full") {
+		t.Error(err)
+	}
+	restore()
+	w.wellAgain()
+}
