@@ -27,6 +27,7 @@ type scenarioFlags struct {
 	damages      uint64
 	repair       bool
 	cuts         int
+	recoveries   int
 	old, fresh   int64
 	flags        *pflag.FlagSet
 }
@@ -38,6 +39,7 @@ func (f *scenarioFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.mode, "mode", "", "what is cut: boot (code), update (and updater) or system (everything)")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of everything random")
 	cmd.Flags().IntVar(&f.cuts, "cuts", 1, "power cuts a case, each in the recovery from the one before")
+	cmd.Flags().IntVar(&f.recoveries, "recoveries", 0, "cut every recovery, so many `times` in a row, then leave the module alone")
 	cmd.Flags().Uint64Var(&f.sample, "sample", 0, "draw so many `cases` (0: try all)")
 	cmd.Flags().Uint64Var(&f.damages, "damages", 0, "try so many damaged `packages`, too, without a cut")
 	cmd.Flags().BoolVar(&f.repair, "repair", false, "damage packages inside, and make the checksums around that right")
@@ -69,6 +71,8 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 			s.Seed = f.seed
 		case "cuts":
 			s.SetCuts(f.cuts)
+		case "recoveries":
+			s.SetRecoveries(f.recoveries)
 		case "sample":
 			s.Sample = f.sample
 		case "damages":
@@ -92,7 +96,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 var ownFlagNames = []string{"boot", "chip-file", "layout"}
 
 // scenarioFlagNames are the flags that make or change a scenario.
-var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "sample", "damages", "repair", "old-core-size", "new-core-size"}, ownFlagNames...)
+var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "recoveries", "sample", "damages", "repair", "old-core-size", "new-core-size"}, ownFlagNames...)
 
 // given are those of the flags that were typed, for a command that does the
 // same.
@@ -208,7 +212,7 @@ of the environment's JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID; airlift merge
 joins the files.
 
 The exit code is 1 if a case leaves neither the old nor the new version, or
-breaks an invariant.`,
+breaks an invariant, or if the run without a cut does.`,
 		Args: operands("[SCENARIO]..."),
 		RunE: func(_ *cobra.Command, args []string) error { return a.sweep(args, &f) },
 	}

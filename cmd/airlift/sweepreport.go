@@ -69,6 +69,9 @@ func (a *app) tried(s *sweep.Scenario) {
 		if s.Cuts > 1 {
 			cuts = fmt.Sprintf("the power fails %d times, each time in the recovery from the time before,", s.Cuts)
 		}
+		if s.Recoveries > 0 {
+			cuts = fmt.Sprintf("the power fails, and again in every recovery, %s in a row,", plural(s.Recoveries, "time"))
+		}
 		which := "at every operation"
 		if s.Sample > 0 {
 			which = fmt.Sprintf("in a sample of %d cases", s.Sample)
@@ -92,7 +95,7 @@ func (a *app) tried(s *sweep.Scenario) {
 
 // sweepReport prints what came of a sweep.
 func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra string, took time.Duration) error {
-	if len(sum.Findings) > 0 {
+	if len(sum.Findings) > 0 || h.Clean.Wrong() {
 		a.code = exitFindings
 	}
 	if !a.text() {
@@ -111,6 +114,9 @@ func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra string, too
 		}
 	}
 	a.axisMap(h, sum)
+	if h.Clean.Wrong() {
+		a.printf("  %s\n", a.c(red, "without a cut it goes wrong already: see above"))
+	}
 	if len(sum.Findings) == 0 {
 		a.printf("  every case ends with exactly the old or exactly the new version\n")
 		return nil

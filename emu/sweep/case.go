@@ -81,7 +81,7 @@ func ParseID(text string) (ID, error) {
 	id.Scenario, id.Digest, _ = strings.Cut(text[:i], "~")
 	for part := range strings.SplitSeq(text[i+1:], ".") {
 		n, err := strconv.ParseUint(part, 10, 63)
-		if err != nil || len(id.Path) == cutsMax {
+		if err != nil || len(id.Path) == pathMax {
 			return bad()
 		}
 		id.Path = append(id.Path, n)

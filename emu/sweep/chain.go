@@ -155,6 +155,28 @@ func (c *chain) last(b *board, unit uint64) ([]*Result, error) {
 	return out, err
 }
 
+// recoveries cuts every recovery, so often as the scenario says, and settles
+// what is left. A recovery without an operation ends the row.
+func (c *chain) recoveries(b *board) ([]*Result, error) {
+	at, row := b, *c
+	for n := range c.s.Scenario.Recoveries {
+		ops, err := c.s.recoveryOps(at)
+		if err != nil {
+			return nil, err
+		}
+		if ops == 0 {
+			break
+		}
+		sp := c.s.recoverySpace(ops)
+		pick := []uint64{c.s.draw("recovery", n, c.path[0]).Uint64N(sp.size())}
+		if err := row.picks(at, pick, func(_ int, n chain, after *board) error { row, at = n, after; return nil }); err != nil {
+			return nil, err
+		}
+	}
+	r, err := row.settle(at)
+	return []*Result{r}, err
+}
+
 // draw is the random stream of one decision.
 func (s *Sweep) draw(what string, level int, number uint64) *rand.Rand {
 	return emu.Stream(s.Scenario.Seed, fmt.Sprintf("%s %d", what, level), int(number))

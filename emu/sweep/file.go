@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,15 @@ type CleanLine struct {
 	Boots   int         `json:"boots"`
 	Virtual int64       `json:"virtual_ms"`
 	Trace   string      `json:"trace_sha256"`
+}
+
+// Wrong reports that the run without a cut goes wrong by itself, as one with
+// faults that hold all the time may: it leaves the module with neither version, or
+// breaks an invariant. That the server does not reach a module is no finding
+// there: a network may be as bad as that.
+func (c *CleanLine) Wrong() bool {
+	return c.Outcome != emu.OutcomeNew && c.Outcome != emu.OutcomeOld ||
+		slices.ContainsFunc(c.Broken, func(i Invariant) bool { return i != Reachable })
 }
 
 const fileFormat = 1

@@ -46,7 +46,7 @@ const linesMax = 20000
 // Replay runs one case again and tells what happens. A path is what an ID
 // holds; see also [Sweep.ReplayFaults].
 func (s *Sweep) Replay(path []uint64) (*Account, error) {
-	if len(path) == 0 || len(path) > cutsMax {
+	if len(path) == 0 || len(path) > pathMax {
 		return nil, errors.New("a case has at least one fault")
 	}
 	first, err := s.space().fault(path[0])

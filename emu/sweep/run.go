@@ -276,6 +276,8 @@ func (s *Sweep) unit(u *unit) ([]*Result, error) {
 	}
 	c := chain{s: s, number: u.number, path: []uint64{u.choice}, faults: []fault.Fault{u.fault}, places: []Place{u.place}, erased: u.erased}
 	switch {
+	case s.Scenario.Recoveries > 0:
+		return c.recoveries(u.board)
 	case s.Scenario.Cuts == 1:
 		r, err := c.settle(u.board)
 		return []*Result{r}, err

@@ -50,6 +50,10 @@ type Scenario struct {
 	// Cuts is how many power cuts a case has, each in the recovery from the one
 	// before; 0 for 1.
 	Cuts int `json:"cuts,omitempty" yaml:"cuts,omitempty"`
+	// Recoveries has the power fail again in every recovery, so many times in a
+	// row, each time at an operation that the seed draws; then the module is left
+	// alone. With a single cut.
+	Recoveries int `json:"recoveries,omitempty" yaml:"recoveries,omitempty"`
 	// Hows are the ways in which the power fails at each operation; none for
 	// fault.DefaultHows.
 	Hows []fault.How `json:"hows,omitempty" yaml:"hows,omitempty"`
@@ -184,14 +188,22 @@ func (s *Scenario) Fill() error {
 }
 
 // usualWear is wear_max unless the scenario says it.
-func (s *Scenario) usualWear() uint32 { return 4 * uint32(max(1, s.Cuts)) }
+func (s *Scenario) usualWear() uint32 { return 4 * uint32(max(1, s.Cuts)+max(0, s.Recoveries)) }
+
+// again is how often the power fails behind the first cut.
+func (s *Scenario) again() int { return s.Cuts - 1 + s.Recoveries }
 
 // SetCuts changes how many cuts a case has, and what follows from that.
-func (s *Scenario) SetCuts(n int) {
+func (s *Scenario) SetCuts(n int) { s.change(&s.Cuts, n) }
+
+// SetRecoveries changes how many recoveries are cut, and what follows from that.
+func (s *Scenario) SetRecoveries(n int) { s.change(&s.Recoveries, n) }
+
+func (s *Scenario) change(p *int, n int) {
 	if s.WearMax == s.usualWear() {
 		s.WearMax = 0
 	}
-	s.Cuts = n
+	*p = n
 }
 
 func setDefault[T comparable](p *T, v T) {
@@ -210,6 +222,8 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("mode %q: expected one of %v", s.Mode, Modes)
 	case s.Cuts < 0 || s.Cuts > cutsMax:
 		return fmt.Errorf("cuts %d: expected 1 to %d", s.Cuts, cutsMax)
+	case s.Recoveries < 0 || s.Recoveries > recoveriesMax || s.Recoveries > 0 && (s.Cuts != 1 || s.Uncut):
+		return fmt.Errorf("recoveries %d: expected up to %d, behind a single cut", s.Recoveries, recoveriesMax)
 	case s.BootsMax < 1 || s.BootsMax > 1000:
 		return fmt.Errorf("boots_max %d: expected 1 to 1000", s.BootsMax)
 	case len(s.Hows)+len(s.BrownOuts) > 1000 || s.Times > 1e6:
@@ -224,7 +238,7 @@ func (s *Scenario) check() error {
 	if s.Mode == ModeSystem && (s.New != Version{Project: s.New.Project, CoreFile: s.New.CoreFile} || s.Old != own || s.NoPad || s.Force) {
 		return errors.New("mode system plays the demo project, or one of your own: of old and new it takes project and core_file, and of old core_bytes")
 	}
-	if s.Mode == ModeSystem && s.Cuts > 1 && s.Sample == 0 {
+	if s.Mode == ModeSystem && s.again() > 0 && s.Sample == 0 {
 		return errors.New("mode system with several cuts takes a sample: name its size")
 	}
 	if err := s.checkVolume(); err != nil {
@@ -263,6 +277,8 @@ func (s *Scenario) checkPackages() error {
 
 const (
 	cutsMax        = 8
+	recoveriesMax  = 63
+	pathMax        = 1 + recoveriesMax // faults of a case
 	scriptBytesMax = 8 << 20
 )
 

@@ -73,6 +73,10 @@ type shrinkStep struct {
 
 var shrinkSteps = []shrinkStep{
 	{"one fault less", func(s *Scenario) bool {
+		if s.Recoveries > 0 {
+			s.SetRecoveries(s.Recoveries - 1)
+			return true
+		}
 		if s.Cuts == 1 {
 			return false
 		}

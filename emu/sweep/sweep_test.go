@@ -86,6 +86,7 @@ func TestSafeFlows(t *testing.T) {
 // V2001 unpacks scripts out of a package that is not whole (xt804.md 4.5), and
 // writes them before anybody asked for the core in it (pitfall P8).
 func TestUnsafeDownload(t *testing.T) {
+	t.Parallel()
 	w := open(t, "download")
 	sum := NewSummary(w.Scenario, len(w.Clean.Ops))
 	for _, r := range collect(t, w, Options{}) {
@@ -109,6 +110,7 @@ func TestUnsafeDownload(t *testing.T) {
 // sweep reads the board off the clean run, the replay plays the fault: two
 // ways to one flash.
 func TestReplayAgrees(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		cuts int
@@ -137,12 +139,14 @@ func TestReplayAgrees(t *testing.T) {
 			if !r.Fine() && !reflect.DeepEqual(got.Places, r.Places) {
 				t.Fatalf("%s/%v: replay at %+v, sweep at %+v", c.name, path, got.Places, r.Places)
 			}
+			if n++; n%4 != 0 {
+				continue
+			}
 			b, err := w.Replay(path)
 			a.Before, a.After, b.Before, b.After = nil, nil, nil, nil // each has its own
 			if err != nil || !reflect.DeepEqual(a, b) || a.Trace == "" || len(a.Lines) == 0 {
 				t.Fatalf("%s/%v: two replays differ (%v)", c.name, path, err)
 			}
-			n++
 		}
 		if n == 0 {
 			t.Fatalf("%s: nothing replayed", c.name)
@@ -204,6 +208,7 @@ func mergeFiles(t testing.TB, names []string) ([]byte, error) {
 // Whatever the number of shards, the order of the files and the number of
 // workers, the merged file is that of the whole sweep, byte for byte.
 func TestShardsMerge(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		cuts   int
@@ -226,7 +231,9 @@ func TestShardsMerge(t *testing.T) {
 			var names []string
 			for i := range n {
 				name := filepath.Join(dir, string(rune('a'+n))+string(rune('0'+i)))
-				w := openScenario(t, c.name, s) // another process has another memo
+				if w.memo = (memo{}); n == 2 {
+					w = openScenario(t, c.name, s) // as another process
+				}
 				toFile(t, w, name, Options{Shard: i, Shards: n, Workers: 1 + i})
 				names = append(names, name)
 			}

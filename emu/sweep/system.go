@@ -28,7 +28,7 @@ func (s *Sweep) story() (*demo.Story, *disturber, error) {
 	c := s.Scenario
 	cfg := demo.Config{
 		Chip: s.Chip, Seed: c.Seed, CoreSize: c.Old.CoreBytes, Kind: c.Package, Link: c.Link, Made: s.Package,
-		BootsMax: systemBootsMax * (1 + c.Cuts + len(c.powerFaults())),
+		BootsMax: systemBootsMax * (2 + c.again() + len(c.powerFaults())),
 	}
 	var d *disturber
 	if faults := c.standing("system"); s.faulty && len(faults) > 0 {
@@ -284,7 +284,7 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 // systemUnit runs the cases of a unit of the mode system.
 func (s *Sweep) systemUnit(u *unit) ([]*Result, error) {
 	c := Case{Number: u.number, Path: []uint64{u.choice}, Faults: []fault.Fault{u.fault}}
-	for n := 1; n < s.Scenario.Cuts; n++ {
+	for n := 1; n <= s.Scenario.again(); n++ {
 		ops, err := s.systemOps(c.Faults)
 		if err != nil {
 			return nil, err
