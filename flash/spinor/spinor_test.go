@@ -3,6 +3,7 @@ package spinor_test
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -41,6 +42,11 @@ func TestIdentity(t *testing.T) {
 		at := int(p[12]) | int(p[13])<<8
 		if bits := binary.LittleEndian.Uint32(p[at+4:]); string(p[:4]) != "SFDP" || int64(bits)+1 != c.Device().Size()*8 || p[at+1] != 0x20 {
 			t.Errorf("%s: parameters % X", model, p)
+		}
+	}
+	for _, size := range []int64{spinor.MinSize, spinor.MaxSize} {
+		if err := spinor.CheckSize(size); err != nil {
+			t.Error(err)
 		}
 	}
 	for _, size := range []int64{0, 32 << 10, 3 << 20, 32 << 20, spinor.ModelSize("W25Q1")} {
@@ -192,6 +198,31 @@ func TestDuplex(t *testing.T) {
 	c.Transfer([]byte{3, 0, 1, 0}, 0, true)
 	if got := string(c.Transfer(nil, 3, true)) + string(c.Transfer(nil, 3, true)); got != "012345" {
 		t.Errorf("in pieces %q", got)
+	}
+}
+
+// TestWhole programs and erases by the functions that send both commands.
+func TestWhole(t *testing.T) {
+	c := chip(t, "W25Q80")
+	if err := c.Device().Burn(0, bytes.Repeat([]byte{0xFF}, 0x30000)); err != nil {
+		t.Fatal(err)
+	}
+	c.ProgramPage(0x0102F0, bytes.Repeat([]byte{1}, 16))
+	c.ProgramPage(0x01FFFF, []byte{2})
+	c.ProgramPage(0x020000, []byte{3})
+	p := make([]byte, 18)
+	c.ReadAt(p, 0x0102EF)
+	if want := "\xFF" + strings.Repeat("\x01", 16) + "\xFF"; string(p) != want {
+		t.Errorf("page % X", p)
+	}
+	c.Erase64K(0x012345)
+	c.ReadAt(p, 0x01FFFF)
+	if string(p[:3]) != "\xFF\x03\xFF" {
+		t.Errorf("behind the block % X", p[:3])
+	}
+	c.ReadAt(p, 0x0102EF)
+	if !flash.Erased(p) {
+		t.Errorf("erased page % X", p)
 	}
 }
 

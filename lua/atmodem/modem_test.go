@@ -167,6 +167,10 @@ func TestCommands(t *testing.T) {
 		{`AT+CCLK="27/02/03,04:05:06+32"`, "OK|"},
 		{"AT+CCLK?", `+CCLK: "27/02/03,04:05:06+32"|OK|`},
 		{"AT+CCLK=\"x\"", "ERROR|"},
+		{`AT+CCLK="27/02/03,04:05:06-48"`, "OK|"},
+		{`AT+CCLK="27/02/03,04:05:06+56"`, "OK|"},
+		{`AT+CCLK="27/02/03,04:05:06-49"`, "ERROR|"},
+		{`AT+CCLK="27/02/03,04:05:06+57"`, "ERROR|"},
 		{"AT+EEMGINFO?", "+EEMLTESVC: 1120, 2, 0, 6334, 0, 0, 0, 5, 5, 37857, 51, 22, 0, 0, 51, 0, 0|+EEMLTEINTRA: 0, 0, 0, 41, 40, 1120, 0, 1, 2|OK|"},
 		{"AT+EEMOPT=1", "OK|"},
 		{"AT+RNDISCALL=0,1", "OK|"},
@@ -240,6 +244,9 @@ func TestSMS(t *testing.T) {
 	want := "+CMGR: 0,,26|00040D91683108108300F000086210201140502306006800694F60|OK|"
 	if got := b.ask("AT+CMGR=1"); got != want {
 		t.Errorf("read: %q, want %q", got, want)
+	}
+	if got := b.ask("AT+CPMS?"); got != `+CPMS: "SM",1,50,"SM",1,50,"SM",1,50|OK|` {
+		t.Errorf("storage: %q", got)
 	}
 	if got := b.ask("AT+CMGD=1"); got != "OK|" {
 		t.Errorf("delete: %q", got)

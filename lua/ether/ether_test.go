@@ -3,6 +3,7 @@ package ether
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -124,10 +125,38 @@ func TestRouter(t *testing.T) {
 		"not an ARP":       Frame{To: Broadcast, Type: typeARP}.Encode(),
 		"another server":   dhcpFrame(request, optServer, 4, 1, 2, 3, 4),
 		"neither DISCOVER": dhcpFrame(7),
+		"not a DHCP":       dhcpReply(),
 		"no such service":  Frame{To: router.MAC, From: station, Type: typeIPv4, Data: Packet{From: addr("1.2.3.4"), To: router.Address, Protocol: 6, Data: make([]byte, 20)}.Encode()}.Encode(),
 	} {
 		if a := router.Take(frame); !strings.Contains(a.Dropped, want) || a.Reply != nil || a.Forward {
 			t.Errorf("%s: %+v", want, a)
+		}
+	}
+}
+
+// dhcpReply is a frame of another server.
+func dhcpReply() []byte {
+	p := dhcpFrame(discover)
+	p[headSize+ipHead+udpHead] = 2
+	return p
+}
+
+// TestOptions: padding is skipped, the end ends, what is cut short is left out.
+func TestOptions(t *testing.T) {
+	for _, tt := range []struct {
+		p    string
+		want string
+	}{
+		{"", "map[]"},
+		{"\x35\x01\x03", "map[53:[3]]"},
+		{"\x35\x01\x03\x36\x02\x01\x02", "map[53:[3] 54:[1 2]]"},
+		{"\x00\x00\x35\x01\x03\xFF\x36\x01\x01", "map[53:[3]]"},
+		{"\x35\x00\x36\x01\x01", "map[53:[] 54:[1]]"},
+		{"\x35\x02\x03", "map[]"},
+		{"\x35", "map[]"},
+	} {
+		if got := fmt.Sprint(dhcpOptions([]byte(tt.p))); got != tt.want {
+			t.Errorf("% X: %s, want %s", tt.p, got, tt.want)
 		}
 	}
 }
