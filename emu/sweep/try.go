@@ -64,11 +64,12 @@ func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
 	s.forking.Lock()
 	b := s.base.fork()
 	s.forking.Unlock()
-	r := &trial{s: s, t: t, b: b, saw: saw, tell: tell, w: &watcher{rec: trace.New()}, out: new(Tried)}
+	r := &trial{s: s, t: t, b: b, saw: saw, w: &watcher{rec: trace.New()}, out: new(Tried)}
 	r.w.rec.Sink(r.event)
 	r.inject.Faults = append([]fault.Fault(nil), t.Faults...)
 	if tell {
 		r.out.before = b.fork().flashes
+		r.tell = &teller{sweep: s, w: r.w}
 	}
 	err := r.run()
 	if unknown(err) {
@@ -93,10 +94,10 @@ type trial struct {
 	b      *board
 	w      *watcher
 	saw    func(string)
-	tell   bool
+	tell   *teller // nil where nobody listens
 	inject fault.Injector
 	places []Place
-	spent  uint64 // sectors erased before the last cut
+	spent  erasures // before the last cut
 	ops    uint64
 	last   string // decision
 	out    *Tried
@@ -133,7 +134,11 @@ func (r *trial) run() error {
 		o.Detail += "; decided last: " + r.last
 	}
 	r.out.trace, r.out.after = r.w.rec.Sum(), r.b.flashes
-	r.line("verdict", strings.TrimSuffix(string(r.out.Result.Outcome)+": "+r.out.Result.Detail, ": "))
+	if r.tell != nil {
+		r.tell.endOps()
+		r.tell.verdict(r.out.Result)
+		r.out.Lines = r.tell.lines
+	}
 	return nil
 }
 
@@ -146,6 +151,9 @@ func (r *trial) deliver(b *boot) error {
 			return err
 		}
 		edited.Package = p
+		for i := range r.t.Package {
+			r.line("fault", "the package arrives changed: "+r.t.Package[i].String())
+		}
 		for _, text := range notes {
 			r.line("fault", text)
 		}
@@ -243,7 +251,7 @@ func (r *trial) boots() error {
 
 // cutOff takes the power away and gives it back.
 func (r *trial) cutOff() {
-	r.spent += r.b.power.Erases()
+	r.spent = r.spent.with(r.b.power.Erased())
 	r.b.power.SetTap(nil)
 	r.b = r.b.switchedOff()
 	r.b.power.SetTap(r)
@@ -298,8 +306,9 @@ func (r *trial) decision(text string) {
 }
 
 func (r *trial) line(kind, text string) {
-	if r.tell && len(r.out.Lines) < linesMax {
-		r.out.Lines = append(r.out.Lines, Line{At: r.w.now, Boot: r.w.boot, Kind: kind, Text: text})
+	if r.tell != nil {
+		r.tell.endOps()
+		r.tell.line(kind, text)
 	}
 }
 
@@ -326,17 +335,25 @@ func (r *trial) Before(op *flash.Op) flash.Fate {
 	number := r.ops
 	r.ops++
 	fate := r.inject.Before(op)
-	if fate.Kind == flash.FateProceed {
+	if fate.Kind == flash.FateProceed && r.tell == nil {
 		return fate
 	}
 	p := r.s.place(op, number, r.w.boot, r.w.stage)
+	if fate.Kind == flash.FateProceed {
+		r.tell.operation(&p)
+		return fate
+	}
 	if fate.Kind == flash.FateIgnore {
 		r.line("ignored", "the chip ignores operation "+p.String())
 		return fate
 	}
 	r.places = append(r.places, p)
 	r.decision(fmt.Sprintf("cut %s %s %s", p.Stage, p.Kind, p.Part))
-	r.line("cut", "the power fails at operation "+p.String()+", "+howWords(&r.t.Faults[len(r.places)-1]))
+	if r.tell != nil {
+		r.tell.endOps()
+		r.tell.fault = &r.t.Faults[len(r.places)-1]
+		r.tell.cut(op, &p, fate)
+	}
 	r.ops = 0
 	return fate
 }
@@ -344,7 +361,7 @@ func (r *trial) Before(op *flash.Op) flash.Fate {
 // After implements flash.Tap.
 func (r *trial) After(op *flash.Op) {
 	r.w.now += r.s.cost(op)
-	if r.tell {
+	if r.tell != nil {
 		r.w.rec.FlashOp(r.w.now, r.w.boot, op)
 	}
 }
