@@ -97,6 +97,9 @@ func New(p iot.Platform, opt Options) (*API, error) {
 	return a, nil
 }
 
+// Description is the OpenAPI description of this API and of what devices ask.
+func (a *API) Description() []byte { return a.spec }
+
 // ServeHTTP answers.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()

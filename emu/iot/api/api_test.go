@@ -12,12 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/legacy"
-
 	"airlift/emu/iot"
+	"airlift/emu/iot/api/apitest"
 	"airlift/emu/iot/store"
 	"airlift/emu/link"
 )
@@ -28,7 +24,7 @@ type world struct {
 	t      testing.TB
 	store  *store.Store
 	api    *API
-	router routers.Router
+	check  *apitest.Checker
 	device *iot.Server
 }
 
@@ -56,11 +52,7 @@ func newWorld(t testing.TB, opt Options) *world {
 	opt.SignUpsPerHour = 1000
 	opt.Error = func(err error) { t.Error(err) }
 	w.api = must[*API](t)(New(w.store, opt))
-	doc := must[*openapi3.T](t)(openapi3.NewLoader().LoadFromData(w.api.spec))
-	if err := doc.Validate(t.Context()); err != nil {
-		t.Fatalf("the description is not valid: %v", err)
-	}
-	w.router = must[routers.Router](t)(legacy.NewRouter(doc))
+	w.check = apitest.New(t, w.api.spec)
 	w.device = must[*iot.Server](t)(iot.NewServerOn(w.store, w.store.AnswerSet(), iot.DefaultSettings()))
 	return w
 }
@@ -92,28 +84,8 @@ func (c *client) do(method, path, contentType string, body io.Reader) answer {
 	rec := httptest.NewRecorder()
 	c.w.api.ServeHTTP(rec, req)
 	a := answer{rec.Code, rec.Body.Bytes(), rec.Header()}
-	c.w.check(req, a)
+	c.w.check.Answer(req, a.status, a.header, a.body)
 	return a
-}
-
-// check validates an answer against the description.
-func (w *world) check(req *http.Request, a answer) {
-	w.t.Helper()
-	route, params, err := w.router.FindRoute(req)
-	if err != nil {
-		if a.status != 404 && a.status != 405 {
-			w.t.Errorf("%s %s: not in the description, but answered with %d", req.Method, req.URL, a.status)
-		}
-		return
-	}
-	in := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route},
-		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),
-		Options: &openapi3filter.Options{IncludeResponseStatus: true},
-	}
-	if err := openapi3filter.ValidateResponse(w.t.Context(), in); err != nil {
-		w.t.Errorf("%s %s: %d: not as described: %v", req.Method, req.URL, a.status, err)
-	}
 }
 
 func (c *client) json(method, path string, in any) answer {
@@ -169,7 +141,7 @@ func (c *client) upload(project int64, query, content string) iot.Firmware {
 
 // ask asks as a device does.
 func (w *world) ask(query string) *link.Response {
-	resp := w.device.Serve(&link.Request{Method: "GET", Target: iot.Path + "?" + query, Proto: "HTTP/1.1", Time: w.store.Now(), Remote: "10.0.0.2:1"})
+	resp := w.check.Handler(w.device).Serve(&link.Request{Method: "GET", Target: iot.Path + "?" + query, Proto: "HTTP/1.1", Time: w.store.Now(), Remote: "10.0.0.2:1"})
 	if resp.Done != nil {
 		resp.Done(link.Outcome{Whole: true, Time: w.store.Now()})
 	}

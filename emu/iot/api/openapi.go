@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -28,6 +29,7 @@ func describe(routes []route) object {
 		}
 		path[strings.ToLower(r.method)] = d.operation(r)
 	}
+	maps.Copy(paths, devicePaths())
 	return object{
 		"openapi": "3.0.3",
 		"info": object{

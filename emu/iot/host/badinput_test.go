@@ -17,6 +17,7 @@ import (
 
 	"airlift/emu/iot"
 	"airlift/emu/iot/api"
+	"airlift/emu/iot/api/apitest"
 	"airlift/emu/iot/host"
 	"airlift/emu/iot/store"
 )
@@ -46,8 +47,8 @@ func newWhole(t *testing.T, opt store.Options, o host.Options) *whole {
 	w.upload("1.0.1", "package")
 	server := must[*iot.Server](t)(iot.NewServerOn(w.store, w.store.AnswerSet(), iot.DefaultSettings()))
 	server.Wifi = &iot.Wifi{Version: "1", Content: []byte("wifi")}
-	o.Devices, o.IsDevice = server, server.IsDevice
-	o.People = must[*api.API](t)(api.New(w.store, api.Options{PerSecond: -1, Error: func(err error) { t.Log(err) }}))
+	people := must[*api.API](t)(api.New(w.store, api.Options{PerSecond: -1, Error: func(err error) { t.Log(err) }}))
+	o.Devices, o.People, o.IsDevice = apitest.New(t, people.Description()).Handler(server), people, server.IsDevice
 	w.addr = front(t, o)
 	return w
 }
