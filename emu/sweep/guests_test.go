@@ -50,6 +50,7 @@ func guestSweep(t testing.TB, name string, cuts int, sample uint64) (*Sweep, gue
 // TestGuestsSurvive sweeps the guests that are right: every cut in every way,
 // and a sample of two cuts.
 func TestGuestsSurvive(t *testing.T) {
+	t.Parallel()
 	pairs := uint64(400)
 	if flashtest.Full() {
 		pairs = 50000
@@ -75,6 +76,7 @@ func TestGuestsSurvive(t *testing.T) {
 // TestGuestsBreak sweeps the guests with a mistake: it must be found, at an
 // operation that has to do with it, and a replay must tell the same.
 func TestGuestsBreak(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		cuts  int
@@ -134,6 +136,7 @@ func TestGuestsBreak(t *testing.T) {
 // TestGuestsAndDamagedPackages delivers damaged packages: guests that are right
 // end with the old or the new version, the one that verifies nothing does not.
 func TestGuestsAndDamagedPackages(t *testing.T) {
+	t.Parallel()
 	n := uint64(160)
 	if flashtest.Full() {
 		n = 5000

@@ -198,6 +198,7 @@ const packageHeader = 64
 // P1). The test looks at outcomes first, and only then at what the sizes have
 // in common.
 func TestSizesOfPackages(t *testing.T) {
+	t.Parallel()
 	s, err := FindBuiltin("xt804-sizes")
 	if err != nil {
 		t.Fatal(err)

@@ -122,8 +122,10 @@ func TestSchemaIsComplete(t *testing.T) {
 // A finding shrinks to a smaller package that goes wrong alike, and the case
 // can be replayed.
 func TestShrink(t *testing.T) {
+	t.Parallel()
 	s := small["download"]
-	s.Old.CoreBytes, s.New.CoreBytes, s.New.ScriptBytes = 12<<10, 16<<10, 8000
+	s.Old.CoreBytes, s.New.CoreBytes, s.New.ScriptBytes = 9<<10, 12<<10, 6000
+	s.Hows = small["delta"].Hows
 	w := openScenario(t, "download", s)
 	var bad *Result
 	for _, r := range collect(t, w, Options{}) {

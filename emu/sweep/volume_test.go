@@ -46,6 +46,7 @@ func summary(w *Sweep, results []*Result) *Summary {
 // The 8910's does not, when a file is written over (8910.md 1.8): it mounts all
 // the same, and leaves other files alone.
 func TestVolumes(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		s    Scenario
 		safe bool
@@ -118,6 +119,7 @@ func (v *badFs) OpenFile(name string, flag int, perm os.FileMode) (afero.File, e
 
 // Whatever a file system does wrong, the invariant that it breaks is named.
 func TestBadVolumes(t *testing.T) {
+	t.Parallel()
 	writes := func(flag int) bool { return flag&(os.O_RDWR|os.O_WRONLY) != 0 }
 	for _, c := range []struct {
 		name    string
@@ -172,6 +174,7 @@ func TestBadVolumes(t *testing.T) {
 
 // A case of a long story shrinks to a short one.
 func TestShrinkVolume(t *testing.T) {
+	t.Parallel()
 	story := &Volume{
 		Setup: []FileStep{{Do: StepWrite, Name: "/other", Bytes: 10}, {Do: StepWrite, Name: "/a", Bytes: 5000}},
 		Steps: []FileStep{{Do: StepWrite, Name: "/log", Bytes: 30}, {Do: StepPatch, Name: "/a", Off: 2000, Bytes: 600}, {Do: StepRemove, Name: "/log"}},
