@@ -18,6 +18,8 @@ import (
 	"airlift/chips/all"
 	"airlift/emu"
 	"airlift/emu/iot"
+	"airlift/emu/iot/api"
+	"airlift/emu/iot/api/apitest"
 	"airlift/emu/iot/host"
 	"airlift/emu/iot/store"
 	"airlift/emu/link"
@@ -31,17 +33,19 @@ import (
 // other, each with a project and a device of its own. Its time is that of the
 // device that tries it: waiting takes none.
 type ground struct {
-	t       testing.TB
-	folder  string
-	store   *store.Store
-	server  *iot.Server
-	addr    string
-	dead    string // where nobody listens
-	a, b    iot.Tenant
-	epoch   time.Time    // when the current trial began; no request is under way when it changes
-	virtual atomic.Int64 // of the device, ns
-	cuts    *cuttingListener
-	under   sync.WaitGroup // answers on their way
+	t         testing.TB
+	folder    string
+	store     *store.Store
+	server    *iot.Server
+	described link.Handler // the server, whose answers are checked against the description
+	addr      string
+	dead      string // where nobody listens
+	a, b      iot.Tenant
+	epoch     time.Time    // when the current trial began; no request is under way when it changes
+	virtual   atomic.Int64 // of the device, ns
+	cuts      *cuttingListener
+	hook      func(*link.Request) *link.Response // answers before the platform, if it does
+	under     sync.WaitGroup                     // answers on their way
 
 	mu   sync.Mutex
 	seen []link.Request
@@ -68,6 +72,7 @@ func newGround(t testing.TB, answers string, settings iot.Settings) *ground {
 		},
 	}))
 	g.server = must[*iot.Server](t)(iot.NewServerOn(g.store, set, settings))
+	g.described = apitest.New(t, must[*api.API](t)(api.New(g.store, api.Options{})).Description()).Handler(g.server)
 	g.cuts = &cuttingListener{Listener: must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))}
 	ctx, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
@@ -112,8 +117,11 @@ func (g *ground) serve(req *link.Request) *link.Response {
 	g.seen = append(g.seen, link.Request{Method: req.Method, Target: req.Target, Header: slices.Clone(req.Header), Body: slices.Clone(req.Body)})
 	g.mu.Unlock()
 	resp := ownServer(req)
+	if resp == nil && g.hook != nil {
+		resp = g.hook(req)
+	}
 	if resp == nil {
-		resp = g.server.Serve(req)
+		resp = g.described.Serve(req)
 	}
 	if done := resp.Done; done != nil {
 		g.under.Add(1)
@@ -138,6 +146,7 @@ func (g *ground) next() {
 	g.epoch = g.now().Add(time.Minute)
 	g.virtual.Store(0)
 	g.cuts.cut(0, 0)
+	g.hook = nil
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.seen = nil
@@ -191,10 +200,12 @@ type client struct {
 	over          string // file of the checkout that lies over its libraries
 	query         string // what it sends
 	shown         string // its line about who it is
+	report        string // how libfota3 reports
 	tag           string // of its line about an error, unless it is that of its kind
 	twoGroups     bool   // VERSION has two groups of digits
 	rawName       bool   // name and version are those of the firmware file
 	first         bool   // libfota2 1.0: it always appends a question mark
+	badHash       bool   // libfota3 whose hash is never right
 	words         bool   // libfota2 that explains codes
 }
 
@@ -245,6 +256,9 @@ func newTrial(t testing.TB, g *ground, c *client) *trial {
 	return &trial{t: t, g: g, c: c, chip: c.firmware(t), libs: libs, id: id, project: must[iot.ProjectInfo](t)(g.a.CreateProject(fmt.Sprint("project ", n), ""))}
 }
 
+// linesMax ends a trial that gets nowhere.
+const linesMax = 2000
+
 // run runs a module with a script. seen is called for each line of its log and
 // may change the platform meanwhile; the run is over when it returns true.
 func (tr *trial) run(files []luadb.File, seen func(line string) bool) {
@@ -256,7 +270,8 @@ func (tr *trial) run(files []luadb.File, seen func(line string) bool) {
 		Files: proj.Files, Chip: tr.chip, Seed: 1, Limit: 1000 * time.Hour, Boots: 6, Script: opts,
 		World: func(w *emu.World, cfg *emu.Config) error {
 			cfg.Identity = tr.id
-			w.UseRealNet(link.RealOptions{Redirect: map[string]string{"iot.openluat.com:80": tr.g.addr, ownHost + ":80": tr.g.addr, deadHost + ":80": tr.g.dead}})
+			w.UseRealNet(link.RealOptions{Redirect: map[string]string{"iot.openluat.com:80": tr.g.addr, ownHost + ":80": tr.g.addr, deadHost + ":80": tr.g.dead,
+				fmt.Sprintf("%s:%d", iot.WifiHost, iot.WifiPort): tr.g.addr}})
 			w.Shape = func(_ string, ev lua.ConnEvents) lua.ConnEvents {
 				tr.g.virtual.Store(int64(w.Clock.Now()))
 				return ev
@@ -266,7 +281,7 @@ func (tr *trial) run(files []luadb.File, seen func(line string) bool) {
 		Line: func(l play.Line) bool {
 			tr.log = append(tr.log, l.Text)
 			tr.g.virtual.Store(int64(l.Time))
-			return seen(l.Text)
+			return seen(l.Text) || len(tr.log) > linesMax
 		},
 	})
 	if err != nil {

@@ -40,9 +40,16 @@ func (tr *trial) script(a ask) []luadb.File {
 	case a.key != "none":
 		head += fmt.Sprintf("PRODUCT_KEY = %q\n", a.key)
 	}
-	text := head + tr.luatos(a)
-	if tr.c.kind == kindTask {
+	var text string
+	switch {
+	case tr.c.kind == kindTask:
 		text = head + tr.luatask(a)
+	case tr.c.turnkey():
+		text = head + tr.turnkeyScript(a)
+	case tr.c.kind == kindWifi:
+		text = head + wifiScript
+	default:
+		text = head + tr.luatos(a)
 	}
 	return []luadb.File{{Name: "main.lua", Data: []byte(text)}}
 }
@@ -188,6 +195,8 @@ func (tr *trial) core() string {
 func (tr *trial) firmwareName(a ask) string {
 	project, _ := tr.orDefault(a)
 	switch {
+	case tr.c.turnkey():
+		return project
 	case tr.c.kind == kindTask:
 		return project + "_" + strings.Replace(tr.chip.Profile.CoreVersion, "_V"+tr.core(), "", 1)
 	case tr.c.rawName:
@@ -202,7 +211,7 @@ func (tr *trial) sent(a ask) string {
 	_, version := tr.orDefault(a)
 	part := strings.Split(version, ".")
 	switch {
-	case tr.c.kind == kindTask, tr.c.rawName:
+	case tr.c.kind == kindTask, tr.c.rawName, tr.c.turnkey():
 		return version
 	case tr.c.twoGroups:
 		return tr.core() + "." + version
@@ -232,8 +241,11 @@ var next = ask{version: "1.0.1", restart: true}
 // version, for everybody.
 func (tr *trial) draft() iot.FirmwareDraft {
 	d := iot.FirmwareDraft{Name: tr.firmwareName(ask{}), Version: tr.sent(next), FileName: "f.bin", Allow: true, All: true}
-	if tr.c.kind == kindTask {
+	switch {
+	case tr.c.kind == kindTask:
 		d.Core = tr.core()
+	case tr.c.turnkey():
+		d.Version, d.ScriptVersion, d.CoreID = tr.core()+".1.1", d.Version, int64(tr.chip.Profile.FirmwareNumber)
 	}
 	return d
 }

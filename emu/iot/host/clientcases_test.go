@@ -184,14 +184,11 @@ var e1Cases = []clientCase{
 	{name: "upgrade", run: (*trial).upgrade},
 	{name: "3 no identity", run: func(tr *trial) { tr.refused(ask{nobody: true}, bodies[3].body, "") }},
 	{name: "17 device of another account", run: func(tr *trial) {
-		foreign := must[iot.ProjectInfo](tr.t)(tr.g.b.CreateProject("foreign "+tr.project.Name, ""))
-		tr.g.b.AddDevices(foreign.ID, []string{tr.identity()})
+		tr.foreign()
 		tr.refused(ask{}, bodies[17].body, iot.ForeignAccount)
 	}},
 	{name: "21 forbidden by hand", run: func(tr *trial) {
-		tr.g.a.AddDevices(tr.project.ID, []string{tr.identity()})
-		yes := true
-		must[iot.Device](tr.t)(tr.g.a.UpdateDevice(tr.device().ID, iot.DeviceUpdate{Forbidden: &yes}))
+		tr.forbid()
 		tr.refused(ask{}, bodies[21].body, iot.DeviceForbidden)
 	}},
 	{name: "21 baselines", run: func(tr *trial) {
@@ -245,8 +242,7 @@ var e1Cases = []clientCase{
 		tr.refused(ask{more: tr.difference()}, bodies[44].body, iot.BaseUnknown)
 	}},
 	{name: "17 is 25", answers: "wiki2024", run: func(tr *trial) {
-		foreign := must[iot.ProjectInfo](tr.t)(tr.g.b.CreateProject("foreign "+tr.project.Name, ""))
-		tr.g.b.AddDevices(foreign.ID, []string{tr.identity()})
+		tr.foreign()
 		tr.refused(ask{}, wiki25, iot.ForeignAccount)
 	}},
 	{name: "25 is 26", answers: "wiki2024", run: func(tr *trial) {
@@ -255,6 +251,25 @@ var e1Cases = []clientCase{
 	}},
 	{name: "26 is 27", answers: "wiki2024", run: func(tr *trial) { tr.refused(ask{}, wiki27, iot.UnknownFirmware) }},
 	{name: "upgrade", answers: "wiki2024", run: (*trial).upgrade},
+}
+
+// foreign gives the device to another account.
+func (tr *trial) foreign() {
+	tr.t.Helper()
+	theirs := must[iot.ProjectInfo](tr.t)(tr.g.b.CreateProject("foreign "+tr.project.Name, ""))
+	if _, _, err := tr.g.b.AddDevices(theirs.ID, []string{tr.identity()}); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// forbid registers the device and forbids upgrades.
+func (tr *trial) forbid() {
+	tr.t.Helper()
+	if _, _, err := tr.g.a.AddDevices(tr.project.ID, []string{tr.identity()}); err != nil {
+		tr.t.Fatal(err)
+	}
+	yes := true
+	must[iot.Device](tr.t)(tr.g.a.UpdateDevice(tr.device().ID, iot.DeviceUpdate{Forbidden: &yes}))
 }
 
 // elsewhere puts the device into another project of the account.

@@ -104,7 +104,7 @@ func (c *client) libs(t testing.TB) afero.Fs {
 	case c.own():
 		return nil
 	case c.commit != "":
-		return fromHistory(t, c.commit)
+		return fromHistory(t, c.commit, c.over)
 	case c.source == env8910:
 		return must[afero.Fs](t)(lua.TaskLibsFromDir(checkout(t, c.source)))
 	}
@@ -134,14 +134,18 @@ func checkout(t testing.TB, env string) string {
 	return src
 }
 
-// fromHistory are the libraries as they were at a commit.
-func fromHistory(t testing.TB, commit string) afero.Fs {
+// fromHistory are the libraries as they were at a commit, with one more file.
+func fromHistory(t testing.TB, commit, over string) afero.Fs {
 	t.Helper()
 	repo := os.Getenv(envHistory)
 	if repo == "" {
 		t.Skipf("%s is not set: this older client of upstream's was NOT tried; set it to a git repository of LuatOS", envHistory)
 	}
-	out, err := exec.Command("git", "-C", repo, "archive", commit, "script/corelib", "script/libs").Output()
+	args := []string{"-C", repo, "archive", commit, "script/corelib", "script/libs"}
+	if over != "" {
+		args = append(args, over)
+	}
+	out, err := exec.Command("git", args...).Output()
 	if err != nil {
 		t.Fatalf("commit %s of %s: %v", commit, repo, err)
 	}
