@@ -31,11 +31,15 @@ func (w *Sweep) standSystem() error {
 		return err
 	}
 	w.start = b
+	outcome := w.Clean.Outcome
 	st, d, err := w.story()
-	if err != nil {
-		return err
+	if err == nil {
+		err = w.cleanStory(st, d)
 	}
-	return w.cleanStory(st, d)
+	if err != nil {
+		return w.withFaults(outcome, err)
+	}
+	return nil
 }
 
 // network makes the network of a story what the faults say.

@@ -126,7 +126,7 @@ func (s *Sweep) rehearse() error {
 		return err
 	}
 	s.Clean.Ops, s.Clean.Virtual = t.ops, w.now
-	s.cleanWear = s.Clean.sectorWear()
+	s.wear = newWear(s.Chip, s.Clean.Ops)
 	s.Clean.Trace = w.rec.Sum()
 	v, err := s.settle(b)
 	if err != nil {

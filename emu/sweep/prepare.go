@@ -37,11 +37,11 @@ type Sweep struct {
 	old         reference
 	fresh       reference // the new version
 	regions     []region
-	codeVolumes []string // mount points
-	struck      bool     // start is behind the scenario's own faults
-	faulty      bool     // the scenario's standing faults hold
-	armed       bool     // start has the package in place
-	cleanWear   map[flash.Sector]uint32
+	codeVolumes []string          // mount points
+	struck      bool              // start is behind the scenario's own faults
+	faulty      bool              // the scenario's standing faults hold
+	armed       bool              // start has the package in place
+	wear        *wear             // of the run without a cut
 	touched     map[[2]int64]bool // partitions, by chip and offset, that the clean run changes
 	stepData    [][]byte          // that the steps of a volume write
 	files       fileTree          // of a volume before its steps
@@ -106,7 +106,7 @@ func (w *Sweep) prepare() error {
 		if err := w.rehearseSystem(); err != nil {
 			return fmt.Errorf("the run without a fault: %w", err)
 		}
-		return nil
+		return w.standSystem()
 	}
 	if err := w.make(); err != nil {
 		return err

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"airlift/chips"
 	"airlift/chips/all"
+	"airlift/emu"
 	"airlift/emu/fault"
 	"airlift/flash"
 )
@@ -72,12 +74,22 @@ func (w *Sweep) stand() error {
 		}
 	}
 	if err := w.rehearse(); err != nil {
-		return fmt.Errorf("the run with its faults, after one without that ended %s: %w", outcome, err)
+		return w.withFaults(outcome, err)
 	}
 	for p := range touched {
 		w.touched[p] = true
 	}
 	return nil
+}
+
+// withFaults is why a scenario with faults that hold all the time cannot be run,
+// though without them it can.
+func (w *Sweep) withFaults(without emu.Outcome, err error) error {
+	var names []string
+	for _, f := range w.Scenario.standing("") {
+		names = append(names, string(f.Kind))
+	}
+	return fmt.Errorf("the run with faults (%s), after one without that ended %s: %w", strings.Join(names, ", "), without, err)
 }
 
 // damagePackage makes of the package what the faults say.

@@ -84,7 +84,7 @@ func (s *Sweep) rehearseSystem() error {
 		return err
 	}
 	s.fresh.flashes = st.Flash()
-	return s.standSystem()
+	return nil
 }
 
 // cleanStory plays a story without a cut.
@@ -96,7 +96,7 @@ func (s *Sweep) cleanStory(st *demo.Story, d *disturber) error {
 		return err
 	}
 	s.Clean = Clean{Ops: r.places, Outcome: rep.Outcome, Boots: st.Device.Boots(), Virtual: rep.Virtual, Trace: rep.Trace}
-	s.cleanWear = s.Clean.sectorWear()
+	s.wear = newWear(s.Chip, s.Clean.Ops)
 	if rep.Outcome != emu.OutcomeNew {
 		s.Clean.Detail = string(rep.End.End) + ": " + rep.End.Detail
 		s.Clean.Broken = []Invariant{Reachable}
