@@ -271,7 +271,7 @@ func (tr *trial) run(files []luadb.File, seen func(line string) bool) {
 		World: func(w *emu.World, cfg *emu.Config) error {
 			cfg.Identity = tr.id
 			w.UseRealNet(link.RealOptions{Redirect: map[string]string{"iot.openluat.com:80": tr.g.addr, ownHost + ":80": tr.g.addr, deadHost + ":80": tr.g.dead,
-				fmt.Sprintf("%s:%d", iot.WifiHost, iot.WifiPort): tr.g.addr}})
+				fmt.Sprintf("%s:%d", iot.WifiHost, iot.WifiPort): tr.g.addr, iot.WifiHost + ":80": tr.g.addr}})
 			w.Shape = func(_ string, ev lua.ConnEvents) lua.ConnEvents {
 				tr.g.virtual.Store(int64(w.Clock.Now()))
 				return ev

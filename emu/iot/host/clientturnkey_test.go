@@ -13,7 +13,6 @@ import (
 const (
 	checkModel = "imei={id}&project_key={key}&model=Air780EPM&core_id=1&core_version=2046&script_name=fotademo&script_version={version}"
 	checkName  = "imei={id}&project_key={key}&core_name=LuatOS-SoC_Air780EPM&core_id=1&core_version=2046&script_name=fotademo&script_version={version}"
-	checkName1 = "imei={id}&project_key={key}&core_name=LuatOS-SoC_Air780EPM_1&core_id=1&core_version=2046&script_name=fotademo&script_version={version}"
 
 	factory = "app_engine/factory/libs/libfota3.lua"
 )
@@ -21,7 +20,7 @@ const (
 // turnkeyClients are libfota3: the first kind leaves check, download and report
 // to its caller, the second does all of it.
 var turnkeyClients = []*client{
-	{name: "libfota3 2026-05-27", kind: kindTurnkey1, chip: "Air780EPM", commit: "d17558586", over: factory, query: checkName1, report: "POST query", badHash: true},
+	{name: "libfota3 2026-05-27", kind: kindTurnkey1, chip: "Air780EPM", commit: "d17558586", over: factory, query: checkName, report: "POST query", badHash: true},
 	{name: "libfota3 2026-06-03", kind: kindTurnkey1, chip: "Air780EPM", commit: "80a51f1d7", over: factory, query: checkName, report: "POST body", badHash: true},
 	{name: "libfota3 2026-06-05", kind: kindTurnkey1, chip: "Air780EPM", commit: "244af80a0", over: factory, query: checkModel, report: "GET query", badHash: true},
 	{name: "libfota3 of the factory", kind: kindTurnkey1, chip: "Air780EPM", source: envSource, over: factory, query: checkModel, report: "POST body"},
