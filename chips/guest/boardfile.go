@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,8 @@ const (
 	partitionsMax   = 256
 	retainedMax     = 1024
 	flashMax        = 64 << 20 // bytes of one chip
+	heapMax         = 64 << 20 // bytes of the memory of the scripts, or of the core
+	sizeMax         = 1 << 40  // bytes of anything
 	defaultWatchdog = 10 * time.Second
 )
 
@@ -144,10 +147,11 @@ func (s *size) UnmarshalYAML(n *yaml.Node) error {
 		return fmt.Errorf("line %d: size %.40q: expected a number of bytes such as 4096, 0x1000, 64KiB or 2MiB", n.Line, n.Value)
 	}
 	v, err := strconv.ParseInt(parts[1], 0, 48)
-	if err != nil {
+	shift := map[string]int{"": 0, "KiB": 10, "MiB": 20}[parts[2]]
+	if err != nil || v > sizeMax>>shift {
 		return fmt.Errorf("line %d: size %.40q is too large", n.Line, n.Value)
 	}
-	*s = size(v << map[string]int{"": 0, "KiB": 10, "MiB": 20}[parts[2]])
+	*s = size(v << shift)
 	return nil
 }
 
@@ -180,6 +184,9 @@ func parseBoard(text []byte, open func(string) ([]byte, error), families []chips
 	}
 	if !namePattern.MatchString(t.Model) {
 		return nil, fmt.Errorf("model %.40q: expected a name of letters, digits and - _ . up to 32", t.Model)
+	}
+	if t.Retained < 0 || t.Retained > retainedMax {
+		return nil, fmt.Errorf("retained_words %d: expected up to %d", t.Retained, retainedMax)
 	}
 	b := &board{}
 	if err := b.guests(&t, open); err != nil {
@@ -229,8 +236,8 @@ func (b *board) guests(t *boardText, open func(string) ([]byte, error)) error {
 
 // like fills in a board that is based on a built-in family's model.
 func (b *board) like(t *boardText, open func(string) ([]byte, error), families []chips.Family) error {
-	if t.Flash != nil || t.Timing != nil || t.SoC != nil || t.RAM != 0 || t.Package != "" || t.Firmware.Version != "" {
-		return fmt.Errorf("like: %s has its own flash, timing, soc, ram, package and firmware: leave them out", t.Like.Model)
+	if t.Flash != nil || t.Timing != nil || t.SoC != nil || t.RAM != 0 || t.Package != "" || t.BSP != "" || !reflect.ValueOf(t.Firmware).IsZero() {
+		return fmt.Errorf("like: %s has its own bsp, flash, timing, soc, ram, package and firmware: leave them out", t.Like.Model)
 	}
 	f, m, err := chips.FindModel(families, t.Like.Model)
 	if err != nil {
@@ -269,8 +276,8 @@ func (b *board) generic(t *boardText) error {
 	if t.BSP != "" {
 		b.model.BSP = t.BSP
 	}
-	if t.Retained < 0 || t.Retained > retainedMax || t.RAM < 0 || t.RAM > 1<<30 || b.model.BSP == "" || bspPattern.MatchString(b.model.BSP) {
-		return fmt.Errorf("retained_words, ram or bsp: expected up to %d words, up to 1024MiB and letters and digits", retainedMax)
+	if t.RAM > 1<<30 || b.model.BSP == "" || bspPattern.MatchString(b.model.BSP) {
+		return errors.New("ram or bsp: expected up to 1024MiB and letters and digits")
 	}
 	if err := b.flash(t); err != nil {
 		return err
@@ -368,6 +375,9 @@ func (b *board) firmware(t *boardText) error {
 		}
 	}
 	mem := w.Memory
+	if mem.Lua > heapMax || mem.Sys > heapMax {
+		return fmt.Errorf("firmware: memory: expected up to %d bytes each", int64(heapMax))
+	}
 	if mem.Lua == 0 {
 		mem.Lua = 176 << 10
 	}
