@@ -22,6 +22,7 @@ local wifi = require("exfotawifi")
 log.info("main", PROJECT, VERSION)
 sys.taskInit(function()
     while true do
+        sys.timerStart(sys.publish, 1000, "IP_READY") -- older ones wait for it each time
         log.info("answer", wifi.request())
         sys.wait(30000)
     end
