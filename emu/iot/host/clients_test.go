@@ -1,8 +1,10 @@
 package host_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"airlift/emu/iot"
@@ -72,6 +74,17 @@ func TestMatrix(t *testing.T) {
 			if cs.run != nil && !slices.ContainsFunc(m.clients, func(c *client) bool { return cs.impossible(c) == "" }) {
 				t.Errorf("%s happens to nobody", key)
 			}
+		}
+	}
+}
+
+// TestClientsDoc checks the words that docs/PLATFORM.md tells people to look
+// for.
+func TestClientsDoc(t *testing.T) {
+	doc := string(must[[]byte](t)(os.ReadFile("../../../docs/PLATFORM.md")))
+	for code, b := range bodies {
+		if row := fmt.Sprintf("| %d | %s |", code, b.word); !strings.Contains(doc, row) {
+			t.Errorf("docs/PLATFORM.md has no row %s", row)
 		}
 	}
 }
