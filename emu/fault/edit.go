@@ -122,6 +122,20 @@ func (e *Edit) Apply(p []byte) []byte {
 	return out
 }
 
+// Size is how many bytes an edit is about at most: the less, the easier to
+// understand what comes of it. Off the end it is all that can be there.
+func (e *Edit) Size() int64 {
+	switch e.Do {
+	case EditFlip:
+		return 1
+	case EditSet, EditInsert, EditAdd:
+		return int64(len(e.Data))
+	case EditCut:
+		return editBytesMax
+	}
+	return e.Bytes
+}
+
 // String is one line for people.
 func (e *Edit) String() string {
 	switch e.Do {

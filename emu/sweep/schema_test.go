@@ -118,37 +118,3 @@ func TestSchemaIsComplete(t *testing.T) {
 		}
 	}
 }
-
-// A finding shrinks to a smaller package that goes wrong alike, and the case
-// can be replayed.
-func TestShrink(t *testing.T) {
-	t.Parallel()
-	s := small["download"]
-	s.Old.CoreBytes, s.New.CoreBytes, s.New.ScriptBytes = 9<<10, 12<<10, 6000
-	s.Hows = small["delta"].Hows
-	w := openScenario(t, "download", s)
-	var bad *Result
-	for _, r := range collect(t, w, Options{}) {
-		if r.Outcome == "mixed" {
-			bad = r // the last
-		}
-	}
-	x, err := w.Shrink(t.Context(), bad.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x.Package >= len(w.Package) || signature(x.Account.Result) != signature(bad) || len(x.Tried) == 0 {
-		t.Fatalf("package of %d bytes, was %d; %s, was %s; %v", x.Package, len(w.Package), signature(x.Account.Result), signature(bad), x.Tried)
-	}
-	again, err := New(x.Scenario, w.Chip)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := again.Replay(x.ID.Path)
-	if err != nil || a.Trace != x.Account.Trace {
-		t.Fatalf("the shrunk case does not replay: %v", err)
-	}
-	if _, err := w.Shrink(t.Context(), []uint64{0}); err == nil {
-		t.Error("a case that goes well was shrunk")
-	}
-}
