@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 	"airlift/chips/soc"
 	"airlift/flash/explain"
 	"airlift/flash/luadb"
@@ -20,16 +21,7 @@ func makerOf(t testing.TB, model, profile string) chips.Maker {
 
 func chipOf(t testing.TB, model, profile string, layout []byte) *chips.Chip {
 	t.Helper()
-	f := New()
-	_, m, err := chips.FindModel([]chips.Family{f}, model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Chip(m, profile, layout)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return chipstest.Chip(t, New(), model, profile, layout)
 }
 
 func make1(t testing.TB, m chips.Maker, kind string, in chips.MakeInput) []byte {

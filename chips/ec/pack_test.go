@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 	"airlift/flash"
 	"airlift/flash/flashtest"
 	"airlift/flash/luadb"
@@ -28,14 +29,8 @@ func newDevice(t testing.TB, model, profile string, in chips.MakeInput) *device 
 func newDeviceWith(t testing.TB, model, profile string, spi *chips.SPIFlash, in chips.MakeInput) *device {
 	t.Helper()
 	f := New()
-	_, m, err := chips.FindModel([]chips.Family{f}, model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Chip(m, profile, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := chipstest.Chip(t, f, model, profile, nil)
+	var err error
 	if spi != nil {
 		if c, err = chips.WithSPIFlash(f, c, *spi); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 	"airlift/flash"
 	"airlift/flash/flashtest"
 )
@@ -301,17 +302,7 @@ func TestSPIOverflow(t *testing.T) {
 // TestSPIRefusals: boards that there are not, and packages that do not fit.
 func TestSPIRefusals(t *testing.T) {
 	f := New()
-	chip := func(name string) *chips.Chip {
-		_, m, err := chips.FindModel([]chips.Family{f}, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := f.Chip(m, "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
+	chip := func(name string) *chips.Chip { return chipstest.Chip(t, f, name, "", nil) }
 	for _, c := range []struct {
 		model string
 		spi   chips.SPIFlash

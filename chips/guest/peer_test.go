@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 	"airlift/chips/guest/guests"
 	"airlift/chips/xt804"
 	"airlift/flash"
@@ -27,15 +28,7 @@ type peers struct {
 
 func newPeers(t testing.TB) *peers {
 	t.Helper()
-	f := xt804.New()
-	_, m, err := chips.FindModel([]chips.Family{f}, "Air101")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &peers{}
-	if p.chip, err = f.Chip(m, "g2-fota", nil); err != nil {
-		t.Fatal(err)
-	}
+	p := &peers{chip: chipstest.Chip(t, xt804.New(), "Air101", "g2-fota", nil)}
 	wasm, err := guests.Wasm("xt804")
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 	"airlift/flash"
 	"airlift/flash/luadb"
 )
@@ -30,16 +31,7 @@ type world struct {
 // mustBoard returns a shipped board.
 func mustBoard(t testing.TB, model string) *chips.Chip {
 	t.Helper()
-	f := New()
-	_, m, err := chips.FindModel([]chips.Family{f}, model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Chip(m, "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return chipstest.Chip(t, New(), model, "", nil)
 }
 
 // testScript is a script image that tells versions apart.

@@ -7,22 +7,14 @@ import (
 	"github.com/spf13/afero"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 	"airlift/flash"
 	"airlift/flash/luadb"
 )
 
 func chip(t *testing.T, model, profile string) *chips.Chip {
 	t.Helper()
-	f := New()
-	_, m, err := chips.FindModel([]chips.Family{f}, model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Chip(m, profile, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return chipstest.Chip(t, New(), model, profile, nil)
 }
 
 // start boots a flash and returns the core and its log.

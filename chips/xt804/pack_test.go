@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 	archive "airlift/chips/soc"
 	"airlift/chips/synth"
 	"airlift/flash"
@@ -19,16 +20,7 @@ import (
 
 func testChip(t testing.TB, model, profile string) *chips.Chip {
 	t.Helper()
-	f := New()
-	_, m, err := chips.FindModel([]chips.Family{f}, model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Chip(m, profile, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return chipstest.Chip(t, New(), model, profile, nil)
 }
 
 func testLayout(t testing.TB, model, profile string) Layout {

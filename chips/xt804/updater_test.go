@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"airlift/chips"
+	"airlift/chips/chipstest"
 )
 
 // module is a world with a model and a profile, so that the core can run.
@@ -17,20 +18,12 @@ type module struct {
 
 func newModule(t testing.TB, model, profile string) *module {
 	t.Helper()
-	family := New()
-	_, m, err := chips.FindModel([]chips.Family{family}, model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := family.Chip(m, profile, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := chipstest.Chip(t, New(), model, profile, nil)
 	l, err := LayoutOf(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &module{newWorld(t, l), &CoreStage{Model: m, Profile: c.Profile, Layout: l}}
+	return &module{newWorld(t, l), &CoreStage{Model: c.Model, Profile: c.Profile, Layout: l}}
 }
 
 func (m *module) fork() *module { return &module{m.world.fork(), m.core} }
