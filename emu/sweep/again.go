@@ -23,12 +23,8 @@ func (s *Sweep) asksAgain() bool {
 
 // askAgain delivers the package once more to a module like b, which has settled.
 func (s *Sweep) askAgain(b *board, v *verdict) error {
-	if v.outcome == emu.OutcomeNew {
-		return nil
-	}
-	if v.outcome == emu.OutcomeStuck {
-		v.breaks(Reachable, "its scripts do not run, so nobody asks for the upgrade again")
-		return nil
+	if v.outcome != emu.OutcomeOld && v.outcome != emu.OutcomeMixed {
+		return nil // it has the package, or nothing runs that could ask for it
 	}
 	b = b.fork()
 	b.cause = chips.ResetPower

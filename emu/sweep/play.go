@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"airlift/chips"
+	"airlift/emu"
 	"airlift/emu/fault"
 	"airlift/emu/trace"
 	"airlift/flash"
@@ -319,6 +320,9 @@ func (t *faultTap) After(op *flash.Op) {
 func (s *Sweep) result(c Case, places []Place, v *verdict, spent erasures) *Result {
 	r := &Result{Case: c, Outcome: v.outcome, Boots: v.boots, Detail: v.detail, Places: places}
 	broken := v.broken
+	if s.asksAgain() && (v.outcome == emu.OutcomeStuck || v.outcome == emu.OutcomeBrick) {
+		broken[indexOf(Reachable)] = true
+	}
 	if v.boots > s.Scenario.BootsMax {
 		broken[indexOf(Converges)] = true
 		r.Detail = orText(r.Detail, "it took %d boots to settle", v.boots)
