@@ -34,7 +34,7 @@ type Memo struct {
 	// DefaultMemoBytes. The oldest entries go first.
 	Limit int64
 
-	sums chips.Memo // CRCs of long bodies, by the contents of the flash
+	sums chips.Memo // CRCs of pieces of bodies, by the contents of the flash
 
 	mu      sync.Mutex
 	entries map[memoKey]*memoEntry
@@ -99,25 +99,6 @@ func sameFlash(f fls, at uint32, want []byte) bool {
 		return true
 	})
 	return err == nil && len(want) == 0
-}
-
-// longBody is from how many bytes on CRCs are remembered.
-const longBody = 64 << 10
-
-// crc is fls.crc; n bytes at addr must lie on the flash.
-func (m *Memo) crc(f fls, addr uint32, n int64) (uint32, error) {
-	if m == nil || n < longBody || f.dev.Power().Lost() {
-		return f.crc(addr, n)
-	}
-	k := chips.MemoKey{What: "crc", Range: f.dev.RangeSum(Off(addr), n)}
-	if v, ok := m.sums.Get(k); ok {
-		return v.(uint32), nil
-	}
-	sum, err := f.crc(addr, n)
-	if err == nil {
-		m.sums.Put(k, sum, 0)
-	}
-	return sum, err
 }
 
 // overlaps reports whether unpacking out may change the n bytes of input at
