@@ -128,9 +128,10 @@ func TestEveryCellIsExplained(t *testing.T) {
 
 // explain runs a sweep and finds the reason of every case that goes wrong.
 func explain(t *testing.T, f flow, w *Sweep) {
-	found, alike, cases := map[string]int{}, map[string]int{}, 0
+	found, alike := map[string]int{}, map[string]int{}
+	sum := NewSummary(w.Scenario, len(w.Clean.Ops))
 	err := w.Run(context.Background(), Options{}, func(r *Result) error {
-		if cases++; r.Fine() {
+		if sum.Add(r); r.Fine() {
 			return nil
 		}
 		if n := r.Signature(); alike[n] == explained && !flashtest.Full() {
@@ -157,7 +158,10 @@ func explain(t *testing.T, f flow, w *Sweep) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d cases: %v", cases, found)
+	t.Logf("%d cases: %v", sum.Cases, found)
+	if w.Scenario.Sample == 0 {
+		checkTable(t, f.scenario, sum)
+	}
 	for _, why := range f.reasons {
 		if found[why.name] == 0 && (flashtest.Full() || why.often) {
 			t.Errorf("no case is %q", why.name)
