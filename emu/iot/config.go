@@ -264,20 +264,11 @@ func (c *ProjectConfig) build(m *Mem, account int64, open func(string) ([]byte, 
 func (c *FirmwareConfig) build(m *Mem, project int64, open func(string) ([]byte, error)) error {
 	f := Firmware{Project: project, Name: c.Name, Version: c.Version, Core: c.Core, Remark: c.Remark,
 		Allow: c.Allow == nil || *c.Allow, All: c.All, Devices: c.Devices, Created: link.Epoch, CoreID: c.CoreID, ScriptVersion: c.ScriptVersion}
-	known, err := RecogniseFileName(c.File)
-	if err != nil && (f.Name == "" || f.Version == "") {
+	if err := f.recognise(c.File); err != nil {
 		return fmt.Errorf("file %s: %w", quote(c.File), err)
 	}
-	if f.Name == "" {
-		f.Name = known.Name
-	}
-	if f.Version == "" {
-		f.Version = known.Version
-		if f.Core == "" {
-			f.Core = known.Core
-		}
-	}
 	if c.Created != "" {
+		var err error
 		if f.Created, err = time.Parse(time.RFC3339, c.Created); err != nil {
 			return fmt.Errorf("created: %w", err)
 		}

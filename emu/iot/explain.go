@@ -51,21 +51,8 @@ func (d FirmwareDraft) Firmware(project int64, at time.Time) (Firmware, error) {
 		Project: project, Name: d.Name, Version: d.Version, Core: d.Core, CoreID: d.CoreID, ScriptVersion: d.ScriptVersion,
 		Remark: d.Remark, FileName: d.FileName[strings.LastIndexAny(d.FileName, `/\`)+1:], Allow: d.Allow, All: d.All, Created: at,
 	}
-	known, err := RecogniseFileName(f.FileName)
-	switch {
-	case f.Name != "" && f.Version != "":
-	case err != nil:
+	if err := f.recognise(f.FileName); err != nil {
 		return f, err
-	default:
-		if f.Name == "" {
-			f.Name = known.Name
-		}
-		if f.Version == "" {
-			f.Version = known.Version
-			if f.Core == "" {
-				f.Core = known.Core
-			}
-		}
 	}
 	if f.FileName == "" {
 		f.FileName = "output.bin"

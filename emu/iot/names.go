@@ -48,3 +48,24 @@ func RecogniseFileName(path string) (FileName, error) {
 	}
 	return FileName{Name: m[1] + rest, Version: m[2], Core: core}, nil
 }
+
+// recognise fills in what a file's name says, where nothing else is said.
+func (f *Firmware) recognise(fileName string) error {
+	if f.Name != "" && f.Version != "" {
+		return nil
+	}
+	known, err := RecogniseFileName(fileName)
+	if err != nil {
+		return err
+	}
+	if f.Name == "" {
+		f.Name = known.Name
+	}
+	if f.Version == "" {
+		f.Version = known.Version
+		if f.Core == "" {
+			f.Core = known.Core
+		}
+	}
+	return nil
+}
