@@ -91,7 +91,7 @@ local function task(cb, url, storage, length, param1, timeout, certs, show)
     if storage or length or param1 then
       opts.fota = { address = storage, length = length, param1 = param1 }
     end
-  else
+  elseif since("2024-04-09") then -- before, it went nowhere
     os.remove("/update.bin")
     opts.dst = "/update.bin"
   end

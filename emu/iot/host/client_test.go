@@ -194,6 +194,7 @@ type client struct {
 	kind          kind
 	chip, profile string
 	core          string // date of the core; empty: the profile's
+	version       string // of the core; empty: the profile's
 	libDate       string // of our own libraries; empty: the profile's
 	commit        string // of LuatOS, for upstream's older libraries
 	source        string // the variable that names the checkout, for its newest
@@ -222,6 +223,9 @@ func (c *client) firmware(t testing.TB) *chips.Chip {
 		q := *p
 		if c.core != "" {
 			q.CoreDate = c.core
+		}
+		if c.version != "" {
+			q.CoreVersion = c.version
 		}
 		if c.libDate != "" {
 			q.LibDate = c.libDate

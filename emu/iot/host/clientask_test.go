@@ -198,7 +198,7 @@ func (tr *trial) firmwareName(a ask) string {
 	case tr.c.turnkey():
 		return project
 	case tr.c.kind == kindTask:
-		return project + "_" + strings.Replace(tr.chip.Profile.CoreVersion, "_V"+tr.core(), "", 1)
+		return project + "_" + splitNames[tr.chip.Profile.CoreVersion]
 	case tr.c.rawName:
 		return project + "_LuatOS-SoC_" + tr.chip.Profile.CoreVersion + "_" + tr.chip.Model.BSP
 	}
@@ -221,7 +221,7 @@ func (tr *trial) sent(a ask) string {
 
 // expand fills in what differs from device to device.
 func (tr *trial) expand(query string, a ask) string {
-	return strings.NewReplacer("{key}", tr.project.Key, "{id}", tr.identity(), "{name}", tr.firmwareName(a), "{version}", tr.sent(a)).Replace(query)
+	return strings.NewReplacer("{key}", tr.project.Key, "{id}", tr.identity(), "{name}", tr.firmwareName(a), "{version}", tr.sent(a), "{core}", tr.core()).Replace(query)
 }
 
 // pack is the script package that leads to an ask.

@@ -84,6 +84,12 @@ var faultCases = []clientCase{
 	}},
 	{name: "no key", run: (*trial).noKey},
 	{name: "VERSION of another form", run: (*trial).badVersion},
+	{name: "what is JSON", not: func(c *client) string {
+		if !c.words {
+			return "it does not look at the body, or takes what it finds in it"
+		}
+		return ""
+	}, run: (*trial).whatIsJSON},
 	{name: "500 file lost", run: func(tr *trial) {
 		f := tr.upload(tr.draft(), tr.pack(next))
 		if err := os.Remove(filepath.Join(tr.g.folder, "files", f.SHA256[:2], f.SHA256)); err != nil {
@@ -256,6 +262,26 @@ func (tr *trial) noKey() {
 		t.Errorf("requests %+v", tr.g.requests())
 	}
 }
+
+// whatIsJSON are the answers that libfota2 takes for JSON, and those that it
+// does not (iot-platform.md 1.4.1, 8.3).
+func (tr *trial) whatIsJSON() {
+	for body, word := range map[string]string{
+		`{"code": 27, "msg": "x"}`: bodies[27].word, `{"code": 27, "msg": "x"}` + "\n": notJSON, ` {"code": 27, "msg": "x"}`: notJSON, `code 27`: notJSON,
+		`{"code": 28, "msg": "x"}`: bodies[44].word,
+	} {
+		if tr.isFile() || !tr.keepsBody() {
+			word = notJSON
+		}
+		tr.answersAt(iot.Path, link.Response{Status: 400, Body: []byte(body)})
+		tr.log = nil
+		tr.run(tr.script(ask{}), answered)
+		tr.expect("使用合宙服务器,接下来解析body里的code", word+"*", "answer 4")
+	}
+}
+
+// notJSON is what libfota2 says to other bodies.
+const notJSON = "云平台下发的不是json"
 
 // badVersion asks with a VERSION that the library cannot read: libfota says so,
 // libfota2 falls over it, update.lua sends it, and the platform cannot compare

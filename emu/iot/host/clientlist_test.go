@@ -46,8 +46,17 @@ const (
 	queryFotaMac  = "project_key={key}&firmware_name={name}&version={version}&mac={id}"
 	queryFota2    = "imei={id}&project_key={key}&firmware_name={name}&version={version}"
 	queryFota2Mac = "mac={id}&project_key={key}&firmware_name={name}&version={version}"
-	queryTask     = "project_key={key}&imei={id}&firmware_name={name}&core_version=3103&dfota=1&version={version}"
+	queryTask     = "project_key={key}&imei={id}&firmware_name={name}&core_version={core}&dfota=1&version={version}"
 )
+
+// Core strings that are split (iot-platform.md 8.3), and the names that they
+// become.
+const (
+	luatOSAir = "LuatOS-Air_V3103_RDA8910_BT_TTS_FLOAT"
+	core22    = "Luat_V0022_RDA8910"
+)
+
+var splitNames = map[string]string{luatOSAir: "LuatOS-Air_RDA8910_BT_TTS_FLOAT", core22: "Luat_RDA8910", "Luat_V3103_RDA8910": "Luat_RDA8910"}
 
 // e1Clients are the generations that ask firmware_upgrade
 // (iot-platform.md 1.3.2, 1.4.2): a date, the commit of that day, and a core of
@@ -80,6 +89,8 @@ var e1Clients = []*client{
 	{name: "libfota2 of iRTU", kind: kindFota2, chip: "Air780EPM", source: envSource, over: "module/iRTU/lib/libfota2.lua", query: queryFota2, words: true, shown: "fota.imei/mac imei={id}"},
 
 	{name: "update", kind: kindTask, chip: "Air724UG", source: env8910, query: queryTask},
+	{name: "update on LuatOS-Air", kind: kindTask, chip: "Air724UG", version: luatOSAir, source: env8910, query: queryTask},
+	{name: "update on core 22", kind: kindTask, chip: "Air724UG", version: core22, source: env8910, query: queryTask},
 }
 
 // ownE1Clients are our own libraries, which every airlift has.
@@ -92,6 +103,8 @@ var ownE1Clients = []*client{
 	{name: "own libfota2 2025-03", kind: kindFota2, chip: "Air780E", core: "2025-03-07", libDate: "2025-03-07", query: queryFota2, words: true, shown: "fota.imei nil"},
 	{name: "own libfota2", kind: kindFota2, chip: "Air780EPM", query: queryFota2, words: true, tag: "libfota2", shown: "libfota2.imei/mac imei={id}"},
 	{name: "own update", kind: kindTask, chip: "Air724UG", query: queryTask},
+	{name: "own update on LuatOS-Air", kind: kindTask, chip: "Air724UG", version: luatOSAir, query: queryTask},
+	{name: "own update on core 22", kind: kindTask, chip: "Air724UG", version: core22, query: queryTask},
 }
 
 // own reports whether the library is ours.
