@@ -107,7 +107,7 @@ func TestLoad(t *testing.T) {
 	for _, conns := range []int{16, 32, 64} {
 		s.wrk(t, fmt.Sprintf("checks, %d connections", conns), exec.Command(wrk, "-t1", "-c", strconv.Itoa(conns), "-d", seconds(*loadFor), "--latency", "-s", script, "http://"+s.addr))
 	}
-	for _, rate := range []int{1000, 5000, 6000} {
+	for _, rate := range []int{5000, 6000} {
 		s.rate(t, rate)
 	}
 	s.wrk(t, "downloads of 32 MiB, 8 connections", exec.Command(wrk, "-t1", "-c8", "-d", seconds(*loadFor), "http://"+s.addr+s.file))
