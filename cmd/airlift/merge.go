@@ -12,25 +12,37 @@ import (
 )
 
 func (a *app) mergeCmd() *cobra.Command {
-	var out string
-	var reports reportFlags
+	var f mergeFlags
 	cmd := &cobra.Command{
 		Use:   "merge FILE...",
 		Short: "Join the results files of a sweep's shards",
 		Long: `Join the results files of all shards of a sweep into the file that one run of
 the whole sweep writes, byte for byte, and print its summary. The order of the
-files does not matter.
+files does not matter. It can be done again at any time: the file of the whole
+sweep is there when it is complete.
+
+For a report the first case of each finding is run again for its account. Files
+of your own that the sweep was made with are named as in airlift sweep; without
+them the accounts are left out.
 
 The exit code is 1 if there are findings.`,
 		Args: operands("FILE..."),
-		RunE: func(_ *cobra.Command, args []string) error { return a.merge(args, out, &reports) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.merge(args, &f) },
 	}
-	reports.add(cmd.Flags())
-	cmd.Flags().StringVarP(&out, "out", "o", "", "results `file` of the whole sweep")
+	f.reports.add(cmd.Flags())
+	f.own.flags = cmd.Flags()
+	f.own.chip.addOwn(cmd)
+	cmd.Flags().StringVarP(&f.out, "out", "o", "", "results `file` of the whole sweep")
 	return cmd
 }
 
-func (a *app) merge(names []string, out string, reports *reportFlags) error {
+type mergeFlags struct {
+	out     string
+	own     scenarioFlags // files of the user's
+	reports reportFlags
+}
+
+func (a *app) merge(names []string, f *mergeFlags) error {
 	defer a.flush()
 	var files []*sweep.Reader
 	for _, name := range names {
@@ -52,10 +64,10 @@ func (a *app) merge(names []string, out string, reports *reportFlags) error {
 	}
 	from := time.Now()
 	var err error
-	if out == "" {
+	if f.out == "" {
 		err = join(io.Discard)
 	} else {
-		err = writeFile(out, join)
+		err = writeFile(f.out, join)
 	}
 	if err != nil {
 		return err
@@ -63,15 +75,32 @@ func (a *app) merge(names []string, out string, reports *reportFlags) error {
 	h := files[0].Header
 	h.Shard = ""
 	a.sweepHead(&h)
-	if out == "" {
-		out = names[0]
-	}
 	took := time.Since(from)
-	if err := reports.gather(context.Background(), &h, sum, nil, " --results "+out, out, took); err != nil {
+	if f.out == "" {
+		f.out = names[0]
+	}
+	extra := f.own.given(ownFlagNames) + " --results " + shellWord(f.out)
+	if err := a.mergeReports(f, &h, sum, extra, took); err != nil {
 		return err
 	}
-	if err := reports.write(); err != nil {
-		return err
+	return a.sweepReport(&h, sum, extra, took)
+}
+
+// mergeReports writes the reports that are asked for, with accounts if the sweep
+// can be made again.
+func (a *app) mergeReports(f *mergeFlags, h *sweep.Header, sum *sweep.Summary, extra string, took time.Duration) error {
+	if !f.reports.wanted() {
+		return nil
 	}
-	return a.sweepReport(&h, sum, " --results "+out, took)
+	w, err := f.own.prepare(h.Scenario)
+	if err == nil {
+		err = f.reports.gather(context.Background(), h, sum, w, extra, f.out, took)
+	}
+	if err != nil {
+		a.note("airlift: the reports have no accounts: %v", err)
+		if err := f.reports.gather(context.Background(), h, sum, nil, extra, f.out, took); err != nil {
+			return err
+		}
+	}
+	return f.reports.write()
 }

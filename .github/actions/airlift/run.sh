@@ -12,6 +12,15 @@ if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
   { echo '### airlift sweep'; echo '```'; head -c 60000 "$AIRLIFT_OUT/sweep.txt"; echo '```'; } >>"$GITHUB_STEP_SUMMARY"
 fi
 [ "$code" -le 1 ] || exit "$code" # a wrong flag or file: there are no results
+# An annotation for each of the first findings; GitHub shows ten of a step.
+level=error
+[ "$AIRLIFT_FAIL" != false ] || level=warning
+awk -v level="$level" '
+  /^[^ ]+  / { name = $1 }
+  /^  (brick|stuck|mixed|an invariant broken) in [0-9]+ cases?:/ {
+    sub(/^  /, ""); gsub(/%/, "%25")
+    if (n++ < 10) print "::" level " title=airlift::" name ": " $0
+  }' "$AIRLIFT_OUT/sweep.txt"
 findings=false
 [ "$code" = 0 ] || findings=true
 if [ -n "${GITHUB_OUTPUT:-}" ]; then
