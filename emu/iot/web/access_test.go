@@ -180,7 +180,7 @@ func (b *browser) playRollout(e *estate) {
 		b.t.Fatal(err)
 	}
 	for _, version := range []string{"1103.1.1", "1103.1.1", "1103.1.2"} {
-		b.s.ask("860000000000017", e.key, "hushedfw_LuatOS-SoC_EC618", version)
+		b.s.ask(e.device, e.key, "hushedfw_LuatOS-SoC_EC618", version)
 	}
 }
 
@@ -243,10 +243,10 @@ func TestKeyboard(t *testing.T) {
 func TestFocusOrder(t *testing.T) {
 	b := member(t)
 	e := b.s.settle(b.account)
-	for _, pattern := range []string{"GET /devices", "GET /firmware/{id}", "GET /bench/{id}"} {
+	for pattern, ready := range map[string]string{"GET /devices": "true", "GET /bench/{id}": `document.querySelectorAll("#log li").length > 3`} {
 		_, path := e.target(pattern)
 		b.open(path)
-		b.until(`document.readyState === "complete"`)
+		b.until(`document.readyState === "complete" && ` + ready)
 		want := eval[[]string](b, `(() => {
 			window.name_of = (e) => e.tagName + " " + (e.id || e.getAttribute("href") || e.innerText);
 			return [...document.querySelectorAll("a[href], button:not(:disabled), input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]

@@ -170,8 +170,8 @@ func (c *ctx) unitPackage() error {
 	}
 	if c.value("do") == "download" {
 		c.attachment(p.FileName, int64(len(p.Data)))
-		_, err := c.w.Write(p.Data)
-		return err
+		c.send(p.Data)
+		return nil
 	}
 	project, err := c.projectOf(u)
 	if err != nil {

@@ -286,7 +286,7 @@ func (b *browser) press(element string) {
 	b.t.Helper()
 	at := await[[]float64](b, `(() => {
 		const e = `+element+`;
-		if (!e || document.readyState !== "complete" || document.querySelector(".htmx-request")) return null;
+		if (!e || document.readyState !== "complete" || document.querySelector(".htmx-request:not([hx-trigger^=sse])")) return null;
 		e.scrollIntoView({block: "center", behavior: "instant"});
 		const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2;
 		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null;

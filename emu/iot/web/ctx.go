@@ -129,26 +129,19 @@ func (c *ctx) explainError(err error) *failure {
 
 // finish ends a request that may have failed.
 func (c *ctx) finish(err error) {
-	if err == nil {
-		return
-	}
-	if errors.Is(err, context.Canceled) { // nobody is there to read it
-		c.w.WriteHeader(http.StatusBadRequest)
+	if err == nil || errors.Is(err, context.Canceled) { // nobody is there to read it
 		return
 	}
 	f := c.explainError(err)
 	if f.status == http.StatusTooManyRequests {
 		c.w.Header().Set("Retry-After", "1")
 	}
-	if c.partial() {
-		// A message beside the form; app.js shows it.
-		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		c.w.WriteHeader(f.status)
-		c.p.views.fragment(c.w, c, "failure", f)
-		return
+	if c.partial() { // a message beside the form; app.js shows it
+		err = c.partWith(f.status, "failure", f)
+	} else {
+		err = c.render("error", view{Title: c.t("That did not work"), Status: f.status, Data: f})
 	}
-	c.w.WriteHeader(f.status)
-	if err := c.render("error", view{Title: c.t("That did not work"), Data: f}); err != nil {
+	if err != nil {
 		c.p.report(err)
 	}
 }

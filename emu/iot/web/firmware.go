@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -159,7 +160,7 @@ func (c *ctx) firmwareFile() error {
 	defer file.Close()
 	c.attachment(f.FileName, f.Size)
 	_, err = io.Copy(c.w, file)
-	if err != nil { // too late for a page
+	if bad := (*fs.PathError)(nil); errors.As(err, &bad) { // too late for a page
 		c.p.report(err)
 	}
 	return nil

@@ -123,8 +123,20 @@ func TestBrokenForms(t *testing.T) {
 	if list, err := tenant.Firmware(1, "", iot.Page{}); err != nil || list.Total != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if after := s.kept(temporary); len(after) != len(before) {
-		t.Errorf("left behind: %q", after)
+	s.settled(len(before), temporary)
+}
+
+// settled waits until uploads have left n files behind: temporary ones go away a
+// moment after the answer.
+func (s *site) settled(n int, folders ...string) {
+	s.t.Helper()
+	late := time.After(patience)
+	for len(s.kept(folders...)) != n {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-late:
+			s.t.Fatalf("left behind: %q, want %d", s.kept(folders...), n)
+		}
 	}
 }
 
@@ -200,13 +212,5 @@ func TestCutUploads(t *testing.T) {
 	if got := answer(send(len(body))); !strings.HasPrefix(got, "HTTP/1.1 303 ") {
 		t.Errorf("a whole one: %.300q", got)
 	}
-	// Those that went away are noticed a moment later.
-	late := time.After(patience)
-	for len(s.kept(temporary)) != len(before)+1 {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-late:
-			t.Fatalf("left behind: %q", s.kept(temporary))
-		}
-	}
+	s.settled(len(before)+1, temporary)
 }

@@ -23,15 +23,16 @@ type estate struct {
 	owner  int64
 	ids    map[string]int64 // by the first part of a page's path
 	key    string
+	device string // identity
 }
 
 // secrets are in everything that an estate has.
-var secrets = regexp.MustCompile(`hushed|860000000000017`)
+var secrets = regexp.MustCompile(`hushed|8600000\d{8}`)
 
 // settle gives an account one of everything.
 func (s *site) settle(account int64) *estate {
 	s.t.Helper()
-	e := &estate{s: s, tenant: s.store.Tenant(account, "test"), owner: account, ids: map[string]int64{}}
+	e := &estate{s: s, tenant: s.store.Tenant(account, "test"), owner: account, ids: map[string]int64{}, device: fmt.Sprintf("8600000%08d", account)}
 	keep := func(kind string, id int64, err error) {
 		s.t.Helper()
 		if err != nil || id == 0 {
@@ -44,13 +45,13 @@ func (s *site) settle(account int64) *estate {
 	e.key = project.Key
 	f, err := e.tenant.CreateFirmware(project.ID, iot.FirmwareDraft{FileName: "hushedfw_1103.1.2_LuatOS-SoC_EC618.bin", Allow: true, All: true}, strings.NewReader("hushed file"))
 	keep("firmware", f.ID, err)
-	if _, err := e.tenant.AddFirmwareDevices(f.ID, []string{"860000000000017"}); err != nil {
+	if _, err := e.tenant.AddFirmwareDevices(f.ID, []string{e.device}); err != nil {
 		s.t.Fatal(err)
 	}
 	base, err := e.tenant.CreateBase(project.ID, iot.BaseDraft{Core: "3103", FileName: "hushed.soc"}, strings.NewReader("hushed core"))
 	keep("bases", base.ID, err)
-	s.ask("860000000000017", project.Key, "hushedfw_LuatOS-SoC_EC618", "1103.1.1")
-	s.ask("860000000000017", project.Key, "hushedfw_LuatOS-SoC_EC618", "1103.1.1&dfota=1&core_version=3103")
+	s.ask(e.device, project.Key, "hushedfw_LuatOS-SoC_EC618", "1103.1.1")
+	s.ask(e.device, project.Key, "hushedfw_LuatOS-SoC_EC618", "1103.1.1&dfota=1&core_version=3103")
 	jobs, err := e.tenant.Jobs(project.ID)
 	keep("jobs", first(jobs, func(j iot.Job) int64 { return j.ID }), err)
 	devices, err := e.tenant.Devices(project.ID, iot.DeviceFilter{}, iot.Page{})
@@ -170,7 +171,7 @@ var questions = map[string]question{
 	"POST /projects/{id}/delete": {last: 3},
 
 	"GET /devices":              {fields: []string{"project", "$projects"}},
-	"POST /devices":             {fields: []string{"project", "$projects", "identities", "860000000000999"}},
+	"POST /devices":             {fields: []string{"project", "$projects", "identities", "870000000000999"}},
 	"POST /devices/transfer":    {fields: []string{"project", "$projects", "account", "$account", "to", "$project"}, last: 2},
 	"POST /devices/reset":       {fields: []string{"project", "$projects"}, last: 2},
 	"GET /devices/{id}":         {},
@@ -186,8 +187,8 @@ var questions = map[string]question{
 	"POST /firmware/{id}/switch":  {fields: []string{"which", "allow", "to", "off"}},
 	"POST /firmware/{id}/delete":  {last: 2},
 	"GET /firmware/{id}/file":     {},
-	"POST /firmware/{id}/devices": {fields: []string{"identities", "860000000000999"}},
-	"POST /firmware/{id}/unlist":  {fields: []string{"identity", "860000000000017"}},
+	"POST /firmware/{id}/devices": {fields: []string{"identities", "870000000000999"}},
+	"POST /firmware/{id}/unlist":  {fields: []string{"identity", "$device"}},
 
 	"GET /differences":        {fields: []string{"project", "$projects"}},
 	"POST /bases":             {fields: []string{"project", "$projects", "core", "3104"}, file: "core.soc"},
@@ -238,7 +239,7 @@ func (e *estate) request(pattern string, q question, csrf string) *http.Request 
 				v = fmt.Sprint(id)
 			}
 		}
-		fields.Add(q.fields[i], strings.NewReplacer("$key", e.key, "$account", "13900000000", "$project", "other project").Replace(v))
+		fields.Add(q.fields[i], strings.NewReplacer("$key", e.key, "$device", e.device, "$account", "13900000000", "$project", "other project").Replace(v))
 	}
 	body, kind := []byte(fields.Encode()), "application/x-www-form-urlencoded"
 	if q.file != "" {
@@ -286,7 +287,7 @@ func TestIsolation(t *testing.T) {
 	if _, err := s.store.Tenant(other.account, "test").CreateProject("other project", ""); err != nil {
 		t.Fatal(err)
 	}
-	nobody := &estate{s: s, ids: map[string]int64{}, key: e.key}
+	nobody := &estate{s: s, ids: map[string]int64{}, key: e.key, device: e.device}
 	for kind := range e.ids {
 		nobody.ids[kind] = 1 << 40
 	}

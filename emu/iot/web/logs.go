@@ -83,8 +83,8 @@ func (c *ctx) exportLog() error {
 	w.Flush()
 	c.attachment("upgrade-log.csv", int64(b.Len()))
 	c.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	_, err = c.w.Write(b.Bytes())
-	return err
+	c.send(b.Bytes())
+	return nil
 }
 
 // plainCell keeps a spreadsheet from taking what a device sent for a formula.
@@ -106,7 +106,7 @@ func (c *ctx) logEntry() error {
 
 // explain decides about a URL without any effect.
 func (c *ctx) explain() error {
-	data := map[string]any{"URL": c.value("url")}
+	data, status := map[string]any{"URL": c.value("url")}, http.StatusOK
 	if c.value("url") != "" {
 		e, err := c.tenant.Explain(c.value("url"))
 		if err != nil {
@@ -114,13 +114,13 @@ func (c *ctx) explain() error {
 			if f.status == http.StatusInternalServerError {
 				return err
 			}
-			c.w.WriteHeader(f.status)
+			status = f.status
 			data["Problem"] = f
 		} else {
 			data["Explanation"] = e
 		}
 	}
-	return c.render("explain", view{Title: c.t("Explain a request"), Nav: "explain", Data: data})
+	return c.render("explain", view{Title: c.t("Explain a request"), Nav: "explain", Status: status, Data: data})
 }
 
 // statistics is the page 升级统计.

@@ -2,19 +2,20 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
 	"html/template"
-	"io"
 	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"airlift/emu/iot"
@@ -28,10 +29,11 @@ var staticFiles embed.FS
 
 // view is what a page shows.
 type view struct {
-	Title string
-	Nav   string // which entry of the navigation is the current one
-	Wide  bool   // uses the whole width
-	Data  any
+	Title  string
+	Nav    string // which entry of the navigation is the current one
+	Wide   bool   // uses the whole width
+	Status int    // of the answer, 0 for 200
+	Data   any
 
 	// Filled in by render.
 	c        *ctx
@@ -82,7 +84,19 @@ type views struct {
 	fragments map[string]*template.Template // "en"
 }
 
-func loadViews(a *assets) (*views, error) {
+// loadViews and loadAssets are the same for all.
+var (
+	loadViews = sync.OnceValues(func() (*views, error) {
+		a, err := loadAssets()
+		if err != nil {
+			return nil, err
+		}
+		return parseViews(a)
+	})
+	loadAssets = sync.OnceValues(packAssets)
+)
+
+func parseViews(a *assets) (*views, error) {
 	v := &views{pages: map[string]*template.Template{}, fragments: map[string]*template.Template{}}
 	for _, lang := range languages {
 		base, err := template.New("").Funcs(functions(lang, a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
@@ -209,22 +223,27 @@ func (c *ctx) render(name string, v view) error {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Cookie, Accept-Language, HX-Request")
-	_, err := c.w.Write(b.Bytes())
-	return err
+	c.w.WriteHeader(cmp.Or(v.Status, http.StatusOK))
+	c.send(b.Bytes())
+	return nil
 }
 
-// fragment writes a part of a page.
-func (v *views) fragment(w io.Writer, c *ctx, name string, data any) {
-	if err := v.fragments[c.lang].ExecuteTemplate(w, name, data); err != nil {
-		c.p.report(err)
-	}
-}
+// send ends an answer. Who is gone meanwhile gets nothing of it, and that is no
+// fault.
+func (c *ctx) send(text []byte) { _, _ = c.w.Write(text) }
 
 // part answers htmx with a part of a page.
-func (c *ctx) part(name string, data any) error {
+func (c *ctx) part(name string, data any) error { return c.partWith(http.StatusOK, name, data) }
+
+func (c *ctx) partWith(status int, name string, data any) error {
+	var b bytes.Buffer
+	if err := c.p.views.fragments[c.lang].ExecuteTemplate(&b, name, data); err != nil {
+		return fmt.Errorf("part %s: %w", name, err)
+	}
 	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	c.w.Header().Set("Cache-Control", "no-store")
-	c.p.views.fragment(c.w, c, name, data)
+	c.w.WriteHeader(status)
+	c.send(b.Bytes())
 	return nil
 }
 
@@ -239,7 +258,7 @@ type asset struct {
 	hash         string
 }
 
-func loadAssets() (*assets, error) {
+func packAssets() (*assets, error) {
 	a := &assets{files: map[string]*asset{}}
 	err := fs.WalkDir(staticFiles, "static", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

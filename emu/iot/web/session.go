@@ -91,10 +91,11 @@ func (c *ctx) entryPage(name string, e entry) error {
 	if name == "signup" {
 		title = c.t("Sign up")
 	}
+	v := view{Title: title, Nav: name, Data: e}
 	if e.Problem != nil {
-		c.w.WriteHeader(e.Problem.status)
+		v.Status = e.Problem.status
 	}
-	return c.render(name, view{Title: title, Nav: name, Data: e})
+	return c.render(name, v)
 }
 
 func (c *ctx) logIn() error {

@@ -65,7 +65,7 @@ func New(opt Options) (*Pages, error) {
 	if p.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
-	if p.views, err = loadViews(p.assets); err != nil {
+	if p.views, err = loadViews(); err != nil {
 		return nil, err
 	}
 	if opt.Demo != 0 {

@@ -178,7 +178,12 @@ func TestPagesOfAnEmptyAccount(t *testing.T) {
 			t.Errorf("%s: %d\n%s", path, status, body)
 		}
 	}
-	if status, _ := p.get("/nothing"); status != 404 {
-		t.Errorf("an unknown page: %d", status)
+	resp, err := p.client.Get(s.http.URL + "/nothing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if h := resp.Header; resp.StatusCode != 404 || h.Get("Cache-Control") != "no-store" || h.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("an unknown page: %d %v", resp.StatusCode, h)
 	}
 }
