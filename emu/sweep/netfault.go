@@ -34,7 +34,7 @@ func (w *Sweep) standSystem() error {
 	outcome := w.Clean.Outcome
 	st, d, err := w.story()
 	if err == nil {
-		err = w.cleanStory(st, d)
+		err = w.cleanStory(st, d, w.Scenario.powerFaults())
 	}
 	if err != nil {
 		return w.withFaults(outcome, err)

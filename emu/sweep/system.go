@@ -80,22 +80,37 @@ func (s *Sweep) rehearseSystem() error {
 	if st, d, err = s.story(); err != nil {
 		return err
 	}
-	if err := s.cleanStory(st, d); err != nil {
+	if err := s.cleanStory(st, d, nil); err != nil {
 		return err
 	}
 	s.fresh.flashes = st.Flash()
-	return nil
+	faults := s.Scenario.powerFaults()
+	if len(faults) == 0 {
+		return nil
+	}
+	if st, d, err = s.story(); err != nil {
+		return err
+	}
+	return s.cleanStory(st, d, faults)
 }
 
-// cleanStory plays a story without a cut.
-func (s *Sweep) cleanStory(st *demo.Story, d *disturber) error {
-	r := &systemRun{s: s, st: st, disturb: d, all: true}
+// cleanStory plays a story without a cut, but for those of the scenario's own
+// faults.
+func (s *Sweep) cleanStory(st *demo.Story, d *disturber, faults []fault.Fault) error {
+	r := &systemRun{s: s, st: st, disturb: d}
 	r.watch()
+	for i := range faults {
+		if err := r.strike(&faults[i]); err != nil {
+			return err
+		}
+	}
+	r.cut, r.all, r.places, r.n = nil, true, nil, 0
+	from, boots := st.World.Clock.Now(), st.Device.Boots()
 	rep, err := r.run()
 	if err != nil {
 		return err
 	}
-	s.Clean = Clean{Ops: r.places, Outcome: rep.Outcome, Boots: st.Device.Boots(), Virtual: rep.Virtual, Trace: rep.Trace}
+	s.Clean = Clean{Ops: r.places, Outcome: rep.Outcome, Boots: st.Device.Boots() - boots, Virtual: rep.Virtual - from, Trace: rep.Trace}
 	s.wear = newWear(s.Chip, s.Clean.Ops)
 	if rep.Outcome != emu.OutcomeNew {
 		s.Clean.Detail = string(rep.End.End) + ": " + rep.End.Detail
@@ -144,6 +159,31 @@ func (r *systemRun) run() (demo.Report, error) {
 			return rep, nil
 		}
 	}
+}
+
+// strike plays on until a fault strikes.
+func (r *systemRun) strike(f *fault.Fault) error {
+	r.cut, r.n, r.offset = f, 0, r.st.World.Clock.Now()
+	r.inject = fault.Injector{Faults: []fault.Fault{*f}}
+	if r.tell != nil {
+		r.tell.fault = f
+	}
+	before := len(r.places)
+	rep, err := r.run()
+	if err != nil {
+		return err
+	}
+	if rep.End.End != emu.EndPower && rep.End.End != emu.EndReset {
+		return fmt.Errorf("%w: %s: the run is over before that", ErrNoCase, f)
+	}
+	if len(r.places) == before {
+		r.places = append(r.places, Place{Boot: r.st.Device.Boots() - 1, Stage: r.stage, Kind: "time", Part: "-"})
+	}
+	if r.tell != nil {
+		r.tell.endOps()
+		r.tell.line("power", backAfter(f))
+	}
+	return nil
 }
 
 // event keeps the stage, and fails the power in time.
@@ -247,26 +287,8 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 	r.watch()
 	faults := slices.Concat(s.Scenario.powerFaults(), c.Faults)
 	for i := range faults {
-		f := &faults[i]
-		r.cut, r.n, r.offset = f, 0, st.World.Clock.Now()
-		r.inject = fault.Injector{Faults: []fault.Fault{*f}}
-		if tell != nil {
-			tell.fault = f
-		}
-		before := len(r.places)
-		rep, err := r.run()
-		if err != nil {
+		if err := r.strike(&faults[i]); err != nil {
 			return nil, err
-		}
-		if rep.End.End != emu.EndPower && rep.End.End != emu.EndReset {
-			return nil, fmt.Errorf("%w: %s: the run is over before that", ErrNoCase, f)
-		}
-		if len(r.places) == before {
-			r.places = append(r.places, Place{Boot: st.Device.Boots() - 1, Stage: r.stage, Kind: "time", Part: "-"})
-		}
-		if tell != nil {
-			tell.endOps()
-			tell.line("power", backAfter(f))
 		}
 	}
 	r.cut = nil
@@ -313,8 +335,7 @@ func (s *Sweep) systemOps(faults []fault.Fault) (uint64, error) {
 	r := &systemRun{s: s, st: st, disturb: d}
 	r.watch()
 	for _, f := range slices.Concat(s.Scenario.powerFaults(), faults) {
-		r.cut, r.offset, r.inject = &f, st.World.Clock.Now(), fault.Injector{Faults: []fault.Fault{f}}
-		if _, err := r.run(); err != nil {
+		if err := r.strike(&f); err != nil {
 			return 0, err
 		}
 	}
