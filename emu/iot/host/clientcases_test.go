@@ -152,14 +152,10 @@ func (tr *trial) took() string {
 	return "answer 0"
 }
 
-// failed is the answer of a client that has none, by its number. To the first
-// ones all that happens to a connection is 1.
+// failed is the answer of a client that has none, by its number.
 func (tr *trial) failed(code int) string {
-	switch {
-	case tr.c.kind == kindTask:
+	if tr.c.kind == kindTask {
 		return "answer false"
-	case tr.c.kind == kindSocket && code == 3:
-		code = 1
 	}
 	return fmt.Sprint("answer ", code)
 }

@@ -76,7 +76,7 @@ var faultCases = []clientCase{
 	{name: "closed without an answer", run: func(tr *trial) {
 		tr.g.cuts.cut(0, 1000)
 		tr.run(tr.script(ask{}), answered)
-		tr.expect(tr.failed(3))
+		tr.lost(tr.failed(3))
 	}},
 	{name: "nobody listens", run: func(tr *trial) {
 		tr.run(tr.script(ask{url: "http://" + deadHost + "/update"}), answered)
@@ -146,10 +146,8 @@ var faultCases = []clientCase{
 		switch tr.c.kind {
 		case kindTask: // any 200 is good, there is only nothing to install
 			tr.expect("answer true")
-		case kindSocket:
-			tr.expect("answer 1")
 		default:
-			tr.expect("answer 4")
+			tr.lost("answer 4")
 		}
 	}},
 	{name: "own 200 with a page", run: func(tr *trial) {
@@ -168,6 +166,19 @@ var faultCases = []clientCase{
 		tr.run(tr.script(own("long-header")), answered)
 		tr.expect(tr.failed(4))
 	}},
+}
+
+// lost checks the answer to a connection that ended. To a client with a socket
+// of its own it is 1 or 3: whether it was still reading is chance.
+func (tr *trial) lost(want string) {
+	tr.t.Helper()
+	if tr.c.kind == kindSocket && plain(tr.log[len(tr.log)-1]) == "answer 1" {
+		return
+	}
+	if tr.c.kind == kindSocket {
+		want = "answer 3"
+	}
+	tr.expect(want)
 }
 
 // bare is refused without JSON.
