@@ -96,12 +96,16 @@ func (v *tenant) LogEntry(id int64) (iot.LogEntry, error) {
 	}, "select "+logColumns+", l.path from log l where l.id = ? and l.account = ?", id, v.id)
 }
 
+// trimRows is how many rows of the log one piece of work drops: a millisecond's
+// worth.
+const trimRows = 128
+
 // trim drops some rows of the log that are too old to be kept, and reports
 // whether there may be more.
 func (t *tx) trim() (bool, error) {
-	n, err := t.affect("delete from log where id <= (select max(id) from log) - ? and id < (select min(id) from log) + ?", t.s.opt.LogRows, logBlock)
+	n, err := t.affect("delete from log where id <= (select max(id) from log) - ? and id < (select min(id) from log) + ?", t.s.opt.LogRows, trimRows)
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return n == logBlock, t.exec("delete from log_keys where block < (select min(id) from log) / ?", logBlock)
+	return n == trimRows, t.exec("delete from log_keys where block < (select min(id) from log) / ?", logBlock)
 }
