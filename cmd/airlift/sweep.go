@@ -322,7 +322,7 @@ func (a *app) listScenarios() error {
 		return list(a, sweep.Builtin())
 	}
 	for _, s := range sweep.Builtin() {
-		a.printf("%s  %s\n", a.c(bold, fmt.Sprintf("%-16s", s.Name)), s.Summary)
+		a.printf("%s  %s\n", a.c(bold, fmt.Sprintf("%-20s", s.Name)), s.Summary)
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ const mapWidth = 64
 // axisMap draws the operation axis, a row for each stretch of operations in one
 // stage and partition, with the worst outcome of the cuts there.
 func (a *app) axisMap(h *sweep.Header, sum *sweep.Summary) {
-	if len(sum.Map) == 0 || h.Scenario.Uncut {
+	if len(sum.Map) == 0 {
 		return
 	}
 	a.printf("  operations of the run without a cut, and the worst that a cut there leads to:\n")

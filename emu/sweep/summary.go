@@ -31,7 +31,7 @@ type Summary struct {
 	Outcomes map[emu.Outcome]uint64 `json:"outcomes"`
 	Broken   map[Invariant]uint64   `json:"broken,omitempty"`
 	// Map has a letter for each operation of the run without a fault: the worst
-	// that came of a first fault there.
+	// that came of a first fault there. It is empty if the power does not fail.
 	Map      string     `json:"map"`
 	Findings []*Finding `json:"findings,omitempty"`
 
@@ -47,6 +47,9 @@ const findingsMax = 500
 // NewSummary returns the summary of no results. Ops is the number of
 // operations of the run without a fault.
 func NewSummary(s *Scenario, ops int) *Summary {
+	if s.Uncut {
+		ops = 0
+	}
 	return &Summary{
 		Outcomes: map[emu.Outcome]uint64{}, Broken: map[Invariant]uint64{}, scenario: s,
 		ways: uint64(len(s.Hows) + len(s.BrownOuts)), bySign: map[string]*Finding{}, axis: []byte(strings.Repeat(string(rune(LetterNone)), ops)),
