@@ -25,7 +25,7 @@ var phrases = []phrase{
 	say("invalid device; nothing is logged", "无效的设备，不记录日志"),
 	say("send imei= (lower case) with something unique; {}", "请用小写的 imei= 传一个唯一值；$1"),
 	say("send imei= (lower case) with something unique", "请用小写的 imei= 传一个唯一值"),
-	say("the device is {}", "设备为 $1"),
+	say(`the device is "{}"`, `设备为 "$1"`),
 	say("no project has this key", "没有项目使用这个 Key"),
 	say("copy PRODUCT_KEY from the project list (项目Key); 123 is the placeholder of the demos", "请从项目列表复制项目Key；123 是 demo 的占位符"),
 	say("project {}", "项目 $1"),

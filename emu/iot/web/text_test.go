@@ -138,6 +138,16 @@ func TestPhrases(t *testing.T) {
 			}
 		}
 	}
+	// A text that says nothing but itself is not taken for another with values.
+	for _, p := range phrases {
+		if p.english.NumSubexp() > 0 {
+			continue
+		}
+		english := strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(p.english.String(), "(?s)^"), "$"), `\`, "")
+		if got := sayIn("zh", english); got != p.chinese {
+			t.Errorf("%q became %q, want %q", english, got, p.chinese)
+		}
+	}
 	if lines < 30 {
 		t.Errorf("only %d decisions found", lines)
 	}
