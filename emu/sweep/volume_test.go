@@ -222,3 +222,26 @@ func TestVolumeRefuses(t *testing.T) {
 		t.Error("a trial of a volume")
 	}
 }
+
+// The example of docs/SWEEP.md is a scenario, and goes well.
+func TestVolumeOfTheDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/SWEEP.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, from, found := strings.Cut(string(text), "```yaml\nname: settings\n")
+	example, _, closed := strings.Cut(from, "```")
+	if !found || !closed {
+		t.Fatal("no example")
+	}
+	s, err := ReadScenario([]byte("name: settings\n" + example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := openScenario(t, "settings", *s)
+	for _, r := range collect(t, w, Options{}) {
+		if !r.Fine() {
+			t.Errorf("case %d: %s: %s", r.Number, r.Outcome, r.Detail)
+		}
+	}
+}
