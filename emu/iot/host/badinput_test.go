@@ -205,7 +205,7 @@ func TestOversizedUploads(t *testing.T) {
 		"/projects": "application/json",
 	} {
 		got := raw(t, w.addr, fmt.Sprintf("POST %s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n",
-			api.Prefix, path, w.token, kind, 1<<40))
+			api.Prefix, path, w.token, kind, int64(1)<<40))
 		if !strings.HasPrefix(got, "HTTP/1.1 413 ") || !strings.Contains(got, `"too_large"`) {
 			t.Errorf("%s: %.300q", path, got)
 		}

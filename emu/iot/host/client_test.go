@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -89,23 +88,6 @@ func newGround(t testing.TB, answers string, settings iot.Settings) *ground {
 	g.a = g.store.Tenant(must[iot.Account](t)(g.store.SignUp("13800000001", "a password")).ID, "test")
 	g.b = g.store.Tenant(must[iot.Account](t)(g.store.SignUp("13800000002", "a password")).ID, "test")
 	return g
-}
-
-// platform is a ground with one project, for requests without clients.
-type platform struct {
-	*ground
-	project iot.ProjectInfo
-}
-
-func newPlatform(t testing.TB, answers string, settings iot.Settings) *platform {
-	t.Helper()
-	g := newGround(t, answers, settings)
-	return &platform{g, must[iot.ProjectInfo](t)(g.a.CreateProject("demo", ""))}
-}
-
-func (p *platform) upload(d iot.FirmwareDraft, content []byte) iot.Firmware {
-	p.t.Helper()
-	return must[iot.Firmware](p.t)(p.a.CreateFirmware(p.project.ID, d, bytes.NewReader(content)))
 }
 
 func (g *ground) now() time.Time { return g.epoch.Add(time.Duration(g.virtual.Load())) }
