@@ -124,7 +124,7 @@ func (a *app) fuzz(args []string, f *fuzzFlags) (err error) {
 	from, before := time.Now(), x.Stats.Runs
 	err = x.Run(ctx, fuzz.Options{Runs: f.runs, Time: f.time, Workers: f.workers}, log)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		return err
+		return notRun(err)
 	}
 	return a.fuzzReport(x, x.Stats.Runs-before, time.Since(from), f.out)
 }

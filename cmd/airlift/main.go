@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -22,6 +23,7 @@ const (
 	exitEnv      = 3 // the host lacks something: a file, a port, a permission
 	exitBadInput = 4 // a file is not what it should be
 	exitTimeout  = 124
+	exitStopped  = 130 // by Ctrl-C, as shells have it
 )
 
 // exitError carries the exit code of a failure.
@@ -45,6 +47,19 @@ func withCode(code int, err error) error {
 func badInput(err error) error {
 	var path *os.PathError
 	if err == nil || errors.As(err, &path) {
+		return err
+	}
+	return withCode(exitBadInput, err)
+}
+
+// notRun tags what kept cases from being run: nobody may take it for findings.
+func notRun(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return withCode(exitStopped, errors.New("interrupted"))
+	case codeOf(err) != exitFindings:
 		return err
 	}
 	return withCode(exitBadInput, err)

@@ -101,7 +101,7 @@ func (a *app) replay(text string, f *replayFlags) error {
 	}
 	w, err := sweep.New(s, chip)
 	if err != nil {
-		return err
+		return notRun(err)
 	}
 	if f.shrink {
 		return a.shrink(w, id)
@@ -111,7 +111,7 @@ func (a *app) replay(text string, f *replayFlags) error {
 		return withCode(exitUsage, fmt.Errorf("%s: %w", text, err))
 	}
 	if err != nil {
-		return err
+		return notRun(err)
 	}
 	if !account.Result.Fine() {
 		a.code = exitFindings
@@ -156,7 +156,7 @@ func (a *app) shrink(w *sweep.Sweep, id sweep.ID) error {
 		return withCode(exitUsage, fmt.Errorf("%s: %w", id, err))
 	}
 	if err != nil {
-		return err
+		return notRun(err)
 	}
 	a.code = exitFindings
 	if !a.text() {

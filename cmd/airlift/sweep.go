@@ -127,7 +127,8 @@ func (f *scenarioFlags) prepare(s *sweep.Scenario) (*sweep.Sweep, error) {
 	if err := s.Use(chip); err != nil {
 		return nil, withCode(exitUsage, err)
 	}
-	return sweep.New(s, chip)
+	w, err := sweep.New(s, chip)
+	return w, notRun(err)
 }
 
 // chipOf is the chip that flags or scenario name.
@@ -347,10 +348,7 @@ func (a *app) sweepOne(s *sweep.Scenario, f *sweepFlags, opt sweep.Options, extr
 		sum.Close()
 	}
 	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			err = errors.New("interrupted")
-		}
-		return err
+		return notRun(err)
 	}
 	took := time.Since(from)
 	if err := f.reports.gather(ctx, w.Header(opt), sum, w, extra, file, took); err != nil {
