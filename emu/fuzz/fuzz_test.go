@@ -10,8 +10,7 @@ import (
 	"testing"
 
 	"airlift/chips/all"
-	"airlift/chips/guest"
-	"airlift/chips/guest/guests"
+	"airlift/chips/guest/guesttest"
 	"airlift/emu"
 	"airlift/emu/fault"
 	"airlift/emu/sweep"
@@ -20,22 +19,8 @@ import (
 // prepare makes the upgrade of a guest's board with the guest as boot code.
 func prepare(t testing.TB, name string) *sweep.Sweep {
 	t.Helper()
-	wasm, err := guests.Wasm(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := guest.Describe(name, wasm)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := all.Chip(d.Board, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = guest.WithBoot(c, name, wasm); err != nil {
-		t.Fatal(err)
-	}
-	w, err := sweep.New(&sweep.Scenario{Name: name, Chip: d.Board, Mode: sweep.ModeUpdate, WearMax: 4 * FaultsMax, Old: sweep.Version{CoreBytes: 6 << 10}, New: sweep.Version{CoreBytes: 7 << 10, ScriptBytes: 1000}}, c)
+	c := guesttest.Chip(t, name)
+	w, err := sweep.New(&sweep.Scenario{Name: name, Chip: c.Model.Name, Mode: sweep.ModeUpdate, WearMax: 4 * FaultsMax, Old: sweep.Version{CoreBytes: 6 << 10}, New: sweep.Version{CoreBytes: 7 << 10, ScriptBytes: 1000}}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,6 +219,17 @@ func TestSeeds(t *testing.T) {
 		if !strings.Contains(string(dict), `\"`+string(k)+`\"`) {
 			t.Errorf("the dictionary does not have the edit %s", k)
 		}
+	}
+	inside := 0
+	for _, name := range []string{"xt804-download", "ec618-download"} {
+		for _, l := range layersOf(chip(t, name)) {
+			if strings.Contains(string(dict), `\"in\":\"`+l.name+`\"`) {
+				inside++
+			}
+		}
+	}
+	if n := strings.Count(string(dict), `\"in\":`); inside != n {
+		t.Errorf("the dictionary has %d layers, %d of which there are", n, inside)
 	}
 	for _, h := range fault.DefaultHows() {
 		if !strings.Contains(string(dict), `\"how\":\"`+string(h.Kind)) {

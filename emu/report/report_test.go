@@ -14,8 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"airlift/chips/all"
-	"airlift/chips/guest"
-	"airlift/chips/guest/guests"
+	"airlift/chips/guest/guesttest"
 	"airlift/emu/junit/junittest"
 	"airlift/emu/report"
 	"airlift/emu/sweep"
@@ -24,27 +23,12 @@ import (
 // unsafeSweep sweeps a guest that writes its flag before its data.
 func unsafeSweep(t *testing.T) *report.Sweep {
 	t.Helper()
-	const name = "broken-flag-first"
-	wasm, err := guests.Wasm(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := guest.Describe(name, wasm)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := all.Chip(d.Board, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = guest.WithBoot(c, name, wasm); err != nil {
-		t.Fatal(err)
-	}
-	s := &sweep.Scenario{Name: "<unsafe> & \"sweep\"", Summary: "A flag & no data <b>", Chip: d.Board, Mode: sweep.ModeUpdate, Sample: 300, Old: sweep.Version{CoreBytes: 6 << 10}, New: sweep.Version{CoreBytes: 7 << 10, ScriptBytes: 1000}}
-	return gather(t, s, c.Model.Name, func() (*sweep.Sweep, error) { return sweep.New(s, c) })
+	c := guesttest.Chip(t, "broken-flag-first")
+	s := &sweep.Scenario{Name: "<unsafe> & \"sweep\"", Summary: "A flag & no data <b>", Chip: c.Model.Name, Mode: sweep.ModeUpdate, Sample: 300, Old: sweep.Version{CoreBytes: 6 << 10}, New: sweep.Version{CoreBytes: 7 << 10, ScriptBytes: 1000}}
+	return gather(t, s, func() (*sweep.Sweep, error) { return sweep.New(s, c) })
 }
 
-func gather(t *testing.T, s *sweep.Scenario, _ string, prepare func() (*sweep.Sweep, error)) *report.Sweep {
+func gather(t *testing.T, s *sweep.Scenario, prepare func() (*sweep.Sweep, error)) *report.Sweep {
 	t.Helper()
 	w, err := prepare()
 	if err != nil {
@@ -74,7 +58,7 @@ func safeSweep(t *testing.T) *report.Sweep {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return gather(t, s, s.Chip, func() (*sweep.Sweep, error) { return sweep.New(s, c) })
+	return gather(t, s, func() (*sweep.Sweep, error) { return sweep.New(s, c) })
 }
 
 func write(t *testing.T, f func(io.Writer, []*report.Sweep) error, sweeps []*report.Sweep) []byte {
