@@ -12,7 +12,8 @@ import (
 // Assumed: a frame takes its bits without stuffing; a frame that nobody
 // acknowledges is sent again and again, of which scripts hear one error, that
 // the bus is passive, and the frame's failure when it is stopped; filters of
-// can.filter look at the identifier alone, one of them at a time.
+// can.filter look at the identifier alone, one of them at a time; a bus that was
+// left is stopped (the test case canself expects that of an Air780EPM).
 
 // Work modes, states and callbacks (luat_can.h).
 const (
@@ -42,16 +43,16 @@ const (
 
 // canBus is a bus that a script has initialized.
 type canBus struct {
-	state    int
-	bitrate  int64
-	cacheMax int
-	cache    []CANFrame
-	mask, id uint32 // of identifiers: only bits of mask count
-	anyKind  bool   // standard and extended frames
-	extended bool
-	sending  func() // cancels the frame that is on its way
-	callback glua.LValue
-	release  func()
+	state      int
+	bitrate    int64
+	cacheMax   int
+	cache      []CANFrame
+	mask, code uint32 // of acceptance: only bits of mask count
+	anyKind    bool   // standard and extended frames
+	extended   bool
+	sending    func() // cancels the frame that is on its way
+	callback   glua.LValue
+	release    func()
 }
 
 // openCAN installs can.*.
@@ -112,16 +113,16 @@ func (m *Machine) openCAN() {
 			return ok
 		}),
 		change("node", func(l *glua.LState, b *canBus) bool {
-			b.id, b.mask = uint32(m.optInt(l, 2, 0x1FFFFFFF)), 0x1FFFFFFF
-			b.anyKind, b.extended = false, m.optInt(l, 3, 1) != 0
+			f := CANFrame{ID: uint32(m.optInt(l, 2, 0x1FFFFFFF)), Extended: m.optInt(l, 3, 1) != 0}
+			b.code, b.mask = f.acceptance()
+			b.anyKind, b.extended = false, f.Extended
 			return true
 		}),
 		change("filter", func(l *glua.LState, b *canBus) bool {
 			if l.ToBool(2) {
 				m.raise("can.filter with two filters is not emulated")
 			}
-			// The filter is for 32 bits of the frame, an extended identifier first.
-			b.id, b.mask = uint32(m.optInt(l, 3, 0))>>3, ^uint32(m.optInt(l, 4, 0xFFFFFFFF))>>3
+			b.code, b.mask = uint32(m.optInt(l, 3, 0)), ^uint32(m.optInt(l, 4, 0xFFFFFFFF))
 			b.anyKind = true
 			return true
 		}),
@@ -146,7 +147,7 @@ func (m *Machine) openCAN() {
 		}),
 		change("busOff", func(_ *glua.LState, b *canBus) bool {
 			b.stopSending()
-			b.state = canBusOff
+			b.state = canStop
 			return true
 		}),
 		fn("deinit", func(l *glua.LState) int {
@@ -247,9 +248,19 @@ func (m *Machine) canSent(id int64, b *canBus, f CANFrame, needAck bool) {
 	}
 }
 
+// acceptance is the first 32 bits of a frame as a filter sees them, with the
+// identifier at the top, and the bits that the identifier has.
+func (f CANFrame) acceptance() (word, bits uint32) {
+	if f.Extended {
+		return f.ID << 3, 0x1FFFFFFF << 3
+	}
+	return f.ID << 21, 0x7FF << 21
+}
+
 // canArrived puts a frame into the cache if it passes the filter and fits.
 func (m *Machine) canArrived(id int64, b *canBus, f CANFrame) {
-	if !b.anyKind && f.Extended != b.extended || (f.ID^b.id)&b.mask != 0 || len(b.cache) >= b.cacheMax {
+	word, bits := f.acceptance()
+	if !b.anyKind && f.Extended != b.extended || (word^b.code)&b.mask&bits != 0 || len(b.cache) >= b.cacheMax {
 		return
 	}
 	b.cache = append(b.cache, f)
