@@ -154,6 +154,69 @@ func checkDump(t *testing.T, dump, common []byte) {
 	}
 }
 
+// cutDevice is what a cut leaves on both chips.
+type cutDevice struct {
+	*device
+	op   uint64 // the operation that was cut
+	kind flash.FateKind
+	chip int
+}
+
+// cuts does work on forks of from and cuts it at operations: before, in the
+// middle and after each.
+func (from *device) cuts(work func(*device) error, points []uint64) (left []cutDevice) {
+	from.t.Helper()
+	for _, k := range points {
+		for _, fate := range []func(*flash.Op) flash.Fate{
+			func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutBefore} },
+			func(op *flash.Op) flash.Fate { return flash.TearFront(op, op.Len/2) },
+			func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutAfter} },
+		} {
+			c := cutDevice{device: from.fork(), op: k}
+			c.power().SetTap(cutAt{k, func(op *flash.Op) flash.Fate {
+				f := fate(op)
+				c.chip, c.kind = op.Chip, f.Kind
+				return f
+			}})
+			if err := work(c.device); !errors.Is(err, flash.ErrPowerLost) {
+				from.t.Fatalf("cut at %d: %v", k, err)
+			}
+			c.power().SetTap(nil)
+			c.power().Restore()
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// everyCut does work once, and hands over what a cut before every operation and
+// in its middle would leave, without doing it again for each.
+func (from *device) everyCut(work func(*device) error, check func(cutDevice)) {
+	from.t.Helper()
+	d := from.fork()
+	d.power().SetTap(forking{d, check})
+	if err := work(d); err != nil {
+		from.t.Fatal(err)
+	}
+}
+
+// forking is the tap of everyCut.
+type forking struct {
+	d     *device
+	check func(cutDevice)
+}
+
+func (f forking) Before(op *flash.Op) flash.Fate {
+	c := cutDevice{device: f.d.fork(), op: op.Seq, kind: flash.FateCutBefore, chip: op.Chip}
+	torn := cutDevice{device: f.d.fork(), op: op.Seq, kind: flash.FateCutTorn, chip: op.Chip}
+	torn.chips[op.Chip].Tear(op, flash.TearFront(op, op.Len/2))
+	f.check(c)
+	f.check(torn)
+	return flash.Fate{}
+}
+
+func (forking) After(*flash.Op) {}
+
 // TestFullUpgradeCuts cuts the power at operations on both chips: in the
 // download the old firmware stays, in upgrade mode the new one comes.
 func TestFullUpgradeCuts(t *testing.T) {
@@ -161,10 +224,6 @@ func TestFullUpgradeCuts(t *testing.T) {
 	waiting := base.fork()
 	if got, err := waiting.download(spiAddress, spiUsed, pkg); got != 0 || err != nil {
 		t.Fatal(got, err)
-	}
-	cuts := uint64(3)
-	if flashtest.Full() {
-		cuts = 1 << 40
 	}
 	for _, c := range []struct {
 		what string
@@ -180,39 +239,27 @@ func TestFullUpgradeCuts(t *testing.T) {
 			t.Fatal(err)
 		}
 		ops := probe.power().Ops()
-		step := 1 + ops/cuts
-		points := []uint64{0, ops - 2, ops - 1} // the record, both ways
-		for k := uint64(0); k < ops; k += step {
-			points = append(points, k)
-		}
 		onSPI := 0
-		for _, k := range points {
-			for _, fate := range []func(*flash.Op) flash.Fate{
-				func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutBefore} },
-				func(op *flash.Op) flash.Fate { return flash.TearFront(op, op.Len/2) },
-				func(*flash.Op) flash.Fate { return flash.Fate{Kind: flash.FateCutAfter} },
-			} {
-				var chip int
-				var cut flash.Fate
-				d := c.from.fork()
-				d.power().SetTap(cutAt{k, func(op *flash.Op) flash.Fate {
-					chip, cut = op.Chip, fate(op)
-					return cut
-				}})
-				if err := c.do(d); !errors.Is(err, flash.ErrPowerLost) {
-					t.Fatalf("%s, cut at %d of %d: %v", c.what, k, ops, err)
-				}
-				onSPI += chip
-				d.power().SetTap(nil)
-				d.power().Restore()
-				want := c.want
-				if c.what == "download" && k == ops-1 && cut.Kind == flash.FateCutAfter {
-					want = "V1113 two" // the record is there
-				}
-				if got := d.runs(); got != want {
-					t.Errorf("%s, cut at %d of %d: %s, expected %s", c.what, k, ops, got, want)
-				}
+		check := func(d cutDevice) {
+			onSPI += d.chip
+			want := c.want
+			if c.what == "download" && d.op == ops-1 && d.kind == flash.FateCutAfter {
+				want = "V1113 two" // the record is there
 			}
+			if got := d.runs(); got != want {
+				t.Errorf("%s, cut at %d of %d, %d: %s, expected %s", c.what, d.op, ops, d.kind, got, want)
+			}
+		}
+		const sample = 3
+		points := []uint64{ops - 2, ops - 1} // the record, both ways
+		for i := range uint64(sample) {
+			points = append(points, i*(1+ops/sample))
+		}
+		for _, d := range c.from.cuts(c.do, points) {
+			check(d)
+		}
+		if flashtest.Full() {
+			c.from.everyCut(c.do, check)
 		}
 		if (onSPI > 0) != (c.what == "download") {
 			t.Errorf("%s: %d cuts on the SPI flash", c.what, onSPI)
