@@ -36,7 +36,7 @@ func told(t *testing.T, w *Sweep) (*Result, string) {
 // there for.
 func TestSystemFaults(t *testing.T) {
 	second := time.Second
-	for _, c := range []struct {
+	for c := range flashtest.Sample(slices.Values([]struct {
 		family string
 		f      fault.Fault
 		want   emu.Outcome
@@ -60,7 +60,7 @@ func TestSystemFaults(t *testing.T) {
 		{"xt804", fault.Fault{Kind: fault.Watchdog, At: fault.Time(20 * second)}, emu.OutcomeStuck, "power reset: watchdog", 0},
 		{"xt804", fault.Fault{Kind: fault.Watchdog, At: fault.Time(20 * second), Times: 1}, emu.OutcomeNew, "power reset: watchdog", 1},
 		{"ec618", fault.Fault{Kind: fault.Watchdog, At: fault.Time(2 * second), Times: 2}, emu.OutcomeNew, "power reset: watchdog", 2},
-	} {
+	}), 9, 2) {
 		t.Run(c.family+" "+c.f.String(), func(t *testing.T) {
 			i := slices.IndexFunc(families, func(s Scenario) bool { return s.Name == c.family })
 			w, err := inMode(t, families[i], ModeSystem, c.f)
@@ -139,7 +139,7 @@ func TestResetAt(t *testing.T) {
 			}
 		}
 	}
-	for c := range flashtest.Sample(cells, 5, 1) {
+	for c := range flashtest.Sample(cells, 3, 1) {
 		mode, family := c.mode, c.family
 		t.Run(family.Name+" "+string(mode), func(t *testing.T) {
 			w, err := inMode(t, family, mode)
@@ -234,7 +234,7 @@ func TestIgnoredOperationsCount(t *testing.T) {
 func TestRecoveries(t *testing.T) {
 	for _, name := range []string{"zipped", "delta", "system"} {
 		s := small[name]
-		s.Recoveries, s.Sample = 5, 12
+		s.Recoveries, s.Sample = 4, 8
 		w := openScenario(t, name, s)
 		rows := 0
 		for _, r := range collect(t, w, Options{}) {

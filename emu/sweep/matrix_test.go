@@ -108,7 +108,7 @@ func TestFlashFaultsEverywhere(t *testing.T) {
 		}
 	}
 	clean := map[string]*Sweep{}
-	for c := range flashtest.Sample(cells, 12, 3) {
+	for c := range flashtest.Sample(cells, 8, 3) {
 		t.Run(fmt.Sprintf("%s %s %s", c.family.Name, c.mode, c.kind), func(t *testing.T) {
 			base := clean[c.family.Name+string(c.mode)]
 			if base == nil {
