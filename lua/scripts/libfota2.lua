@@ -100,19 +100,18 @@ end
 
 local function model()
   local hardware = hmeta and hmeta.hwver and hmeta.hwver()
-  local fallback = since("2024-11-25") and "A10" or "A00"
+  local fallback = since("2024-11-25") and "_A10" or "A00" -- with one more "_" than meant
   return "&model=" .. tostring(hmeta and hmeta.model()) .. "_" .. (hardware or fallback)
 end
 
 -- firstUrl is version 1.0 of the library: it appends to any URL, also to one
--- behind "###", and at first to the URL that it made the time before.
+-- behind "###".
 local function firstUrl(opts)
   fillIn(opts)
   if not opts.imei then opts.imei = deviceId() end
   local url = string.format("%s?imei=%s&project_key=%s&firmware_name=%s&version=%s",
     opts.url, opts.imei, opts.project_key, opts.firmware_name, opts.version)
   if since("2024-09-09") then url = url .. model() end
-  if not since("2024-04-12") then opts.url = url end
   return url, opts.imei
 end
 
@@ -141,25 +140,21 @@ local function prepare(opts)
   local oldest = not since("2024-11-22")
   opts.url = opts.url or (oldest and PLATFORM or PLATFORM .. "?")
   local raw = not oldest and opts.url:sub(1, 3) == "###"
-  if raw or opts.url_raw then
-    -- For some weeks three characters went at every call, not only "###".
-    if raw or since("2024-11-28") and not since("2025-02-11") then
-      opts.url = opts.url:sub(4)
-    end
-    opts.url_raw = true
-    return opts.url, ""
+  if raw or opts.url_done then
+    -- For a while three characters went at every call, not only "###".
+    if raw or not since("2025-02-11") then opts.url = opts.url:sub(4) end
+    opts.url_done = true
+    if since("2025-11-06") then return opts.url, "" end
+    return opts.url, opts.imei
   end
-  if opts.url_done then return opts.url, opts.url_shown end
   opts.project_key = opts.project_key or PRODUCT_KEY
   if not opts.project_key then
     log.error(tag(""), "iot.openluat.com need PRODUCT_KEY!!!")
     return
   end
-  if oldest then return firstUrl(opts) end
-  local url, shown = secondUrl(opts)
-  if since("2024-11-28") then
-    opts.url, opts.url_done, opts.url_shown = url, true, shown
-  end
+  local url, shown = (oldest and firstUrl or secondUrl)(opts)
+  -- Until it was noted that this is done, the next call appended once more.
+  opts.url, opts.url_done = url, since("2024-11-28")
   return url, shown
 end
 

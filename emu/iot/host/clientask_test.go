@@ -21,6 +21,8 @@ type ask struct {
 	nobody   bool   // without an identity
 	more     string // parameters that the library does not send
 	url      string // of another server
+	base     string // of another server, to which the library adds who asks
+	same     bool   // with one table of options for all requests
 	ranged   bool   // with Range: bytes=0-
 	redirect bool   // need_oss_url=1
 	restart  bool   // when a package has come
@@ -135,7 +137,14 @@ func (tr *trial) request(a ask) string {
 	if a.ranged {
 		add("headers = %s", `{Range = "bytes=0-"}`)
 	}
-	return "fota.request(done, {" + strings.Join(opts, ", ") + "})"
+	if a.base != "" {
+		add("url = %q", a.base)
+	}
+	table := "{" + strings.Join(opts, ", ") + "}"
+	if a.same {
+		return "options = options or " + table + " fota.request(done, options)"
+	}
+	return "fota.request(done, " + table + ")"
 }
 
 // firmwareURL is the address that the libraries know.

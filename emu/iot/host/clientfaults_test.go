@@ -3,6 +3,7 @@ package host_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -84,6 +85,19 @@ var faultCases = []clientCase{
 	}},
 	{name: "no key", run: (*trial).noKey},
 	{name: "VERSION of another form", run: (*trial).badVersion},
+	{name: "asked twice", not: onlyKinds("it has no table of options that could be used again", kindFota2), run: func(tr *trial) {
+		tr.askedTwice(ask{same: true}, iot.Path+"?"+tr.expand(tr.c.query, ask{}))
+	}},
+	{name: "own asked twice", not: onlyKinds("it has no table of options that could be used again", kindFota2), run: func(tr *trial) {
+		a := own("none")
+		a.same = true
+		first := "/own/none"
+		if tr.c.first {
+			first += "?" + tr.expand(tr.c.query, ask{})
+		}
+		tr.askedTwice(a, first)
+	}},
+	{name: "own, with who asks", not: onlyKinds("only libfota2 adds that to addresses of others", kindFota2), run: (*trial).ownWithQuery},
 	{name: "what is JSON", not: func(c *client) string {
 		if !c.words {
 			return "it does not look at the body, or takes what it finds in it"
@@ -271,6 +285,65 @@ func (tr *trial) noKey() {
 	}
 	if len(tr.g.requests()) != 0 {
 		t.Errorf("requests %+v", tr.g.requests())
+	}
+}
+
+// askedTwice uses a table of options a second time: version 1.0 appends once
+// more, until 2025-02-11 three characters are lost, as with "###" (iot-platform.md
+// 1.4.2, 6 #29, #30).
+func (tr *trial) askedTwice(a ask, first string) {
+	answers := 0
+	tr.run(tr.script(a), func(line string) bool {
+		if answered(line) {
+			answers++
+		}
+		return answers == 2
+	})
+	var got []string
+	for _, r := range tr.g.requests() {
+		got = append(got, r.Target)
+	}
+	want := []string{first, first}
+	raw := a.url != "" && !tr.c.first
+	switch day := tr.c.day(); {
+	case tr.c.first:
+		want[1] += "?" + tr.expand(tr.c.query, ask{})
+	case day < "2024-11-28" && !raw:
+		want[1] += tr.expand(tr.c.query, ask{})
+	case day < "2025-02-11":
+		want = want[:1] // what is left is no address
+	}
+	if !slices.Equal(got, want) {
+		tr.t.Errorf("asked for %q, want %q", got, want)
+	}
+}
+
+var dayInName = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
+
+// day is that of the library, "new" for the newest.
+func (c *client) day() string {
+	if c.libDate != "" {
+		return c.libDate
+	}
+	return orElse(dayInName.FindString(c.name), "new")
+}
+
+// ownWithQuery are the forms of addresses to which the library adds who asks
+// (iot-platform.md 4.2).
+func (tr *trial) ownWithQuery() {
+	query := tr.expand(tr.c.query, ask{})
+	forms := map[string]string{"/own/none?": "/own/none?" + query, "/own/none?site=A&": "/own/none?site=A&" + query, "/own/none": "/own/none" + query}
+	if tr.c.first {
+		forms = map[string]string{"/own/none": "/own/none?" + query}
+	}
+	for base, want := range forms {
+		tr.log = nil
+		tr.g.next()
+		tr.run(tr.script(ask{base: "http://" + ownHost + base}), answered)
+		tr.expect("answer 4")
+		if seen := tr.g.requests(); len(seen) != 1 || seen[0].Target != want {
+			tr.t.Errorf("%s: asked for %+v, want %s", base, seen, want)
+		}
 	}
 }
 
