@@ -183,9 +183,13 @@ func TestGuestsAndDamagedPackages(t *testing.T) {
 				if err != nil || b.Trace != a.Trace {
 					t.Errorf("%s: another trace at the second replay: %v", NewID(w.Scenario, &first.Case), err)
 				}
-				if _, err := w.Shrink(t.Context(), first.Path); err == nil || !strings.Contains(err.Error(), "nothing to shrink") {
-					t.Errorf("shrink: %v", err)
-				}
+			}
+			x, err := w.Shrink(t.Context(), wrong[0].Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := x.Account.Result; got.Reason() != wrong[0].Reason() || got.Faults[0].Edit == nil {
+				t.Errorf("shrunk to %+v", got)
 			}
 		})
 	}
