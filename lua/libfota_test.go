@@ -60,7 +60,7 @@ func device(model, lib string) *luatest.Board {
 		b.FW.BSP, b.FW.Wlan = "AIR601", true
 	case model == "Air101":
 		b.FW.BSP = "AIR101"
-	case strings.HasPrefix(model, "Air780E"):
+	case strings.HasPrefix(model, "Air780E"), strings.HasPrefix(model, "Air8000"), strings.HasPrefix(model, "Air700"):
 		b.FW.Mobile, b.ID.IMEI = true, "860000000000017"
 		b.FW.Version = "V2012"
 		if model == "Air780E" {
@@ -103,7 +103,12 @@ func TestURLs(t *testing.T) {
 		{"libfota2", "2026-06-29", "Air780EPM", "?imei=860000000000017&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air780EPM&version=2012.1.3"},
 		{"libfota2", "2026-06-29", "Air8101", "?mac=" + mac + "&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air8101&version=1025.1.3"},
 		{"libfota2", "2026-06-29", "Air1780", "?mac=" + uid + "&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air1780&version=1025.1.3"},
+		{"libfota2", "2026-06-29", "Air1601", "?mac=" + uid + "&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air1601&version=1025.1.3"},
+		{"libfota2", "2026-06-29", "Air8000W", "?imei=860000000000017&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air8000W&version=2012.1.3"},
+		{"libfota2", "2026-06-29", "Air700ECH", "?imei=860000000000017&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air700ECH&version=2012.1.3"},
 		{"libfota2", "2026-06-29", "Air201", "?nil&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air201&version=1025.1.3"},
+		{"libfota2", "2026-06-29", "Air8201G", "?nil&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air8201G&version=1025.1.3"},
+		{"libfota2", "2026-06-29", "Air780", "?nil&project_key=KEY&firmware_name=demo_LuatOS-SoC_Air780&version=1025.1.3"},
 	} {
 		t.Run(c.lib+" "+c.date+" "+c.model, func(t *testing.T) {
 			b := device(c.model, c.date)

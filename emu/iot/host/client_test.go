@@ -40,14 +40,15 @@ type ground struct {
 	addr      string
 	dead      string // where nobody listens
 	a, b      iot.Tenant
-	epoch     time.Time    // when the current trial began; no request is under way when it changes
-	virtual   atomic.Int64 // of the device, ns
+	clock     atomic.Int64  // since link.Epoch, ns
+	began     time.Duration // when the current trial did
 	cuts      *cuttingListener
-	hook      func(*link.Request) *link.Response // answers before the platform, if it does
-	under     sync.WaitGroup                     // answers on their way
+	under     sync.WaitGroup // answers on their way
 
 	mu   sync.Mutex
 	seen []link.Request
+	// hooks answer before the platform; the first one that does counts.
+	hooks []func(*link.Request) *link.Response
 }
 
 func must[T any](t testing.TB) func(T, error) T {
@@ -62,7 +63,7 @@ func must[T any](t testing.TB) func(T, error) T {
 
 func newGround(t testing.TB, answers string, settings iot.Settings) *ground {
 	t.Helper()
-	g := &ground{t: t, folder: t.TempDir(), epoch: link.Epoch}
+	g := &ground{t: t, folder: t.TempDir()}
 	set := must[*iot.AnswerSet](t)(iot.AnswersByName(answers))
 	g.store = must[*store.Store](t)(store.Open(g.folder, store.Options{
 		Settings: settings, Answers: set, Every: -1, Now: g.now, Error: func(err error) { t.Error(err) },
@@ -90,7 +91,30 @@ func newGround(t testing.TB, answers string, settings iot.Settings) *ground {
 	return g
 }
 
-func (g *ground) now() time.Time { return g.epoch.Add(time.Duration(g.virtual.Load())) }
+func (g *ground) now() time.Time { return link.Epoch.Add(time.Duration(g.clock.Load())) }
+
+// at is told the time of the device that tries the platform.
+func (g *ground) at(virtual time.Duration) { g.clock.Store(int64(g.began + virtual)) }
+
+// hook lets something answer before the platform until the trial is over.
+func (g *ground) hook(answer func(*link.Request) *link.Response) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hooks = append(g.hooks, answer)
+}
+
+// hooked is what the hooks answer, or nil.
+func (g *ground) hooked(req *link.Request) *link.Response {
+	g.mu.Lock()
+	hooks := slices.Clone(g.hooks)
+	g.mu.Unlock()
+	for _, answer := range hooks {
+		if resp := answer(req); resp != nil {
+			return resp
+		}
+	}
+	return nil
+}
 
 // serve notes what comes and lets the platform answer it in the device's time.
 func (g *ground) serve(req *link.Request) *link.Response {
@@ -98,10 +122,7 @@ func (g *ground) serve(req *link.Request) *link.Response {
 	g.mu.Lock()
 	g.seen = append(g.seen, link.Request{Method: req.Method, Target: req.Target, Header: slices.Clone(req.Header), Body: slices.Clone(req.Body)})
 	g.mu.Unlock()
-	resp := ownServer(req)
-	if resp == nil && g.hook != nil {
-		resp = g.hook(req)
-	}
+	resp := g.hooked(req)
 	if resp == nil {
 		resp = g.described.Serve(req)
 	}
@@ -125,13 +146,12 @@ func (g *ground) requests() []link.Request {
 
 // next begins another trial.
 func (g *ground) next() {
-	g.epoch = g.now().Add(time.Minute)
-	g.virtual.Store(0)
+	g.began = time.Duration(g.clock.Load()) + time.Minute
+	g.at(0)
 	g.cuts.cut(0, 0)
-	g.hook = nil
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.seen = nil
+	g.seen, g.hooks = nil, nil
 }
 
 // cuttingListener closes connections in the middle of an answer.
@@ -259,14 +279,14 @@ func (tr *trial) run(files []luadb.File, seen func(line string) bool) {
 			w.UseRealNet(link.RealOptions{Redirect: map[string]string{"iot.openluat.com:80": tr.g.addr, ownHost + ":80": tr.g.addr, deadHost + ":80": tr.g.dead,
 				fmt.Sprintf("%s:%d", iot.WifiHost, iot.WifiPort): tr.g.addr, iot.WifiHost + ":80": tr.g.addr}})
 			w.Shape = func(_ string, ev lua.ConnEvents) lua.ConnEvents {
-				tr.g.virtual.Store(int64(w.Clock.Now()))
+				tr.g.at(w.Clock.Now())
 				return ev
 			}
 			return nil
 		},
 		Line: func(l play.Line) bool {
 			tr.log = append(tr.log, l.Text)
-			tr.g.virtual.Store(int64(l.Time))
+			tr.g.at(l.Time)
 			return seen(l.Text) || len(tr.log) > linesMax
 		},
 	})

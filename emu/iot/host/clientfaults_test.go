@@ -17,12 +17,14 @@ const (
 	deadHost = "dead.invalid"
 )
 
-// ownFile is what somebody's own server sends; the trials are one after the
-// other.
-var ownFile []byte
+// own asks somebody's own server, which has a file.
+func (tr *trial) own(name string, file []byte) ask {
+	tr.g.hook(func(req *link.Request) *link.Response { return ownServer(req, file) })
+	return ask{url: "http://" + ownHost + "/own/" + name}
+}
 
 // ownServer answers as servers that people make do, or returns nil.
-func ownServer(req *link.Request) *link.Response {
+func ownServer(req *link.Request, file []byte) *link.Response {
 	name, ok := strings.CutPrefix(req.Path(), "/own/")
 	if !ok {
 		return nil
@@ -30,9 +32,9 @@ func ownServer(req *link.Request) *link.Response {
 	length := link.Field{Name: "Content-Length"}
 	switch name {
 	case "file":
-		return &link.Response{Status: 200, Header: link.Header{length}, Body: ownFile, Close: true}
+		return &link.Response{Status: 200, Header: link.Header{length}, Body: file, Close: true}
 	case "part":
-		return &link.Response{Status: 206, Header: link.Header{length}, Body: ownFile, Close: true}
+		return &link.Response{Status: 206, Header: link.Header{length}, Body: file, Close: true}
 	case "empty":
 		return &link.Response{Status: 200, Header: link.Header{length}, Close: true}
 	case "page":
@@ -40,13 +42,10 @@ func ownServer(req *link.Request) *link.Response {
 	case "moved":
 		return &link.Response{Status: 301, Header: link.Header{{Name: "Location", Value: "http://" + ownHost + "/own/file"}, length}, Close: true}
 	case "long-header":
-		return &link.Response{Status: 200, Header: link.Header{{Name: "Set-Cookie", Value: strings.Repeat("x", 9000)}, length}, Body: ownFile, Close: true}
+		return &link.Response{Status: 200, Header: link.Header{{Name: "Set-Cookie", Value: strings.Repeat("x", 9000)}, length}, Body: file, Close: true}
 	}
 	return &link.Response{Status: 404, Header: link.Header{length}, Close: true}
 }
-
-// own asks somebody's own server.
-func own(name string) ask { return ask{url: "http://" + ownHost + "/own/" + name} }
 
 // onlyKinds says that a case is of other kinds of clients.
 func onlyKinds(why string, kinds ...kind) func(*client) string {
@@ -89,7 +88,7 @@ var faultCases = []clientCase{
 		tr.askedTwice(ask{same: true}, iot.Path+"?"+tr.expand(tr.c.query, ask{}))
 	}},
 	{name: "own asked twice", not: onlyKinds("it has no table of options that could be used again", kindFota2), run: func(tr *trial) {
-		a := own("none")
+		a := tr.own("none", nil)
 		a.same = true
 		first := "/own/none"
 		if tr.c.first {
@@ -135,28 +134,26 @@ var faultCases = []clientCase{
 		tr.bare(ask{}, 404)
 	}},
 	{name: "own 200", run: func(tr *trial) {
-		ownFile = tr.pack(next)
-		tr.installs(own("file"))
+		tr.installs(tr.own("file", tr.pack(next)))
 	}},
 	{name: "own 206 unasked", run: func(tr *trial) {
-		ownFile = tr.pack(next)
-		tr.installs(own("part"))
+		tr.installs(tr.own("part", tr.pack(next)))
 	}},
 	{name: "own 404", run: func(tr *trial) {
-		tr.run(tr.script(own("none")), answered)
+		tr.run(tr.script(tr.own("none", nil)), answered)
 		tr.expect(tr.failed(4))
 	}},
 	{name: "own 301", run: func(tr *trial) {
-		ownFile = tr.pack(next)
+		a := tr.own("moved", tr.pack(next))
 		if tr.c.kind == kindTask {
-			tr.installs(own("moved"))
+			tr.installs(a)
 			return
 		}
-		tr.run(tr.script(own("moved")), answered)
+		tr.run(tr.script(a), answered)
 		tr.expect(tr.failed(4))
 	}},
 	{name: "own 200 empty", run: func(tr *trial) {
-		tr.run(tr.script(own("empty")), answered)
+		tr.run(tr.script(tr.own("empty", nil)), answered)
 		switch tr.c.kind {
 		case kindTask: // any 200 is good, there is only nothing to install
 			tr.expect("answer true")
@@ -165,7 +162,7 @@ var faultCases = []clientCase{
 		}
 	}},
 	{name: "own 200 with a page", run: func(tr *trial) {
-		tr.run(tr.script(own("page")), answered)
+		tr.run(tr.script(tr.own("page", nil)), answered)
 		switch {
 		case tr.isFile(): // nobody looks into it before the restart
 			tr.expect("answer 0")
@@ -176,8 +173,7 @@ var faultCases = []clientCase{
 		}
 	}},
 	{name: "own long header", not: onlyKinds("it has no buffer for headers that could be too small", kindFota, kindFota2), run: func(tr *trial) {
-		ownFile = tr.pack(next)
-		tr.run(tr.script(own("long-header")), answered)
+		tr.run(tr.script(tr.own("long-header", tr.pack(next))), answered)
 		tr.expect(tr.failed(4))
 	}},
 }
@@ -339,6 +335,7 @@ func (tr *trial) ownWithQuery() {
 	for base, want := range forms {
 		tr.log = nil
 		tr.g.next()
+		tr.own("none", nil)
 		tr.run(tr.script(ask{base: "http://" + ownHost + base}), answered)
 		tr.expect("answer 4")
 		if seen := tr.g.requests(); len(seen) != 1 || seen[0].Target != want {
@@ -357,8 +354,9 @@ func (tr *trial) whatIsJSON() {
 		if tr.isFile() || !tr.keepsBody() {
 			word = notJSON
 		}
-		tr.answersAt(iot.Path, link.Response{Status: 400, Body: []byte(body)})
 		tr.log = nil
+		tr.g.next()
+		tr.answersAt(iot.Path, link.Response{Status: 400, Body: []byte(body)})
 		tr.run(tr.script(ask{}), answered)
 		tr.expect("使用合宙服务器,接下来解析body里的code", word+"*", "answer 4")
 	}

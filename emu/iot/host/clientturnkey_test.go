@@ -233,13 +233,13 @@ var turnkeyCases = []clientCase{
 	{name: "download: broken in the middle", run: func(tr *trial) {
 		tr.upload(tr.draft(), tr.pack(next))
 		cut := false
-		tr.g.hook = func(req *link.Request) *link.Response {
+		tr.g.hook(func(req *link.Request) *link.Response {
 			if !cut && strings.HasPrefix(req.Target, "/download/") {
 				cut = true
 				tr.g.cuts.cut(400, 1)
 			}
 			return nil
-		}
+		})
 		// Cores of these days take a short file for whole.
 		tr.fails("download_fail", "SHA256校验失败")
 	}},
@@ -264,12 +264,12 @@ var turnkeyCases = []clientCase{
 	}},
 	{name: "report refused", not: takesNoHash, run: func(tr *trial) {
 		tr.upload(tr.draft(), tr.pack(next))
-		tr.g.hook = func(req *link.Request) *link.Response {
+		tr.g.hook(func(req *link.Request) *link.Response {
 			if req.Path() == iot.TurnkeyResultPath {
 				return &link.Response{Status: 500, Close: true}
 			}
 			return nil
-		}
+		})
 		tr.turnkeyInstalls()
 		tr.expect("libfota3 report http error 500 attempt 1", "libfota3 report http error 500 attempt 2", "libfota3 report failed after retries")
 	}},
@@ -384,18 +384,18 @@ func (tr *trial) answersDownload(resp link.Response) {
 func (tr *trial) answersAt(path string, resp link.Response) {
 	resp.Close = true
 	resp.Header = link.Header{{Name: "Content-Length"}}
-	tr.g.hook = func(req *link.Request) *link.Response {
+	tr.g.hook(func(req *link.Request) *link.Response {
 		if req.Path() != path && !(strings.HasSuffix(path, "/") && strings.HasPrefix(req.Path(), path)) {
 			return nil
 		}
 		r := resp
 		return &r
-	}
+	})
 }
 
 // editsOffer changes what the platform offers.
 func (tr *trial) editsOffer(edit func(map[string]any)) {
-	tr.g.hook = func(req *link.Request) *link.Response {
+	tr.g.hook(func(req *link.Request) *link.Response {
 		if req.Path() != iot.TurnkeyPath {
 			return nil
 		}
@@ -411,5 +411,5 @@ func (tr *trial) editsOffer(edit func(map[string]any)) {
 		}
 		resp.Body = body
 		return resp
-	}
+	})
 }

@@ -75,12 +75,12 @@ var wifiCases = []clientCase{
 		tr.gotWifi(tr.part() + len(wifiFirmware))
 	}},
 	{name: "broken, and the server knows no ranges", run: func(tr *trial) {
-		tr.g.hook = func(req *link.Request) *link.Response {
+		tr.g.hook(func(req *link.Request) *link.Response {
 			if req.Path() == "/air8000/fotawifi.bin" {
 				return &link.Response{Status: 200, Header: link.Header{{Name: "Content-Length"}}, Body: wifiFirmware, Close: true}
 			}
 			return nil
-		}
+		})
 		tr.breaksWifi()
 		tr.expect("answer false", "exfotawifi 升级成功", "answer true") // it does not notice
 		tr.gotWifi(2*tr.part() + len(wifiFirmware))
@@ -90,14 +90,22 @@ var wifiCases = []clientCase{
 // asksWifi asks once for firmware of the other chip.
 func (tr *trial) asksWifi(version string, content []byte) {
 	tr.t.Helper()
-	tr.g.server.Wifi = &iot.Wifi{Version: version, Content: content}
+	tr.hasWifi(version, content)
 	tr.run(tr.script(ask{}), answered)
+}
+
+// hasWifi has the platform offer firmware of the other chip.
+func (tr *trial) hasWifi(version string, content []byte) {
+	tr.t.Helper()
+	server := must[*iot.Server](tr.t)(iot.NewServerOn(tr.g.store, tr.g.server.Answers(), tr.g.server.Settings()))
+	server.Wifi = &iot.Wifi{Version: version, Content: content}
+	tr.g.hook(server.Serve)
 }
 
 // breaksWifi loses the connection in the middle of the firmware, once.
 func (tr *trial) breaksWifi() {
 	tr.t.Helper()
-	tr.g.server.Wifi = &iot.Wifi{Version: "16", Content: wifiFirmware}
+	tr.hasWifi("16", wifiFirmware)
 	tr.g.cuts.cut(int64(len(wifiFirmware)/2), 1)
 	tr.run(tr.script(ask{}), func(line string) bool { return strings.Contains(line, sentToOther) })
 }
