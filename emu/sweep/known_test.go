@@ -50,6 +50,7 @@ var (
 	tooLong     = reason{name: "Scripts longer than their area", outcome: emu.OutcomeMixed, says: `(?s)soc ota file md5 failed.*new core with old scripts`, often: true}
 
 	modemReset  = reason{name: "The endless reset", outcome: emu.OutcomeStuck, says: `it resets for ever: boot code resets the chip`, often: true}
+	inPlace     = reason{name: "A file written over in place", outcome: emu.OutcomeMixed, says: `holds neither what it held`, often: true}
 	packWrong   = reason{name: "Wrong inside: the new scripts on the old core", outcome: emu.OutcomeMixed, says: `old core with new scripts`}
 	tooLong8910 = reason{name: "Scripts longer than their area", outcome: emu.OutcomeMixed, says: `new core with old scripts`}
 )
@@ -72,31 +73,35 @@ var (
 		{"xt804-g2-zipped", 1, 300, 0, nil},
 		{"xt804-g2-download", 1, 500, 0, []reason{orphan}},
 		{"xt804-g2-script", 1, 300, 0, nil},
-		{"ec618-script", 1, 200, 0, nil},
-		{"ec618-delta", 1, 500, 0, []reason{tornZone}},
-		{"ec618-download", 1, 1000, 0, []reason{noRecord}},
-		{"ec7xx-script", 1, 200, 0, nil},
-		{"ec7xx-delta", 1, 500, 0, nil},
-		{"ec7xx-download", 1, 500, 0, []reason{noRecord}},
-		{"rda8910-script", 1, 100, 0, nil},
-		{"rda8910-package", 1, 50, 0, []reason{modemReset}},
+		{"ec618-script", 1, 100, 0, nil},
+		{"ec618-delta", 1, 200, 0, []reason{tornZone}},
+		{"ec618-download", 1, 500, 0, []reason{noRecord}},
+		{"ec7xx-script", 1, 100, 0, nil},
+		{"ec7xx-delta", 1, 200, 0, nil},
+		{"ec7xx-download", 1, 200, 0, []reason{noRecord}},
+		{"rda8910-script", 1, 20, 0, nil},
+		{"rda8910-package", 1, 20, 0, []reason{modemReset}},
 
-		{"xt804-zipped", 2, 500, 100000, nil},
-		{"xt804-file", 2, 500, 100000, nil},
-		{"xt804-download", 2, 1000, 20000, []reason{halfPackage, orphan}},
-		{"ec618-delta", 2, 1000, 1000000, []reason{tornBegin, tornMark, tornZone}},
-		{"ec618-download", 2, 1000, 100000, []reason{tornBegin, tornMark, noRecord}},
-		{"ec7xx-delta", 2, 500, 1000000, []reason{tornBegin, tornMark}},
+		{"littlefs-volume", 1, 0, 0, nil},
+		{"sffs-volume", 1, 200, 0, []reason{inPlace}},
 
-		{"xt804-sizes", 1, 12, 0, []reason{refill}},
-		{"xt804-script-sizes", 1, 12, 0, []reason{refill, refillFiles}},
-		{"xt804-file-sizes", 1, 8, 0, nil},
-		{"ec618-sizes", 1, 4, 0, []reason{tooLong}},
-		{"rda8910-sizes", 1, 3, 0, []reason{tooLong8910}},
-		{"xt804-damaged", 1, 280, 0, []reason{nothingOut, innerCRC, neverEnds, neverEndsOff, noCore, spill, otherCore, otherScripts, orphan, noScripts}},
-		{"ec618-damaged", 1, 120, 0, []reason{hangs, resets, halfPatched, otherScripts, noScripts, noDelta}},
-		{"ec7xx-damaged", 1, 120, 0, []reason{hangs, resets, halfPatched, otherScripts, noScripts, noDelta}},
-		{"rda8910-damaged", 1, 18, 0, []reason{modemReset, otherScripts, packWrong}},
+		{"littlefs-volume", 2, 200, 100000, nil},
+		{"xt804-zipped", 2, 200, 100000, nil},
+		{"xt804-file", 2, 200, 100000, nil},
+		{"xt804-download", 2, 500, 20000, []reason{halfPackage, orphan}},
+		{"ec618-delta", 2, 200, 1000000, []reason{tornBegin, tornMark, tornZone}},
+		{"ec618-download", 2, 200, 100000, []reason{tornBegin, tornMark, noRecord}},
+		{"ec7xx-delta", 2, 100, 1000000, []reason{tornBegin, tornMark}},
+
+		{"xt804-sizes", 1, 6, 0, []reason{refill}},
+		{"xt804-script-sizes", 1, 6, 0, []reason{refill, refillFiles}},
+		{"xt804-file-sizes", 1, 6, 0, nil},
+		{"ec618-sizes", 1, 2, 0, []reason{tooLong}},
+		{"rda8910-sizes", 1, 1, 0, []reason{tooLong8910}},
+		{"xt804-damaged", 1, 140, 0, []reason{nothingOut, innerCRC, neverEnds, neverEndsOff, noCore, spill, otherCore, otherScripts, orphan, noScripts}},
+		{"ec618-damaged", 1, 60, 0, []reason{hangs, resets, halfPatched, otherScripts, noScripts, noDelta}},
+		{"ec7xx-damaged", 1, 60, 0, []reason{hangs, resets, halfPatched, otherScripts, noScripts, noDelta}},
+		{"rda8910-damaged", 1, 12, 0, []reason{modemReset, otherScripts, packWrong}},
 	}
 )
 
@@ -208,7 +213,7 @@ func TestSizesOfPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !flashtest.Full() {
-		s.Sizes.To = 40960
+		s.Sizes.To = 28672
 	}
 	w := mustNew(t, s)
 	lost := map[int64]bool{}
