@@ -101,7 +101,7 @@ var (
 		{"xt804-damaged", 1, 140, 0, []reason{nothingOut, innerCRC, neverEnds, neverEndsOff, noCore, spill, otherCore, otherScripts, orphan, noScripts}},
 		{"ec618-damaged", 1, 60, 0, []reason{hangs, resets, halfPatched, otherScripts, noScripts, noDelta}},
 		{"ec7xx-damaged", 1, 60, 0, []reason{hangs, resets, halfPatched, otherScripts, noScripts, noDelta}},
-		{"rda8910-damaged", 1, 12, 0, []reason{modemReset, otherScripts, packWrong}},
+		{"rda8910-damaged", 1, 18, 0, []reason{modemReset, otherScripts, packWrong}},
 	}
 )
 
