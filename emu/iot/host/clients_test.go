@@ -24,10 +24,9 @@ func TestUpstreamTurnkey(t *testing.T) { runMatrix(t, turnkeyClients, turnkeyCas
 // sampled is of how many cases one is tried with a client of less importance.
 const sampled = 8
 
-// runMatrix lets clients meet cases. It tries each client in each case, unless
-// the case says why it cannot happen to it; a sample of them is tried without
-// AIRLIFT_SCALE=full, in which each client occurs and, unless it is short, each
-// case.
+// runMatrix lets clients meet cases: each client in each case, unless the case
+// says why it cannot happen to it. Without AIRLIFT_SCALE=full it tries a sample
+// of those that are not of a checkout.
 func runMatrix(t *testing.T, clients []*client, cases []clientCase) {
 	gs := grounds{}
 	for _, cs := range cases {
