@@ -234,9 +234,13 @@ func TestBadScripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			u := start(t, newBench(t, server, c.limits), 1, Spec{Main: c.main, Speed: SpeedMax})
 			late := time.After(30 * time.Second)
-			for s := u.Status(); !off(s); s = u.Status() { // does not count as watching
+			for {
+				changed, s := u.Changed(), u.Status() // does not count as watching
+				if off(s) {
+					break
+				}
 				select {
-				case <-u.Changed():
+				case <-changed:
 				case <-late:
 					t.Fatalf("it goes on: %+v", s)
 				}
