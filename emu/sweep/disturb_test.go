@@ -254,3 +254,39 @@ func TestRecoveries(t *testing.T) {
 		}
 	}
 }
+
+// TestPowerFaultsInARow has a brown-out, a cut in time and a reset strike before
+// the cut of each case; all of it is the same twice, and in replays.
+func TestPowerFaultsInARow(t *testing.T) {
+	row := []fault.Fault{
+		{Kind: fault.BrownOut, Op: 40, Ops: 3, How: fault.How{Kind: fault.Front, Num: 1, Den: 2}},
+		{Kind: fault.CutAt, At: fault.Time(250 * time.Millisecond)},
+		{Kind: fault.ResetAt, At: fault.Time(200 * time.Millisecond)},
+	}
+	for _, mode := range []Mode{ModeBoot, ModeUpdate, ModeSystem} {
+		w, err := inMode(t, families[0], mode, row...)
+		if err != nil {
+			t.Fatalf("%s: %v", mode, err)
+		}
+		checkTwice(t, w)
+		if w, err = inMode(t, families[0], mode); err != nil {
+			t.Fatal(err)
+		}
+		a, err := w.ReplayFaults(row)
+		if err != nil {
+			t.Fatalf("%s: %v", mode, err)
+		}
+		ignored, resets := 0, 0
+		for _, l := range a.Lines {
+			if l.Kind == "ignored" {
+				ignored++
+			}
+			if l.Text == "reset: exception" {
+				resets++
+			}
+		}
+		if len(a.Result.Places) != 3 || ignored != 3 || resets != 1 {
+			t.Errorf("%s: %d faults struck, %d operations were ignored, %d resets with the power on", mode, len(a.Result.Places), ignored, resets)
+		}
+	}
+}

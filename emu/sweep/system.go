@@ -68,16 +68,17 @@ func (s *Sweep) story() (*demo.Story, *disturber, error) {
 
 // rehearseSystem plays the story without a fault.
 func (s *Sweep) rehearseSystem() error {
-	st, d, err := s.story()
+	made, _, err := s.story()
 	if err != nil {
 		return err
 	}
-	s.Package, s.Kind = st.Package.Data, st.Package.Kind
-	if err := s.install(boardOf(st.Flash()).flashes); err != nil {
+	s.Package, s.Kind = made.Package.Data, made.Package.Kind
+	if err := s.install(boardOf(made.Flash()).flashes); err != nil {
 		return err
 	}
 	s.touched = map[[2]int64]bool{}
-	if st, d, err = s.story(); err != nil {
+	st, d, err := s.story()
+	if err != nil {
 		return err
 	}
 	if err := s.cleanStory(st, d, nil); err != nil {
@@ -300,7 +301,11 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 	if tell != nil {
 		tell.after = st.Flash()
 	}
-	return s.systemResult(c, r, rep, st.Device.Boots()-boots)
+	res, err := s.systemResult(c, r, rep, st.Device.Boots()-boots)
+	if err == nil && tell != nil {
+		res.Places = r.places // also of a case that went well
+	}
+	return res, err
 }
 
 // systemUnit runs the cases of a unit of the mode system.
