@@ -50,6 +50,9 @@ func (a *app) sweepHead(h *sweep.Header) {
 		brings = plural(int64(len(v.Steps)), "step") + " in the volume of " + v.Path
 	}
 	a.printf("  %s%s, %s, seed %d: %s\n", s.Chip, profile, brings, s.Seed, what)
+	for i := range s.Faults {
+		a.printf("  in every case: %s\n", s.Faults[i].String())
+	}
 	ended := string(h.Clean.Outcome)
 	if h.Clean.Detail != "" {
 		ended += ": " + h.Clean.Detail
