@@ -123,7 +123,7 @@ func TestReplayAgrees(t *testing.T) {
 		w := openScenario(t, c.name, s)
 		results := collect(t, w, Options{})
 		n := 0
-		for r := range flashtest.Sample(slices.Values(results), 40, 1) {
+		for r := range flashtest.Sample(slices.Values(results), 25, 1) {
 			path := r.Path
 			if path == nil {
 				path = []uint64{r.Number}
