@@ -108,7 +108,7 @@ func (s *site) person() *person {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &person{s: s, client: &http.Client{Jar: jar}}
+	return &person{s: s, client: &http.Client{Jar: jar, Timeout: patience}}
 }
 
 // signUp makes an account and logs in.
