@@ -96,6 +96,7 @@ I/user.fota.imei	C81234567830
 I/user.fota.project_key	b0wlT3yrmIpTSPLi3e7Fob5nvBJxO6pM
 I/user.fota.firmware_name	fotademo_LuatOS-SoC_AIR601
 I/user.fota.version	1.2.99
+I/user.http fota	200	table: 0x0c100000	5
 result	0`
 	if got := strings.Join(printed(b), "\n"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

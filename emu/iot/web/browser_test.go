@@ -281,17 +281,29 @@ func (b *browser) click(text string) {
 }
 
 // press presses the mouse on an element, when the page is still and nothing
-// lies on it.
+// lies on it. A live page may move it away under the mouse all the same: then
+// it is pressed again, as people do.
 func (b *browser) press(element string) {
 	b.t.Helper()
-	at := await[[]float64](b, `(() => {
-		const e = `+element+`;
-		if (!e || document.readyState !== "complete" || document.querySelector(".htmx-request:not([hx-trigger^=sse])")) return null;
-		e.scrollIntoView({block: "center", behavior: "instant"});
-		const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2;
-		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null;
-	})()`)
-	b.do(chromedp.MouseClickXY(at[0], at[1]))
+	for range 5 {
+		at := await[[]float64](b, `(() => {
+			const e = `+element+`;
+			if (!e || document.readyState !== "complete" || document.querySelector(".htmx-request:not([hx-trigger^=sse])")) return null;
+			e.scrollIntoView({block: "center", behavior: "instant"});
+			const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2;
+			if (!e.contains(document.elementFromPoint(x, y))) return null;
+			window.missed = true;
+			document.addEventListener("click", (c) => { if ((`+element+`)?.contains(c.target)) window.missed = false; }, {capture: true, once: true});
+			return [x, y];
+		})()`)
+		b.do(chromedp.MouseClickXY(at[0], at[1]))
+		// A click that leads to another page leaves nothing of this one to ask.
+		missed, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("window.missed === true"))
+		if err != nil || !missed {
+			return
+		}
+	}
+	b.fatal(fmt.Errorf("the mouse never hit %s", element))
 }
 
 // field is the id of the visible field with this label.

@@ -94,7 +94,9 @@ func TestWatchUpgrade(t *testing.T) {
 		t.Error("the log does not tell of the upgrade")
 	}
 	b.open("/log")
-	b.sees("sent", "up to date", "成功")
+	b.sees("up to date", "已是最新版本")
+	b.open("/log?reason=deliver") // it goes on asking, and the first page gets full
+	b.sees("sent", "成功")
 	b.open("/devices")
 	b.click(b.identity(b.s.bench.Units(b.account)[0]))
 	b.sees("came back new")
@@ -214,5 +216,5 @@ func (b *browser) startRollout(spec bench.Spec, stage []*bench.Unit) {
 	b.until(`document.querySelectorAll("[role=switch]")[1].getAttribute("aria-checked") === "true"`)
 	b.open(rollout)
 	b.click("Start")
-	b.sees("running")
+	b.until(`["running", "stopped itself"].some((s) => document.body.innerText.includes(s))`) // it may be that fast
 }

@@ -211,7 +211,9 @@ func (c *ctx) render(name string, v view) error {
 			return err
 		}
 	}
-	if m := cookie(c.r, cookieFlash); m != "" {
+	// A live part that is fetched meanwhile shows no message: it must not take it
+	// from the page that is to come.
+	if m := cookie(c.r, cookieFlash); m != "" && !c.partial() {
 		v.Message, _ = url.QueryUnescape(m)
 		c.setCookie(cookieFlash, "", 0)
 	}

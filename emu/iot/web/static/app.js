@@ -73,5 +73,26 @@ function failed(element, html) {
 document.addEventListener("htmx:responseError", (e) => failed(e.target, e.detail.xhr.responseText));
 document.addEventListener("htmx:sendError", (e) => failed(e.target, "✕"));
 
+// Live parts are not replaced under a pressed mouse button: the click would be
+// lost. They are asked for again when it is released.
+let pressed = false;
+const late = new Set();
+document.addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => {
+    pressed = false;
+    setTimeout(() => { // after the click
+      for (const e of late) htmx.trigger(e, e.getAttribute("hx-trigger").split(",")[0].trim());
+      late.clear();
+    });
+  }, true);
+}
+document.addEventListener("htmx:beforeSwap", (e) => {
+  const live = e.detail.requestConfig?.elt;
+  if (!pressed || !live?.getAttribute("hx-trigger")?.startsWith("sse:")) return;
+  e.detail.shouldSwap = false;
+  late.add(live);
+});
+
 // An address like /projects#new opens a dialog.
 if (location.hash.length > 1) show(location.hash.slice(1));
