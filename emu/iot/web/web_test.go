@@ -170,6 +170,28 @@ func (p *person) post(path string, fields ...string) (int, string) {
 	return p.do(req)
 }
 
+// A live part that is fetched between a change and the page that tells of it
+// does not take the message away.
+func TestMessageOutlivesLiveParts(t *testing.T) {
+	s := newSite(t)
+	p := s.signUp("13800000000")
+	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if status, body := p.post("/projects", "name", "demo"); status != http.StatusSeeOther {
+		t.Fatalf("%d %s", status, body)
+	}
+	live, err := http.NewRequest("GET", s.http.URL+"/devices", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live.Header.Set("HX-Request", "true")
+	p.do(live)
+	for _, told := range []bool{true, false} {
+		if _, body := p.get("/projects"); strings.Contains(body, "created.") != told {
+			t.Errorf("message %v, want %v", !told, told)
+		}
+	}
+}
+
 func TestPagesOfAnEmptyAccount(t *testing.T) {
 	s := newSite(t)
 	p := s.signUp("13800000000")
