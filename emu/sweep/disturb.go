@@ -102,6 +102,9 @@ func (d *disturber) arrivals(f *fault.Fault, next func(string, lua.ConnEvents) l
 			if got += int64(len(p)); got < f.Bytes || d.left[f] == 0 {
 				return
 			}
+			if d.machine == nil { // the last bytes of a boot that has ended
+				return
+			}
 			d.left[f]--
 			if f.Kind == fault.Reboot {
 				d.st.Device.Reset(chips.ResetSoftware)

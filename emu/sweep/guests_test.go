@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"airlift/chips/all"
 	"airlift/chips/guest"
-	"airlift/chips/guest/guests"
+	"airlift/chips/guest/guesttest"
 	"airlift/emu"
 	"airlift/flash/flashtest"
 )
@@ -18,24 +17,7 @@ import (
 // code and update agent.
 func guestSweep(t testing.TB, name string, cuts int, sample uint64) (*Sweep, guest.Description) {
 	t.Helper()
-	wasm, err := guests.Wasm(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := guest.Describe(name, wasm)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d.Board == "" {
-		t.Skipf("%s is for no generic board", name)
-	}
-	c, err := all.Chip(d.Board, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = guest.WithBoot(c, name, wasm); err != nil {
-		t.Fatal(err)
-	}
+	c, d := guesttest.Described(t, name)
 	s := Scenario{Name: name, Chip: d.Board, Mode: ModeUpdate, Cuts: cuts, Sample: sample, Old: Version{CoreBytes: 6 << 10}, New: Version{CoreBytes: 7 << 10, ScriptBytes: 1000}}
 	w, err := New(&s, c)
 	if err != nil {

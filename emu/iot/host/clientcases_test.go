@@ -371,13 +371,26 @@ func (tr *trial) header() string {
 func (tr *trial) ban() {
 	t := tr.t
 	tr.upload(tr.draft(), tr.pack(next))
+	tr.untilReleased(func(line string) bool { return line == tr.took() })
+	tr.complains(400, bodies[40].body)
+	tr.expect(tr.took(), tr.failed(4), tr.took())
+	l := must[iot.List[iot.LogEntry]](t)(tr.g.a.Log(iot.LogFilter{Project: tr.project.ID, Reason: iot.LoopBan}, iot.Page{}))
+	if l.Total != 1 || l.Items[0].Result != "检测到循环升级(已禁止升级，请到设备列表解除)" {
+		t.Errorf("log of the ban %+v", l)
+	}
+}
+
+// untilReleased runs the module into the loop guard, counts the packages that it
+// took before, releases it, and waits for one answer more.
+func (tr *trial) untilReleased(took func(line string) bool) {
+	t := tr.t
 	got, released := 0, false
 	tr.run(tr.script(ask{}), func(line string) bool {
 		switch {
 		case !answered(line):
 		case released:
 			return true
-		case plain(line) == tr.took():
+		case took(plain(line)):
 			got++
 		default:
 			if d := tr.device(); !d.Banned {
@@ -391,12 +404,6 @@ func (tr *trial) ban() {
 	})
 	if got != 6 {
 		t.Errorf("%d packages before the ban, want 6", got)
-	}
-	tr.complains(400, bodies[40].body)
-	tr.expect(tr.took(), tr.failed(4), tr.took())
-	l := must[iot.List[iot.LogEntry]](t)(tr.g.a.Log(iot.LogFilter{Project: tr.project.ID, Reason: iot.LoopBan}, iot.Page{}))
-	if l.Total != 1 || l.Items[0].Result != "检测到循环升级(已禁止升级，请到设备列表解除)" {
-		t.Errorf("log of the ban %+v", l)
 	}
 }
 

@@ -334,30 +334,9 @@ func (tr *trial) turnkeyUpgrade() {
 
 // turnkeyBan is the loop guard: offers count.
 func (tr *trial) turnkeyBan() {
-	t := tr.t
 	tr.upload(tr.draft(), tr.pack(next))
-	got, released := 0, false
 	took := map[kind]string{kindTurnkey1: "answer true*", kindTurnkey2: "answer download_done*"}[tr.c.kind]
-	tr.run(tr.script(ask{}), func(line string) bool {
-		switch {
-		case !answered(line):
-		case released:
-			return true
-		case strings.HasPrefix(plain(line), strings.TrimSuffix(took, "*")):
-			got++
-		default:
-			if d := tr.device(); !d.Banned {
-				t.Error("refused, but not banned")
-			}
-			no := false
-			must[iot.Device](t)(tr.g.a.UpdateDevice(tr.device().ID, iot.DeviceUpdate{Forbidden: &no}))
-			released = true
-		}
-		return false
-	})
-	if got != 6 {
-		t.Errorf("%d packages before the ban, want 6", got)
-	}
+	tr.untilReleased(func(line string) bool { return strings.HasPrefix(line, strings.TrimSuffix(took, "*")) })
 	tr.complainsTurnkey(40, "循环升级")
 	tr.expect(took, "libfota3 no update, code 40 msg 循环升级", took)
 }

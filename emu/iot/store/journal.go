@@ -48,5 +48,15 @@ func (s *Store) checkpoint() (pages int, err error) {
 
 // shorten begins the journal anew, on the writer's goroutine. Its file keeps its
 // length, since giving the space back takes a file system longer than all else.
-// Readers may be in the way: then the checkpointer asks again.
-func (s *Store) shorten() { _ = s.t.exec("pragma wal_checkpoint(restart)") }
+// Readers may be in the way: devices do not wait for them, the checkpointer asks
+// again.
+func (s *Store) shorten() {
+	err := s.t.exec("pragma busy_timeout = 0")
+	if err == nil {
+		_ = s.t.exec("pragma wal_checkpoint(restart)")
+		err = s.t.exec(fmt.Sprintf("pragma busy_timeout = %d", s.opt.Busy.Milliseconds()))
+	}
+	if err != nil {
+		s.opt.Error(fmt.Errorf("checkpoint: %w", err))
+	}
+}
