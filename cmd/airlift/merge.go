@@ -79,7 +79,7 @@ func (a *app) merge(names []string, f *mergeFlags) error {
 	if f.out == "" {
 		f.out = names[0]
 	}
-	extra := f.own.given(ownFlagNames) + " --results " + shellWord(f.out)
+	extra := f.own.given(ownFlagNames) + " --results " + quoteArg(f.out)
 	if err := a.mergeReports(f, &h, sum, extra, took); err != nil {
 		return err
 	}

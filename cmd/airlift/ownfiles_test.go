@@ -126,10 +126,27 @@ func between(s, before, after string) string {
 	return s
 }
 
-func TestShellWord(t *testing.T) {
-	for word, want := range map[string]string{"my.wasm": "my.wasm", "a b": "'a b'", "": "''", "it's": `'it'\''s'`, `C:\x`: `'C:\x'`} {
-		if got := shellWord(word); got != want {
-			t.Errorf("%q: %s, want %s", word, got, want)
+// TestReplayAsPrinted types what a sweep prints, with flags of every kind.
+func TestReplayAsPrinted(t *testing.T) {
+	code, out := command("sweep", "--chip", "air780e", "--mode", "update", "--sample", "2", "--repair", "--damages", "3000")
+	args := strings.Fields(between(out, "airlift ", "\n"))
+	if code != exitFindings || len(args) < 2 || args[0] != "replay" {
+		t.Fatalf("exit code %d and %q, expected a finding\n%s", code, args, out)
+	}
+	if code, out := command(args...); code != exitFindings || !strings.Contains(out, "trace sha256") {
+		t.Errorf("%q: exit code %d\n%s", args, code, out)
+	}
+}
+
+func TestQuoteFor(t *testing.T) {
+	for word, want := range map[string][2]string{
+		"my.wasm": {"my.wasm", "my.wasm"}, "a b": {"'a b'", `"a b"`}, "": {"''", `""`},
+		"it's": {`'it'\''s'`, `"it's"`}, `C:\x`: {`'C:\x'`, `C:\x`}, `C:\my files`: {`'C:\my files'`, `"C:\my files"`},
+	} {
+		for i, system := range []string{"linux", "windows"} {
+			if got := quoteFor(system, word); got != want[i] {
+				t.Errorf("%s: %q: %s, want %s", system, word, got, want[i])
+			}
 		}
 	}
 }

@@ -101,21 +101,7 @@ var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "s
 // given are those of the flags that were typed, for a command that does the
 // same.
 func (f *scenarioFlags) given(names []string) string {
-	var b strings.Builder
-	f.flags.Visit(func(g *pflag.Flag) {
-		if slices.Contains(names, g.Name) {
-			fmt.Fprintf(&b, " --%s %s", g.Name, shellWord(g.Value.String()))
-		}
-	})
-	return b.String()
-}
-
-// shellWord quotes what a shell would take apart.
-func shellWord(s string) string {
-	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$&;|<>()*?[]#~`!{}") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return flagText(f.flags, func(name string) bool { return slices.Contains(names, name) })
 }
 
 // prepare makes a sweep of a scenario, on the chip that flags or scenario name.
@@ -276,9 +262,9 @@ func (a *app) sweep(names []string, f *sweepFlags) error {
 		extra := f.given(scenarioFlagNames)
 		switch {
 		case f.out != "":
-			extra = f.given(ownFlagNames) + " --results " + shellWord(f.out)
+			extra = f.given(ownFlagNames) + " --results " + quoteArg(f.out)
 		case files[s] != "":
-			extra += " --scenario " + shellWord(files[s])
+			extra += " --scenario " + quoteArg(files[s])
 		}
 		if err := a.sweepOne(s, f, opt, extra, files[s]); err != nil {
 			return err
