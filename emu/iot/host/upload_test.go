@@ -7,11 +7,13 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"airlift/emu/iot"
 	"airlift/emu/iot/api"
 	"airlift/emu/iot/host"
+	"airlift/emu/iot/host/hosttest"
 	"airlift/emu/iot/store"
 )
 
@@ -19,6 +21,22 @@ import (
 // silent with the connection open. The answer is the documented one, nothing of
 // the upload is kept, and the next one is taken.
 func TestCutUploads(t *testing.T) {
+	t.Run("one direction closed", func(t *testing.T) {
+		ln := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
+		cutUpload(t, ln, 100, func() net.Conn { return must[net.Conn](t)(net.Dial("tcp", ln.Addr().String())) }, func(c net.Conn) { c.(*net.TCPConn).CloseWrite() })
+	})
+	for name, size := range map[string]int{"silent": 101, "silent, large": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln := hosttest.NewListener()
+				cutUpload(t, ln, size, ln.Dial, func(net.Conn) {})
+			})
+		})
+	}
+}
+
+// cutUpload sends half of an upload and does then what cut does.
+func cutUpload(t *testing.T, ln net.Listener, size int, dial func() net.Conn, cut func(net.Conn)) {
 	s := must[*store.Store](t)(store.Open(t.TempDir(), store.Options{Every: -1, Error: func(err error) { t.Error(err) }}))
 	defer s.Close()
 	account := must[iot.Account](t)(s.SignUp("a", "a password"))
@@ -29,32 +47,27 @@ func TestCutUploads(t *testing.T) {
 		t.Fatal(err)
 	}
 	rest := must[*api.API](t)(api.New(s, api.Options{Error: func(err error) { t.Error(err) }}))
-	addr := front(t, host.Options{People: rest, Head: 300 * time.Millisecond})
-	send := func(size int, body string, half bool) string {
-		c := must[net.Conn](t)(net.Dial("tcp", addr))
+	frontOn(t, ln, host.Options{People: rest})
+	send := func(size int, body string) string {
+		c := dial()
 		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
 		fmt.Fprintf(c, "POST %s/projects/%d/firmware?name=f&version=1.0.%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n%s",
 			api.Prefix, p.ID, size, secret, size, body)
-		if half {
-			c.(*net.TCPConn).CloseWrite()
+		if len(body) < size {
+			cut(c)
 		}
-		c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		got, _ := io.ReadAll(c)
 		return string(got)
 	}
-	for name, tc := range map[string]struct {
-		size int
-		half bool
-	}{"one direction closed": {100, true}, "silent": {101, false}, "silent, large": {1 << 20, false}} {
-		if got := send(tc.size, strings.Repeat("x", tc.size/2), tc.half); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, `"truncated"`) {
-			t.Errorf("%s: %q", name, got)
-		}
+	if got := send(size, strings.Repeat("x", size/2)); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, `"truncated"`) {
+		t.Errorf("%q", got)
 	}
 	list := must[iot.List[iot.Firmware]](t)(tenant.Firmware(p.ID, "", iot.Page{}))
 	if list.Total != 0 {
 		t.Errorf("%d cut uploads were kept", list.Total)
 	}
-	if got := send(7, "content", false); !strings.HasPrefix(got, "HTTP/1.1 201 ") {
+	if got := send(7, "content"); !strings.HasPrefix(got, "HTTP/1.1 201 ") {
 		t.Errorf("a whole one: %q", got)
 	}
 	list = must[iot.List[iot.Firmware]](t)(tenant.Firmware(p.ID, "", iot.Page{}))

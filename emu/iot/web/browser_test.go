@@ -81,7 +81,7 @@ func openShared() {
 		return
 	}
 	shared.close = append(shared.close, func() { os.RemoveAll(dir) })
-	if shared.site, shared.err = openSite(dir); shared.err == nil {
+	if shared.site, shared.err = openSite(dir, nil); shared.err == nil {
 		shared.close = append(shared.close, func() { _ = shared.site.close() })
 	}
 }

@@ -12,10 +12,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"airlift/emu/iot"
 	"airlift/emu/iot/host"
+	"airlift/emu/iot/host/hosttest"
 )
 
 // kept counts what uploads left behind: files of the platform, and temporary
@@ -147,70 +149,112 @@ func TestCutUploads(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	t.Setenv("TMP", temporary)
-	s := newSite(t)
-	p := s.signUp("13800000000")
-	tenant := s.store.Tenant(p.account, "test")
-	project, err := tenant.CreateProject("demo", "")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- host.Serve(ctx, ln, host.Options{People: s.pages, Head: 300 * time.Millisecond}) }()
-	defer func() {
-		cancel()
-		<-done
-	}()
-	body, kind := multipartForm(t, url.Values{"project": {fmt.Sprint(project.ID)}}, "x_1.1.1_y.bin", make([]byte, 3<<20))
-	// send sends the first n bytes of an upload.
-	send := func(n int) *net.TCPConn {
-		t.Helper()
-		c, err := net.Dial("tcp", ln.Addr().String())
+	u := newUploads(t, newSite(t), ln, func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) })
+	before := u.s.kept(temporary)
+	for _, n := range []int{100, len(u.body) / 2} { // in memory, and in a temporary file
+		c := u.send(n)
+		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		u.refused(c, fmt.Sprintf("one direction closed after %d", n))
+		u.send(n).Close()
+	}
+	u.taken()
+	u.s.settled(len(before)+1, temporary)
+}
+
+func TestSilentUploads(t *testing.T) {
+	temporary, dir := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	t.Setenv("TMP", temporary)
+	synctest.Test(t, func(t *testing.T) {
+		s, err := openSite(dir, hosttest.NewListener())
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { c.Close() })
-		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
+		s.closedAfter(t)
+		ln := hosttest.NewListener()
+		u := newUploads(t, s, ln, func() (net.Conn, error) { return ln.Dial(), nil })
+		before := s.kept(temporary)
+		for _, n := range []int{100, len(u.body) / 2} {
+			u.refused(u.send(n), fmt.Sprintf("silent after %d", n))
 		}
-		var cookie string
-		for _, k := range p.client.Jar.Cookies(s.url) {
-			cookie += k.Name + "=" + k.Value + "; "
-		}
-		fmt.Fprintf(c, "POST /firmware HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: %s\r\nX-CSRF-Token: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", cookie, p.csrf, kind, len(body))
-		if _, err := c.Write(body[:n]); err != nil {
-			t.Fatal(err)
-		}
-		return c.(*net.TCPConn)
+		u.taken()
+		s.settled(len(before)+1, temporary)
+	})
+}
+
+// uploads are sent to a site by hand.
+type uploads struct {
+	t      *testing.T
+	s      *site
+	person *person
+	dial   func() (net.Conn, error)
+	kind   string
+	body   []byte
+}
+
+// newUploads serves a site the way airlift serve does.
+func newUploads(t *testing.T, s *site, ln net.Listener, dial func() (net.Conn, error)) *uploads {
+	t.Helper()
+	u := &uploads{t: t, s: s, person: s.signUp("13800000000"), dial: dial}
+	project, err := s.store.Tenant(u.person.account, "test").CreateProject("demo", "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	answer := func(c net.Conn) string {
-		t.Helper()
-		got, _ := io.ReadAll(c)
-		return string(got)
+	u.body, u.kind = multipartForm(t, url.Values{"project": {fmt.Sprint(project.ID)}}, "x_1.1.1_y.bin", make([]byte, 3<<20))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- host.Serve(ctx, ln, host.Options{People: s.pages}) }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return u
+}
+
+// send sends the first n bytes of an upload.
+func (u *uploads) send(n int) net.Conn {
+	u.t.Helper()
+	c, err := u.dial()
+	if err != nil {
+		u.t.Fatal(err)
 	}
-	before := s.kept(temporary)
-	for _, n := range []int{100, len(body) / 2} { // in memory, and in a temporary file
-		half := send(n)
-		if err := half.CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-		if got := answer(half); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "did not arrive whole") {
-			t.Errorf("one direction closed after %d: %.300q", n, got)
-		}
-		if got := answer(send(n)); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "did not arrive whole") {
-			t.Errorf("silent after %d: %.300q", n, got)
-		}
-		send(n).Close()
+	u.t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		u.t.Fatal(err)
 	}
-	if list, err := tenant.Firmware(project.ID, "", iot.Page{}); err != nil || list.Total != 0 {
-		t.Errorf("%+v, %v", list, err)
+	var cookie string
+	for _, k := range u.person.client.Jar.Cookies(u.s.url) {
+		cookie += k.Name + "=" + k.Value + "; "
 	}
-	if got := answer(send(len(body))); !strings.HasPrefix(got, "HTTP/1.1 303 ") {
-		t.Errorf("a whole one: %.300q", got)
+	fmt.Fprintf(c, "POST /firmware HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: %s\r\nX-CSRF-Token: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", cookie, u.person.csrf, u.kind, len(u.body))
+	if _, err := c.Write(u.body[:n]); err != nil {
+		u.t.Fatal(err)
 	}
-	s.settled(len(before)+1, temporary)
+	return c
+}
+
+// refused reads the answer to an upload that did not arrive.
+func (u *uploads) refused(c net.Conn, how string) {
+	u.t.Helper()
+	got, _ := io.ReadAll(c)
+	if !strings.HasPrefix(string(got), "HTTP/1.1 400 ") || !strings.Contains(string(got), "did not arrive whole") {
+		u.t.Errorf("%s: %.300q", how, got)
+	}
+}
+
+// taken sends an upload whole, after those that were cut.
+func (u *uploads) taken() {
+	u.t.Helper()
+	if list, err := u.s.store.Tenant(u.person.account, "test").Firmware(1, "", iot.Page{}); err != nil || list.Total != 0 {
+		u.t.Errorf("%+v, %v", list, err)
+	}
+	if got, _ := io.ReadAll(u.send(len(u.body))); !strings.HasPrefix(string(got), "HTTP/1.1 303 ") {
+		u.t.Errorf("a whole one: %.300q", got)
+	}
 }

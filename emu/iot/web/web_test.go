@@ -2,6 +2,7 @@ package web
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"airlift/emu/bench"
 	"airlift/emu/iot"
 	"airlift/emu/iot/host"
+	"airlift/emu/iot/host/hosttest"
 	"airlift/emu/iot/store"
 )
 
@@ -31,10 +33,16 @@ type site struct {
 // newSite is a site for one test.
 func newSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
-	s, err := openSite(t.TempDir(), change...)
+	s, err := openSite(t.TempDir(), nil, change...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.closedAfter(t)
+	return s
+}
+
+// closedAfter ends the site with a test, which must not have seen faults.
+func (s *site) closedAfter(t testing.TB) {
 	s.t = t
 	t.Cleanup(func() {
 		if err := s.close(); err != nil {
@@ -42,10 +50,10 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 		}
 		s.faults()
 	})
-	return s
 }
 
-func openSite(dir string, change ...func(*Options)) (*site, error) {
+// openSite opens a site on a listener, nil: of its own.
+func openSite(dir string, ln net.Listener, change ...func(*Options)) (*site, error) {
 	s := &site{problems: make(chan error, 100)}
 	var err error
 	if s.store, err = store.Open(dir, store.Options{Build: host.Build}); err != nil {
@@ -62,7 +70,13 @@ func openSite(dir string, change ...func(*Options)) (*site, error) {
 	if s.pages, err = New(opt); err != nil {
 		return nil, err
 	}
-	s.http = httptest.NewServer(s.pages)
+	if ln == nil {
+		if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
+	}
+	s.http = &httptest.Server{Listener: ln, Config: &http.Server{Handler: s.pages}}
+	s.http.Start()
 	s.url, err = url.Parse(s.http.URL)
 	return s, err
 }
@@ -108,7 +122,11 @@ func (s *site) person() *person {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &person{s: s, client: &http.Client{Jar: jar, Timeout: patience}}
+	client := &http.Client{Jar: jar, Timeout: patience}
+	if ln, ok := s.http.Listener.(*hosttest.Listener); ok {
+		client.Transport = &http.Transport{DialContext: ln.DialContext}
+	}
+	return &person{s: s, client: client}
 }
 
 // signUp makes an account and logs in.
