@@ -89,11 +89,8 @@ func (b *Bench) Start(owner int64, s Spec) (*Unit, error) {
 	b.last++
 	u.ID = b.last
 	b.units[u.ID] = u
-	b.group.Add(1)
-	go func() {
-		defer b.group.Done()
-		u.live()
-	}()
+	b.group.Go(u.live)
+	u.PowerOn()
 	return u, nil
 }
 

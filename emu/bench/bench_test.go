@@ -215,6 +215,28 @@ func TestPower(t *testing.T) {
 	}
 }
 
+// A unit is on from when it was started: switching it on again changes nothing,
+// and a cut counts at once.
+func TestPowerAtOnce(t *testing.T) {
+	server, _, _ := platform(t)
+	u := start(t, newBench(t, server, Limits{}), 1, Spec{Speed: 100})
+	u.PowerOn()
+	if s := u.Status(); s.Phase == PhaseOff {
+		t.Errorf("it was started and is %+v", s)
+	}
+	u.PowerOff()
+	follow(t, u, off)
+	for n := range 100 { // twice on, once off
+		u.PowerOn()
+		u.PowerOn()
+		u.PowerOff()
+		follow(t, u, off)
+		if len(u.power) != 0 {
+			t.Fatalf("after cut %d it is to be switched on again", n+1)
+		}
+	}
+}
+
 // Scripts that never rest end by their budget, floods of events are held back,
 // and a unit that nobody watches is switched off.
 func TestBadScripts(t *testing.T) {

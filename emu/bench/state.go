@@ -173,19 +173,6 @@ func (u *Unit) Since(c Cursor) Update {
 	return up
 }
 
-// touch notes that somebody watches.
-func (s *state) touch(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.watched = now
-}
-
-func (s *state) isOn() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.status.Phase != PhaseOff
-}
-
 // overdue says which limit is passed, or "".
 func (s *state) overdue(now time.Time, l Limits) string {
 	s.mu.Lock()
@@ -220,9 +207,8 @@ func (s *state) enter(p Phase) {
 	s.story = append(s.story, Moment{p, s.status.VirtualMS})
 }
 
+// on begins a life; s.mu is held.
 func (s *state) on(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.since, s.status.Boots = now, 0
 	s.status.End, s.status.Detail = "", ""
 	s.enter(PhaseBoot)

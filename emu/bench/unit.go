@@ -26,7 +26,7 @@ type Unit struct {
 	world  *emu.World
 	device *emu.Device
 
-	power  chan struct{}        // one element: somebody switched it on
+	power  chan struct{}        // one element: a life begins
 	closed chan struct{}        // the unit was removed
 	life   atomic.Pointer[life] // the current or last one
 	state  state
@@ -79,15 +79,19 @@ func (t *unitTap) Before(*flash.Op) flash.Fate {
 
 func (t *unitTap) After(*flash.Op) {}
 
-// PowerOn switches the unit on if it is off.
+// PowerOn switches the unit on if it is off. Asking counts as watching.
 func (u *Unit) PowerOn() {
-	u.state.touch(u.bench.opt.Now())
-	if !u.state.isOn() {
-		select {
-		case u.power <- struct{}{}:
-		default:
-		}
+	now := u.bench.opt.Now()
+	s := &u.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watched = now
+	if s.status.Phase != PhaseOff {
+		return
 	}
+	u.life.Store(newLife(u.bench, u.Spec.Speed, u.world.Clock.Now()))
+	s.on(now)
+	u.power <- struct{}{} // there is room: the unit took the last one before it went off
 }
 
 // PowerOff cuts the power, at once and in the middle of whatever it does.
@@ -104,20 +108,17 @@ func (u *Unit) close() {
 // live is the unit's goroutine.
 func (u *Unit) live() {
 	for {
-		u.state.on(u.bench.opt.Now())
-		l := newLife(u.bench, u.Spec.Speed, u.world.Clock.Now())
-		u.life.Store(l)
-		select {
-		case <-u.closed: // close may have met the life before
-			return
-		default:
-		}
-		u.run(l)
 		select {
 		case <-u.power:
 		case <-u.closed:
 			return
 		}
+		select {
+		case <-u.closed: // close may have met the life before
+			return
+		default:
+		}
+		u.run(u.life.Load())
 	}
 }
 
