@@ -34,7 +34,7 @@ type served struct {
 }
 
 // startMax bounds how long a server may take to listen.
-const startMax = 30 * time.Second
+const startMax = 2 * time.Minute
 
 type servedKey struct{}
 
@@ -46,7 +46,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	program := filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "airlift"+ts.Getenv("exe"))
 	s := &served{done: make(chan error, 1)}
-	s.cmd = exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--for", "60s"}, args[1:]...)...)
+	s.cmd = exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--for", "10m"}, args[1:]...)...)
 	s.cmd.Dir, s.cmd.Stdout = ts.Getenv("WORK"), &s.stdout
 	for _, name := range []string{"HOME", "PATH", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "TESTSCRIPT_COMMAND_DIR"} {
 		s.cmd.Env = append(s.cmd.Env, name+"="+ts.Getenv(name))

@@ -41,10 +41,13 @@ func values(key, version string) Project {
 	return Project{Name: "fotademo", Version: version, Key: key, PollS: 3600}
 }
 
+// patience ends tests that would never end.
+const patience = 2 * time.Minute
+
 // follow watches a unit until ok says so.
 func follow(t *testing.T, u *Unit, ok func(Status) bool) (lines []Line) {
 	t.Helper()
-	late := time.After(30 * time.Second)
+	late := time.After(patience)
 	var c Cursor
 	for {
 		changed := u.Changed()
@@ -255,7 +258,7 @@ func TestBadScripts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := start(t, newBench(t, server, c.limits), 1, Spec{Main: c.main, Speed: SpeedMax})
-			late := time.After(30 * time.Second)
+			late := time.After(patience)
 			for {
 				changed, s := u.Changed(), u.Status() // does not count as watching
 				if off(s) {

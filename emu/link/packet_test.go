@@ -190,7 +190,7 @@ func TestUpgrade(t *testing.T) {
 // runUntil lets a real network work until done or the time is up.
 func runUntil(t *testing.T, r *Real, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); {
+	for end := time.Now().Add(patience); !done(); {
 		if time.Now().After(end) {
 			t.Fatal("nothing came")
 		}

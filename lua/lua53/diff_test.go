@@ -61,7 +61,7 @@ func runChunk(vm *VM, out *bytes.Buffer, chunk []byte, name string) {
 
 // runC runs source text on the reference.
 func runC(ref, src string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, ref, "-")
 	cmd.Stdin = strings.NewReader(src)
