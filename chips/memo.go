@@ -27,6 +27,17 @@ type MemoKey struct {
 // memoBytes bounds each of the two generations of results, in bytes.
 const memoBytes = 32 << 20
 
+// Of is the memo for a boot from these chips: none where one is defective, so that
+// reads see something else than is in the cells, or something else each time.
+func (m *Memo) Of(devs ...*flash.Device) *Memo {
+	for _, d := range devs {
+		if d.Defects() != nil {
+			return nil
+		}
+	}
+	return m
+}
+
 // Get returns what Put was given.
 func (m *Memo) Get(k MemoKey) (any, bool) {
 	if m == nil {

@@ -38,7 +38,7 @@ func newAreas(l *Layout, devs []*flash.Device, memo *chips.Memo) (areas, error) 
 	if len(devs) != want || devs[0].Size() != l.FlashSize {
 		return areas{}, fmt.Errorf("%s: the board has %d flash chips, the first of %d bytes; expected %d, %d bytes", l.Target, len(devs), devs[0].Size(), want, l.FlashSize)
 	}
-	return areas{l, devs, memo}, nil
+	return areas{l, devs, memo.Of(devs...)}, nil
 }
 
 func (a areas) ap() nor { return nor{a.chips[0]} }

@@ -50,7 +50,7 @@ func (c *CoreStage) Start(env *chips.Env, boot chips.BootResult) (*chips.Running
 	if len(env.Board.Flash) == 0 {
 		return nil, errors.New("core: the board has no flash")
 	}
-	r := &coreRun{env: env, dev: env.Board.Flash[0], fls: fls{env.Board.Flash[0]}, mounts: new(mount.Table), memo: c.Memo}
+	r := &coreRun{env: env, dev: env.Board.Flash[0], fls: fls{env.Board.Flash[0]}, mounts: new(mount.Table), memo: c.Memo.of(env.Board.Flash[0])}
 	if err := c.identify(r, boot.Image); err != nil {
 		return nil, err
 	}

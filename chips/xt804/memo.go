@@ -42,6 +42,15 @@ type Memo struct {
 	bytes   int64
 }
 
+// of is the memo for a boot from dev: none where the chip is defective, so that
+// reads see something else than is in the cells, or something else each time.
+func (m *Memo) of(dev *flash.Device) *Memo {
+	if dev.Defects() != nil {
+		return nil
+	}
+	return m
+}
+
 type memoKey struct {
 	sum uint32
 	n   uint32

@@ -56,7 +56,7 @@ func (s *Secboot) Boot(env *chips.Env) (chips.BootResult, error) {
 		return chips.BootResult{}, errors.New("secboot: the board has no flash")
 	}
 	dev := env.Board.Flash[0]
-	b := &bootRun{env: env, dev: dev, fls: fls{dev}, size: dev.Size(), memo: s.Memo}
+	b := &bootRun{env: env, dev: dev, fls: fls{dev}, size: dev.Size(), memo: s.Memo.of(dev)}
 	if err := checkOTP(env.Board.OTP); err != nil {
 		return chips.BootResult{}, fmt.Errorf("secboot: %w", err)
 	}
