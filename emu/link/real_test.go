@@ -18,8 +18,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"airlift/emu/link/linktest"
 	"airlift/lua"
 )
 
@@ -118,14 +120,23 @@ func TestServeEndsIdleConnections(t *testing.T) {
 	}
 }
 
+// TestServeTimesOut: time is that of the bubble, which passes only where everybody
+// waits.
 func TestServeTimesOut(t *testing.T) {
-	addr, _ := listen(t, serveBlob(nil), ServeOptions{KeepAlive: 20 * time.Millisecond, Head: 20 * time.Millisecond})
 	for _, start := range []string{"", "GET / HTTP/1.1\r\nA: b", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"} {
-		c := dialTCP(t, addr)
-		io.WriteString(c, start)
-		if got := readAll(t, c); got != "" {
-			t.Errorf("%q was answered %q", start, got)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			ln := linktest.NewListener()
+			serveOn(t, ln, serveBlob(nil), ServeOptions{KeepAlive: 20 * time.Millisecond, Head: 20 * time.Millisecond})
+			began, c := time.Now(), ln.Dial()
+			c.SetDeadline(time.Now().Add(patience))
+			io.WriteString(c, start)
+			if got := readAll(t, c); got != "" {
+				t.Errorf("%q was answered %q", start, got)
+			}
+			if held := time.Since(began); held != 20*time.Millisecond {
+				t.Errorf("%q held its place for %v", start, held)
+			}
+		})
 	}
 }
 

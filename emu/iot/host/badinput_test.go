@@ -20,8 +20,8 @@ import (
 	"airlift/emu/iot/api"
 	"airlift/emu/iot/api/apitest"
 	"airlift/emu/iot/host"
-	"airlift/emu/iot/host/hosttest"
 	"airlift/emu/iot/store"
+	"airlift/emu/link/linktest"
 )
 
 // whole is the platform as airlift serve has it: devices and programs on one
@@ -235,7 +235,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 }
 
 func cutsOffSlowClients(t *testing.T, encrypted *tls.Config) {
-	ln := hosttest.NewListener()
+	ln := linktest.NewListener()
 	newWholeOn(t, ln, store.Options{Error: func(err error) { t.Error(err) }}, host.Options{TLS: encrypted, Conns: 2})
 	dial := func(begin string) net.Conn {
 		c := ln.Dial()

@@ -13,8 +13,8 @@ import (
 	"airlift/emu/iot"
 	"airlift/emu/iot/api"
 	"airlift/emu/iot/host"
-	"airlift/emu/iot/host/hosttest"
 	"airlift/emu/iot/store"
+	"airlift/emu/link/linktest"
 )
 
 // TestCutUploads ends uploads early: by closing one direction, and by falling
@@ -28,7 +28,7 @@ func TestCutUploads(t *testing.T) {
 	for name, size := range map[string]int{"silent": 101, "silent, large": 1 << 20} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ln := hosttest.NewListener()
+				ln := linktest.NewListener()
 				cutUpload(t, ln, size, ln.Dial, func(net.Conn) {})
 			})
 		})

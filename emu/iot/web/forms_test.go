@@ -17,7 +17,7 @@ import (
 
 	"airlift/emu/iot"
 	"airlift/emu/iot/host"
-	"airlift/emu/iot/host/hosttest"
+	"airlift/emu/link/linktest"
 )
 
 // kept counts what uploads left behind: files of the platform, and temporary
@@ -172,12 +172,12 @@ func TestSilentUploads(t *testing.T) {
 	t.Setenv("TMPDIR", temporary)
 	t.Setenv("TMP", temporary)
 	synctest.Test(t, func(t *testing.T) {
-		s, err := openSite(dir, hosttest.NewListener())
+		s, err := openSite(dir, linktest.NewListener())
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.closedAfter(t)
-		ln := hosttest.NewListener()
+		ln := linktest.NewListener()
 		u := newUploads(t, s, ln, func() (net.Conn, error) { return ln.Dial(), nil })
 		before := s.kept(temporary)
 		for _, n := range []int{100, len(u.body) / 2} {

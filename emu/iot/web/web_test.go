@@ -14,8 +14,8 @@ import (
 	"airlift/emu/bench"
 	"airlift/emu/iot"
 	"airlift/emu/iot/host"
-	"airlift/emu/iot/host/hosttest"
 	"airlift/emu/iot/store"
+	"airlift/emu/link/linktest"
 )
 
 // site is a server with pages, for tests.
@@ -123,7 +123,7 @@ func (s *site) person() *person {
 		s.t.Fatal(err)
 	}
 	client := &http.Client{Jar: jar, Timeout: patience}
-	if ln, ok := s.http.Listener.(*hosttest.Listener); ok {
+	if ln, ok := s.http.Listener.(*linktest.Listener); ok {
 		client.Transport = &http.Transport{DialContext: ln.DialContext}
 	}
 	return &person{s: s, client: client}

@@ -1,7 +1,7 @@
-// Package hosttest stands in for a network in tests about time: within a bubble
+// Package linktest stands in for a network in tests about time: within a bubble
 // of testing/synctest, waiting for its connections lets time go on, which
 // waiting for a real one does not, however slow the machine is.
-package hosttest
+package linktest
 
 import (
 	"context"
