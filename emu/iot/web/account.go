@@ -37,6 +37,9 @@ func (c *ctx) setPassword() error {
 	if next != c.r.PostFormValue("again") {
 		return c.fail(http.StatusUnprocessableEntity, "The two passwords differ.")
 	}
+	if !c.p.passwords.Allow(c.asker()) { // who has a session only must not find the password out
+		return iot.ErrTooMany
+	}
 	if err := c.tenant.SetPassword(c.r.PostFormValue("old"), next); err != nil {
 		return err
 	}

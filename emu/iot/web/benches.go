@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -72,7 +73,7 @@ func (c *ctx) startUnit() error {
 
 // benchError tells a person what is wrong with what was asked of the bench.
 func (c *ctx) benchError(err error) error {
-	for _, known := range []error{bench.ErrFull, bench.ErrClosed, bench.ErrNotFound} {
+	for _, known := range []error{bench.ErrFull, bench.ErrClosed, bench.ErrNotFound, iot.ErrTooMany, context.Canceled} {
 		if errors.Is(err, known) {
 			return err
 		}
@@ -189,8 +190,13 @@ func (c *ctx) unitPackage() error {
 }
 
 // makePackage makes what the form asks for. A delta takes a second or more of a
-// processor, so people wait for one another.
+// processor, so people wait for one another, and nobody stands in the queue with
+// many.
 func (c *ctx) makePackage(u *bench.Unit) (bench.Package, error) {
+	if !c.p.makers.take(c.session.Account.ID) {
+		return bench.Package{}, iot.ErrTooMany
+	}
+	defer c.p.makers.give(c.session.Account.ID)
 	select {
 	case c.p.making <- struct{}{}:
 		defer func() { <-c.p.making }()

@@ -45,6 +45,16 @@ func (p *Pages) newCtx(w http.ResponseWriter, r *http.Request) *ctx {
 	return c
 }
 
+// stillIn reports whether the session that a request began with is not over:
+// somebody may have logged out meanwhile.
+func (c *ctx) stillIn() bool {
+	if c.session == &c.p.demo {
+		return true
+	}
+	s, err := c.p.opt.Platform.Session(c.session.Token)
+	return err == nil && s.Account.ID == c.session.Account.ID
+}
+
 // asker is whose requests are counted together.
 func (c *ctx) asker() string {
 	if c.session != nil {
@@ -208,11 +218,14 @@ func (c *ctx) checkToken() error {
 // temporary file.
 const memoryMax = 1 << 20
 
+// formWithFiles is the type of forms with files.
+const formWithFiles = "multipart/form-data"
+
 // readForm reads the request's form, with its files.
 func (c *ctx) readForm() error {
 	kind, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	switch {
-	case err == nil && kind == "multipart/form-data":
+	case err == nil && kind == formWithFiles:
 		end := &ending{ReadCloser: c.r.Body}
 		c.r.Body = end
 		if err = c.r.ParseMultipartForm(memoryMax); err == nil && !bytes.Contains(end.last, []byte("--"+params["boundary"]+"--")) {

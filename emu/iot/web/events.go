@@ -1,22 +1,15 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"airlift/emu/bench"
 	"airlift/emu/iot"
 )
-
-// streams counts the streams that are open, which are bounded.
-type streams struct {
-	mu    sync.Mutex
-	total int
-	of    map[int64]int
-}
 
 const (
 	streamsMax        = 256
@@ -28,35 +21,12 @@ const (
 	// them a browser asks for its page again.
 	streamPause = 80 * time.Millisecond
 	streamRest  = 500 * time.Millisecond
-	// streamIdle is how long a stream is silent: a byte shows whether anybody
-	// is still there.
-	streamIdle = 15 * time.Second
+	// streamBeat is how often a stream looks whether its session is not over, and
+	// sends a byte, which shows whether anybody is still there.
+	streamBeat = 15 * time.Second
 	// streamWrite is how long a browser may take to read.
 	streamWrite = 20 * time.Second
 )
-
-func (s *streams) open(account int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.total >= streamsMax || s.of[account] >= streamsAccountMax {
-		return false
-	}
-	if s.of == nil {
-		s.of = map[int64]int{}
-	}
-	s.total++
-	s.of[account]++
-	return true
-}
-
-func (s *streams) close(account int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.total--
-	if s.of[account]--; s.of[account] == 0 {
-		delete(s.of, account)
-	}
-}
 
 // stream is an answer of server-sent events.
 type stream struct {
@@ -64,9 +34,12 @@ type stream struct {
 	control *http.ResponseController
 }
 
+// errGone says that nobody reads the answer any more.
+var errGone = fmt.Errorf("nobody reads the answer: %w", context.Canceled)
+
 // openStream begins a stream. The caller closes it.
 func (c *ctx) openStream() (*stream, error) {
-	if !c.p.streams.open(c.session.Account.ID) {
+	if !c.p.streams.take(c.session.Account.ID) {
 		return nil, c.fail(http.StatusTooManyRequests, "Too many pages are watching. Close some.")
 	}
 	h := c.w.Header()
@@ -74,10 +47,18 @@ func (c *ctx) openStream() (*stream, error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	s := &stream{c, http.NewResponseController(c.w)}
-	return s, s.send("retry: 2000\n\n")
+	if s.send("retry: 2000\n\n") != nil {
+		s.close()
+		return nil, errGone
+	}
+	return s, nil
 }
 
-func (s *stream) close() { s.c.p.streams.close(s.c.session.Account.ID) }
+func (s *stream) close() { s.c.p.streams.give(s.c.session.Account.ID) }
+
+// beat reports whether the stream goes on: somebody is there, who is still
+// logged in.
+func (s *stream) beat() bool { return s.c.stillIn() && s.send(":\n\n") == nil }
 
 func (s *stream) send(text string) error {
 	if err := s.control.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
@@ -116,7 +97,8 @@ func (c *ctx) events() error {
 	}
 	defer s.close()
 	happened := c.tenant.Watch(c.r.Context())
-	end := time.After(streamMost)
+	end, beat := time.After(streamMost), time.NewTicker(c.p.beat)
+	defer beat.Stop()
 	news := map[string]bool{"request": true, "change": true}
 	for {
 		for _, name := range []string{"request", "change"} {
@@ -125,7 +107,7 @@ func (c *ctx) events() error {
 			}
 		}
 		clear(news)
-		rest, idle := time.After(streamRest), time.NewTimer(streamIdle)
+		rest := time.After(streamRest)
 		for resting := true; resting || len(news) == 0; { // one event for many that come together
 			select {
 			case e, ok := <-happened:
@@ -135,18 +117,16 @@ func (c *ctx) events() error {
 				news[eventName(e.Kind)] = true
 			case <-rest:
 				resting = false
-			case <-idle.C:
-				if s.send(":\n\n") != nil {
+			case <-beat.C:
+				if !s.beat() {
 					return nil
 				}
-				idle.Reset(streamIdle)
 			case <-end:
 				return nil
 			case <-c.r.Context().Done():
 				return nil
 			}
 		}
-		idle.Stop()
 	}
 }
 
@@ -162,7 +142,8 @@ func (c *ctx) unitEvents() error {
 	}
 	defer s.close()
 	var seen bench.Cursor
-	end := time.After(streamMost)
+	end, beat := time.After(streamMost), time.NewTicker(c.p.beat)
+	defer beat.Stop()
 	for {
 		changed := u.Changed()
 		up := u.Since(seen)
@@ -170,10 +151,12 @@ func (c *ctx) unitEvents() error {
 		if s.event("update", up) != nil {
 			return nil
 		}
-		idle := time.NewTimer(streamIdle)
 		select {
 		case <-changed:
-		case <-idle.C:
+		case <-beat.C:
+			if !s.beat() {
+				return nil
+			}
 		case <-u.Gone():
 			_ = s.event("gone", nil)
 			return nil
@@ -182,7 +165,6 @@ func (c *ctx) unitEvents() error {
 		case <-c.r.Context().Done():
 			return nil
 		}
-		idle.Stop()
 		select {
 		case <-time.After(streamPause):
 		case <-c.r.Context().Done():

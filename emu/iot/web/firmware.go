@@ -172,6 +172,7 @@ func (c *ctx) attachment(name string, size int64) {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("Content-Length", fmt.Sprint(size))
+	h.Set("Cache-Control", "no-store")
 }
 
 // listDevices adds to the list 指定设备.

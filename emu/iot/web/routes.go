@@ -125,6 +125,12 @@ func (c *ctx) somebody(h handler) error {
 	if c.session == nil {
 		return c.needLogIn()
 	}
+	if takesFile(c.r) {
+		if !c.p.uploads.take(c.session.Account.ID) {
+			return iot.ErrTooMany
+		}
+		defer c.p.uploads.give(c.session.Account.ID)
+	}
 	return c.anybody(func(c *ctx) error {
 		if c.r.Method == http.MethodPost {
 			if err := c.checkToken(); err != nil {

@@ -6,10 +6,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"mime"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"airlift/emu/bench"
 	"airlift/emu/iot"
@@ -39,16 +41,20 @@ type Options struct {
 
 // Pages is a handler for people.
 type Pages struct {
-	opt      Options
-	mux      *http.ServeMux
-	views    *views
-	assets   *assets
-	origin   *http.CrossOriginProtection
-	demo     iot.Session
-	requests *iot.Limiter
-	signUps  *iot.Limiter
-	streams  streams
-	making   chan struct{} // a slot: packages are made one at a time
+	opt       Options
+	mux       *http.ServeMux
+	views     *views
+	assets    *assets
+	origin    *http.CrossOriginProtection
+	demo      iot.Session
+	requests  *iot.Limiter
+	signUps   *iot.Limiter
+	passwords *iot.Limiter
+	streams   places
+	beat      time.Duration // see streamBeat
+	uploads   places
+	makers    places
+	making    chan struct{} // a slot: packages are made one at a time
 }
 
 // New returns the pages.
@@ -58,8 +64,11 @@ func New(opt Options) (*Pages, error) {
 	opt.SignUpsPerHour = cmp.Or(opt.SignUpsPerHour, 60)
 	p := &Pages{
 		opt: opt, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), making: make(chan struct{}, 1),
-		requests: iot.NewLimiter(opt.PerSecond, opt.Burst),
-		signUps:  iot.NewLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour),
+		requests:  iot.NewLimiter(opt.PerSecond, opt.Burst),
+		signUps:   iot.NewLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour),
+		passwords: iot.NewLimiter(1.0/30, 5),
+		streams:   places{most: streamsMax, each: streamsAccountMax}, beat: streamBeat,
+		uploads: places{each: uploadsAccountMax}, makers: places{each: makersAccountMax},
 	}
 	var err error
 	if p.assets, err = loadAssets(); err != nil {
@@ -93,8 +102,23 @@ func randomText() string {
 // policy forbids everything that the pages do not do.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// bodyMax bounds what a form may send, other than an upload.
-const bodyMax = 2 << 20
+const (
+	// bodyMax bounds what a form may send, other than an upload.
+	bodyMax = 2 << 20
+	// uploadsAccountMax bounds the uploads of an account at a time: each of them
+	// may hold a temporary file.
+	uploadsAccountMax = 4
+	// makersAccountMax bounds the packages that an account waits for: all
+	// accounts share one place where they are made.
+	makersAccountMax = 2
+)
+
+// takesFile reports whether a request may bring a firmware. Fields of other
+// forms are held in memory.
+func takesFile(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return r.Method == http.MethodPost && (r.URL.Path == "/firmware" || r.URL.Path == "/bases") && err == nil && kind == formWithFiles
+}
 
 // ServeHTTP answers a person's browser.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +127,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if err := p.origin.Check(r); err != nil {
 		http.Error(w, "this form was not sent by these pages", http.StatusForbidden)
 		return
@@ -112,7 +137,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	most := int64(bodyMax)
-	if r.URL.Path == "/firmware" || r.URL.Path == "/bases" {
+	if takesFile(r) {
 		most += p.opt.UploadMax
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most)
