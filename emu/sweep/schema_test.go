@@ -19,11 +19,13 @@ func scenarioSchema(t *testing.T) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A relative name would be one in this folder, whose own may need escapes.
+	const name = "https://airlift.invalid/scenario.json"
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("scenario.json", doc); err != nil {
+	if err := c.AddResource(name, doc); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile("scenario.json")
+	s, err := c.Compile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
