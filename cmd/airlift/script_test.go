@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,10 +11,39 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"airlift/emu/iot/api"
+	"airlift/emu/iot/api/apitest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"airlift": func() { os.Exit(run(os.Args[1:])) }})
+	testscript.Main(described{m}, map[string]func(){"airlift": func() {
+		if folder := os.Getenv(answersVar); folder != "" {
+			apitest.Record(folder)
+		}
+		os.Exit(run(os.Args[1:]))
+	}})
+}
+
+// answersVar is the variable with the folder in which an airlift that a test
+// starts keeps what its platform answers.
+const answersVar = "AIRLIFT_TEST_ANSWERS"
+
+// described are the tests, which also check what the platform answers here and
+// in every airlift that they start.
+type described struct{ *testing.M }
+
+func (d described) Run() int {
+	folder, err := os.MkdirTemp("", "airlift-answers-")
+	if err == nil {
+		defer os.RemoveAll(folder)
+		err = os.Setenv(answersVar, folder)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return apitest.Run(d.M, api.Description, folder)
 }
 
 // TestScripts runs the sessions in testdata/script: what a user types, and
@@ -23,13 +53,16 @@ func TestMain(m *testing.M) {
 // compares a JSON field of two files; `flip FILE OFFSET` inverts a byte. `serve
 // FILE flags...` starts airlift serve and writes its address to FILE and to
 // $SERVED, `get FILE
-// PATH` asks it, `served OUT ERR` stops it, `certificate CERT KEY` makes it one. `docblock FILE DOC TEXT` takes the
+// PATH` asks it, `served OUT ERR` stops it, `certificate CERT KEY` makes it one,
+// and `described PATH...` checks that answers for these paths were among those
+// that are compared with the description. `docblock FILE DOC TEXT` takes the
 // code block that begins with TEXT out of docs/DOC.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LUATOS_SRC", os.Getenv("LUATOS_SRC"))
+			env.Setenv(answersVar, os.Getenv(answersVar))
 			action, err := filepath.Abs(filepath.Join("..", "..", ".github", "actions", "airlift"))
 			if err != nil {
 				return err
@@ -53,6 +86,7 @@ func TestScripts(t *testing.T) {
 			"serve":       cmdServe,
 			"served":      cmdServed,
 			"get":         cmdGet,
+			"described":   cmdDescribed,
 			"certificate": cmdCertificate,
 			"docblock":    cmdDocBlock,
 		},

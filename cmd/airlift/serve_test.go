@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"airlift/emu/iot/api/apitest"
 )
 
 // served is an airlift serve that a script has started.
@@ -48,7 +50,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	s := &served{done: make(chan error, 1)}
 	s.cmd = exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--for", "10m"}, args[1:]...)...)
 	s.cmd.Dir, s.cmd.Stdout = ts.Getenv("WORK"), &s.stdout
-	for _, name := range []string{"HOME", "PATH", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "TESTSCRIPT_COMMAND_DIR"} {
+	for _, name := range []string{"HOME", "PATH", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "TESTSCRIPT_COMMAND_DIR", answersVar} {
 		s.cmd.Env = append(s.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	stderr, err := s.cmd.StderrPipe()
@@ -122,6 +124,21 @@ func cmdGet(ts *testscript.TestScript, neg bool, args []string) {
 	body, err := io.ReadAll(r.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, "%s\n%s\n", r.Status, bytes.TrimSuffix(body, []byte("\n"))), 0o644))
+}
+
+// cmdDescribed is `described PATH...`: it checks that answers for these paths are
+// kept, and so compared with the description at the end of all scripts.
+func cmdDescribed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: described PATH...")
+	}
+	for _, path := range args {
+		has, err := apitest.Has(ts.Getenv(answersVar), path)
+		ts.Check(err)
+		if !has {
+			ts.Fatalf("no answer for %s was kept", path)
+		}
+	}
 }
 
 // cmdCertificate is `certificate CERT KEY`: it makes a certificate for

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"airlift/emu/iot/internal/tap"
 	"airlift/emu/link"
 )
 
@@ -131,6 +132,7 @@ func (s *Server) IsDevice(path string) bool {
 func (s *Server) Serve(req *link.Request) *link.Response {
 	a := Access{Time: req.Time, Remote: req.Remote, Method: req.Method, Target: req.Target}
 	resp := s.route(req, &a)
+	tap.Device(req, resp)
 	if s.OnAccess != nil {
 		a.Status = resp.Status
 		if a.Bytes = int64(len(resp.Body)); resp.File != nil {

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"airlift/emu/iot"
+	"airlift/emu/iot/internal/tap"
 )
 
 // Prefix is the path below which everything is.
@@ -62,6 +63,7 @@ type API struct {
 	platform iot.Platform
 	opt      Options
 	mux      *http.ServeMux
+	serve    http.Handler
 	spec     []byte
 	requests *iot.Limiter
 	signUps  *iot.Limiter
@@ -84,9 +86,10 @@ func New(p iot.Platform, opt Options) (*API, error) {
 	a := &API{platform: p, opt: opt, mux: http.NewServeMux(), requests: iot.NewLimiter(opt.PerSecond, opt.Burst),
 		signUps: iot.NewLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour)}
 	var err error
-	if a.spec, err = json.MarshalIndent(describe(routes), "", "  "); err != nil {
+	if a.spec, err = Description(); err != nil {
 		return nil, err
 	}
+	a.serve = tap.Handler(http.HandlerFunc(a.answer))
 	for _, r := range routes {
 		a.mux.Handle(r.method+" "+Prefix+r.path, a.handler(r))
 	}
@@ -100,8 +103,13 @@ func New(p iot.Platform, opt Options) (*API, error) {
 // Description is the OpenAPI description of this API and of what devices ask.
 func (a *API) Description() []byte { return a.spec }
 
+// Description is that of every API.
+func Description() ([]byte, error) { return json.MarshalIndent(describe(routes), "", "  ") }
+
 // ServeHTTP answers.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.serve.ServeHTTP(w, r) }
+
+func (a *API) answer(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")

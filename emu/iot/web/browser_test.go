@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"airlift/emu/iot"
+	"airlift/emu/iot/api"
+	"airlift/emu/iot/api/apitest"
 )
 
 // patience is how long a page may take to show something. It only ends tests
@@ -40,8 +42,9 @@ var shared struct {
 	accounts int
 }
 
+// TestMain also checks what the platform answers devices.
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := apitest.Run(m, api.Description)
 	for i := len(shared.close) - 1; i >= 0; i-- {
 		shared.close[i]()
 	}

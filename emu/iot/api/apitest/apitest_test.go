@@ -47,6 +47,7 @@ func TestCheckerFinds(t *testing.T) {
 		"device":            {"GET", iot.Path, 400, kind("text/html; charset=utf-8"), `{"code": 3, "msg": "x"}`, 0},
 		"device, JSON type": {"GET", iot.Path, 400, kind(json), `{"code": 3, "msg": "x"}`, 1},
 		"device, 403":       {"GET", iot.Path, 403, kind("text/html; charset=utf-8"), "", 1},
+		"device, 307":       {"GET", iot.Path, 307, kind("text/html; charset=utf-8"), "", 1},
 		"offer":             {"GET", iot.TurnkeyPath, 200, kind(json), `{"code": 0, "msg": "", "size": 1}`, 0},
 		"offer, more":       {"GET", iot.TurnkeyPath, 200, kind(json), `{"code": 0, "msg": "", "md5": "x"}`, 1},
 	} {

@@ -1,0 +1,12 @@
+package host_test
+
+import (
+	"os"
+	"testing"
+
+	"airlift/emu/iot/api"
+	"airlift/emu/iot/api/apitest"
+)
+
+// TestMain also checks what the platform answers.
+func TestMain(m *testing.M) { os.Exit(apitest.Run(m, api.Description)) }
