@@ -71,27 +71,71 @@ function failed(element, html) {
   problem.scrollIntoView({ block: "nearest" });
 }
 document.addEventListener("htmx:responseError", (e) => failed(e.target, e.detail.xhr.responseText));
-document.addEventListener("htmx:sendError", (e) => failed(e.target, "✕"));
+document.addEventListener("htmx:sendError", (e) => {
+  if (!e.target.dataset.live) failed(e.target, document.getElementById("toast").dataset.lost);
+});
+
+// A page with a live part is told what happens, and asks for the part again.
+// Nobody sees a hidden page: it gives its connection back, of which a browser
+// has few. What happened meanwhile it is told when it connects again.
+const live = document.querySelector("[data-live]");
+let stream = null, retry;
+const refresh = () => htmx.trigger(live, "sse");
+function watch() {
+  clearTimeout(retry);
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+    return;
+  }
+  if (stream) return;
+  const s = stream = new EventSource("/events");
+  const shown = (on) => { for (const e of document.querySelectorAll(".live")) e.hidden = !on; };
+  s.onopen = () => shown(true);
+  s.onerror = () => {
+    shown(false);
+    if (s.readyState !== EventSource.CLOSED || s !== stream) return; // the browser tries again by itself
+    stream = null;
+    refresh(); // leads to where one logs in, if that is why
+    retry = setTimeout(watch, 5000);
+  };
+  for (const name of live.dataset.live.split(" ")) s.addEventListener(name, refresh);
+}
+if (live) {
+  document.addEventListener("visibilitychange", watch);
+  watch();
+}
+
+// The newest row is announced, but not more often than one can listen to.
+const news = document.getElementById("news");
+const newest = () => document.querySelector("#rows tbody tr");
+const rowID = (row) => row?.querySelector("[id]")?.id;
+let known = rowID(newest()), silentUntil = 0;
+document.addEventListener("htmx:afterSettle", () => {
+  const row = newest();
+  if (!news || !row || rowID(row) === known || performance.now() < silentUntil) return;
+  known = rowID(row);
+  silentUntil = performance.now() + 5000;
+  news.textContent = `${news.dataset.text} ${row.cells[1].innerText}, ${row.querySelector(".state").innerText}`;
+});
 
 // Live parts are not replaced under a pressed mouse button: the click would be
 // lost. They are asked for again when it is released.
-let pressed = false;
-const late = new Set();
+let pressed = false, late = false;
 document.addEventListener("pointerdown", () => { pressed = true; }, true);
 for (const end of ["pointerup", "pointercancel"]) {
   document.addEventListener(end, () => {
     pressed = false;
     setTimeout(() => { // after the click
-      for (const e of late) htmx.trigger(e, e.getAttribute("hx-trigger").split(",")[0].trim());
-      late.clear();
+      if (late) refresh();
+      late = false;
     });
   }, true);
 }
 document.addEventListener("htmx:beforeSwap", (e) => {
-  const live = e.detail.requestConfig?.elt;
-  if (!pressed || !live?.getAttribute("hx-trigger")?.startsWith("sse:")) return;
+  if (!pressed || !live || e.detail.requestConfig?.elt !== live) return;
   e.detail.shouldSwap = false;
-  late.add(live);
+  late = true;
 });
 
 // An address like /projects#new opens a dialog.

@@ -208,7 +208,8 @@ function connect() {
   });
   stream.onerror = () => {
     set(field("why"), unit.dataset.lost);
-    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
+    // The browser tries again by itself, but not after an answer like "log in first".
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
     fresh = true;
   };
 }
