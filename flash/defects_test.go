@@ -133,3 +133,72 @@ func TestRefreshKeepsOut(t *testing.T) {
 		}
 	}
 }
+
+// TestUnchecked: a driver that does not look at what the chip says goes on
+// behind what failed, wherever the chip says that was, and stops without power.
+func TestUnchecked(t *testing.T) {
+	data := bytes.Repeat([]byte("abcdefgh"), 1024)
+	copy(data[256:], "F")
+	copy(data[4096:], "F")
+	want := bytes.Clone(data)
+	for _, at := range []int{256, 4096} {
+		copy(want[at:], bytes.Repeat([]byte{0xFF}, 256))
+	}
+	d := newChip(t, 8*4096)
+	d.SetDefects(&halfDead{})
+	r, err := d.Region("half", 8192, 8192)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		program func(int64, []byte) error
+		erase   func(int64, int64) error
+		off     int64
+	}{
+		"chip":   {d.ProgramUnchecked, d.EraseUnchecked, 0},
+		"region": {r.ProgramUnchecked, r.EraseUnchecked, 8192},
+	} {
+		if err := c.program(0, data); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Bytes()[c.off:][:8192]; !bytes.Equal(got, want) {
+			t.Errorf("%s: the pages behind one that failed were not programmed", name)
+		}
+		if err := c.erase(0, 8192); err != nil {
+			t.Fatal(err)
+		}
+		left := append(bytes.Clone(want[:4096]), bytes.Repeat([]byte{0xFF}, 4096)...)
+		if got := d.Bytes()[c.off:][:8192]; !bytes.Equal(got, left) {
+			t.Errorf("%s: the sector behind one that failed was not erased", name)
+		}
+		var outside *flash.RangeError
+		if err := c.program(1<<20, data); !errors.As(err, &outside) {
+			t.Errorf("%s: program outside: %v", name, err)
+		}
+		if err := c.erase(1<<20, 4096); !errors.As(err, &outside) {
+			t.Errorf("%s: erase outside: %v", name, err)
+		}
+	}
+	d.Power().Cut()
+	if err := d.ProgramUnchecked(0, data); err != flash.ErrPowerLost {
+		t.Error(err)
+	}
+	if err := d.EraseUnchecked(0, 4096); err != flash.ErrPowerLost {
+		t.Error(err)
+	}
+}
+
+// halfDead is a chip that fails to program what begins with 'F', and to erase
+// every second sector.
+type halfDead struct{ crooked }
+
+func (*halfDead) Address(off int64) int64 { return off }
+
+func (f *halfDead) Before(op *flash.Op) flash.Fate {
+	if op.Kind == flash.OpErase && op.Off%8192 == 0 {
+		return flash.Fate{Kind: flash.FateFail}
+	}
+	return f.crooked.Before(op)
+}
+
+func (*halfDead) Read(*flash.Device, []byte, int64) {}

@@ -137,7 +137,9 @@ func (d *Device) ReadAt(p []byte, off int64) (int, error) {
 // Program clears bits so that the cells from off on hold the AND of their old
 // value and p. It works page by page in ascending order; each page touched is
 // one operation. Programming zero bytes does nothing.
-func (d *Device) Program(off int64, p []byte) error {
+func (d *Device) Program(off int64, p []byte) error { return d.program(off, p, stopAt) }
+
+func (d *Device) program(off int64, p []byte, judge func(error) error) error {
 	if d.power.lost {
 		return ErrPowerLost // also for no bytes at all
 	}
@@ -153,7 +155,7 @@ func (d *Device) Program(off int64, p []byte) error {
 		if n > int64(len(p)) {
 			n = int64(len(p))
 		}
-		if err := d.programPage(off, p[:n]); err != nil {
+		if err := judge(d.programPage(off, p[:n])); err != nil {
 			return err
 		}
 		off, p = off+n, p[n:]
@@ -163,7 +165,9 @@ func (d *Device) Program(off int64, p []byte) error {
 
 // Erase sets every bit of the sectors from off to off+length, in ascending
 // order; each sector is one operation. Both numbers must be sector multiples.
-func (d *Device) Erase(off, length int64) error {
+func (d *Device) Erase(off, length int64) error { return d.eraseRange(off, length, stopAt) }
+
+func (d *Device) eraseRange(off, length int64, judge func(error) error) error {
 	switch {
 	case d.power.lost:
 		return ErrPowerLost
@@ -173,7 +177,7 @@ func (d *Device) Erase(off, length int64) error {
 		return &RangeError{Op: "erase", Off: off, Len: length, Sector: d.geo.SectorSize}
 	}
 	for end := off + length; off < end; off += d.geo.SectorSize {
-		if err := d.eraseSector(off); err != nil {
+		if err := judge(d.eraseSector(off)); err != nil {
 			return err
 		}
 	}

@@ -52,18 +52,22 @@ func (r *Region) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // Program is [Device.Program] within the region.
-func (r *Region) Program(off int64, p []byte) error {
+func (r *Region) Program(off int64, p []byte) error { return r.program(off, p, stopAt) }
+
+func (r *Region) program(off int64, p []byte, judge func(error) error) error {
 	if off < 0 || int64(len(p)) > r.size-off {
 		if r.dev.power.lost {
 			return ErrPowerLost
 		}
 		return &RangeError{Op: "program", Off: off, Len: int64(len(p)), Size: r.size}
 	}
-	return r.dev.Program(r.off+off, p)
+	return r.dev.program(r.off+off, p, judge)
 }
 
 // Erase is [Device.Erase] within the region.
-func (r *Region) Erase(off, length int64) error {
+func (r *Region) Erase(off, length int64) error { return r.erase(off, length, stopAt) }
+
+func (r *Region) erase(off, length int64, judge func(error) error) error {
 	switch sector := r.dev.geo.SectorSize; {
 	case r.dev.power.lost:
 		return ErrPowerLost
@@ -72,5 +76,5 @@ func (r *Region) Erase(off, length int64) error {
 	case (off|length)&(sector-1) != 0:
 		return &RangeError{Op: "erase", Off: off, Len: length, Sector: sector}
 	}
-	return r.dev.Erase(r.off+off, length)
+	return r.dev.eraseRange(r.off+off, length, judge)
 }

@@ -2,7 +2,6 @@ package ec
 
 import (
 	"crypto/sha256"
-	"errors"
 
 	"airlift/chips"
 	"airlift/flash"
@@ -15,13 +14,6 @@ import (
 type nor struct{ dev *flash.Device }
 
 const sector = flash.DefaultSectorSize
-
-func opError(err error) error {
-	if errors.Is(err, flash.ErrOpFailed) {
-		return nil
-	}
-	return err
-}
 
 // read fills p from off.
 func (n nor) read(p []byte, off int64) error {
@@ -76,7 +68,7 @@ func (n nor) erase(off, length int64) error {
 	if from >= to {
 		return nil
 	}
-	return opError(n.dev.Erase(from, to-from))
+	return n.dev.EraseUnchecked(from, to-from)
 }
 
 // program clears bits from off on.
@@ -84,7 +76,7 @@ func (n nor) program(off int64, p []byte) error {
 	if off < 0 || off >= n.dev.Size() {
 		return nil
 	}
-	return opError(n.dev.Program(off, p[:min(int64(len(p)), n.dev.Size()-off)]))
+	return n.dev.ProgramUnchecked(off, p[:min(int64(len(p)), n.dev.Size()-off)])
 }
 
 // each hands length bytes from off on to f, piece by piece.

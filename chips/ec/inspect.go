@@ -19,13 +19,12 @@ const (
 	maxShownBlocks   = 128
 	maxShownScripts  = 4
 	maxShownFiles    = 2048 // fields of one script image
-	maxShownBytes    = 2 * maxImage
 )
 
 // Inspect explains upgrade packages, deltas (.par), upgrade files of AT
 // firmware, .binpkg files and the contents of whole flashes.
 func (f *Family) Inspect(data []byte) (*explain.Field, bool) {
-	x := inspector{models: f.models, scripts: maxShownScripts, room: maxShownBytes}
+	x := inspector{models: f.models, scripts: maxShownScripts, room: newUnpackRoom(), segments: maxParSegments}
 	switch {
 	case isPackage(data):
 		return x.packageFile(data), true
@@ -45,9 +44,10 @@ func (f *Family) Inspect(data []byte) (*explain.Field, bool) {
 
 // inspector is one explanation; its numbers count down what may still be shown.
 type inspector struct {
-	models  []*chips.Model
-	scripts int
-	room    int64 // bytes that may still be unpacked
+	models   []*chips.Model
+	scripts  int
+	segments int // of deltas
+	room     unpackRoom
 }
 
 func isPackage(p []byte) bool {

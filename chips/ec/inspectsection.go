@@ -54,7 +54,8 @@ func (x *inspector) section(s *Section, base int64, series Series, commonLen int
 	local := *s
 	local.Off = 0 // errors count from the section's start
 	data, err := []byte(nil), error(nil)
-	if x.room -= min(int64(s.DataLen), maxImage); x.room >= 0 {
+	full := x.room.take(s) != nil
+	if !full {
 		data, err = local.Unpack()
 	}
 	t.word(0, "MaigcNum", s.Magic, series.String(), explain.OK)
@@ -69,7 +70,7 @@ func (x *inspector) section(s *Section, base int64, series Series, commonLen int
 	if err != nil {
 		m, v = "not checked: see below", explain.None
 	}
-	if x.room < 0 {
+	if full {
 		m, v = "not unpacked: the file unpacks to too much", explain.Warn
 	}
 	t.at(12, 16, "MD5", fmt.Sprintf("%x", s.MD5), m, v)
@@ -86,7 +87,7 @@ func (x *inspector) section(s *Section, base int64, series Series, commonLen int
 		}
 		return t.Field
 	}
-	if x.room >= 0 {
+	if !full {
 		t.Add(x.contents(data))
 	}
 	return t.Field

@@ -51,7 +51,7 @@ func deltaLayers(p *Package) ([]chips.Layer, error) {
 	list := []chips.Layer{{Name: "delta", Data: p.SDK, Wrap: wrap}}
 	par, err := ParsePar(p.SDK)
 	if err != nil {
-		return list, err
+		return list, moved(err, HeadSize+int64(len(p.Common)))
 	}
 	for i, k := range par.Packages {
 		head := p.SDK[k.Off : k.Off+int64(k.HeadLen)]
@@ -68,10 +68,14 @@ func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
 	wrap := func(data []byte) ([]byte, error) { return NewPackage(p.Series, data, p.SDK).Encode(), nil }
 	list := []chips.Layer{{Name: "common", Data: p.Common, Wrap: wrap}}
 	sections, err := Sections(p.Common, p.Series)
+	room := newUnpackRoom()
 	for i, s := range sections {
+		if full := room.take(s); full != nil {
+			return list, moved(full, HeadSize)
+		}
 		data, bad := s.Unpack()
 		if bad != nil {
-			return list, bad
+			return list, moved(bad, HeadSize)
 		}
 		name := fmt.Sprintf("section-%d", i)
 		if s.StartAddr == m.layout.ScriptAddr() {
@@ -86,7 +90,7 @@ func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
 			return wrap(bytes.Join([][]byte{p.Common[:s.Off], n.Encode(), p.Common[end:]}, nil))
 		}})
 	}
-	return list, err
+	return list, moved(err, HeadSize)
 }
 
 // errVendorPayload is a delta of the vendor's, to emulated boot code.

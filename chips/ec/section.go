@@ -152,7 +152,7 @@ const maxImage = 16 << 20
 
 // Unpack decompresses a section whole and checks its MD5. Memory is bounded by
 // DataLen, which is bounded by the largest flash. Errors are
-// *explain.FormatError with offsets from the start of the stream.
+// *explain.FormatError with offsets from the start of the common part.
 func (s *Section) Unpack() ([]byte, error) {
 	switch {
 	case s.DataLen == 0 || s.DataLen == s.TotalLen:
@@ -162,9 +162,10 @@ func (s *Section) Unpack() ([]byte, error) {
 	case s.BlockLen == 0 || s.BlockLen > BlockLen || s.BlockLen%4096 != 0:
 		return nil, &explain.FormatError{Off: s.Off + 28, What: "BlockLen", Want: "a multiple of 4096 up to 0x40000", Got: fmt.Sprintf("0x%X", s.BlockLen)}
 	}
+	stream := s.Off + SectionHeadSize
 	blocks, err := s.Blocks()
 	if err != nil {
-		return nil, err
+		return nil, moved(err, stream)
 	}
 	var out []byte
 	for i := range blocks {
@@ -175,7 +176,7 @@ func (s *Section) Unpack() ([]byte, error) {
 			err = fmt.Errorf("%d bytes, expected %d", len(data), want)
 		}
 		if err != nil {
-			return out, &explain.FormatError{Off: b.Off, What: fmt.Sprintf("block %d", i), Want: fmt.Sprintf("%d bytes of LZMA", want), Got: err.Error()}
+			return out, &explain.FormatError{Off: stream + b.Off, What: fmt.Sprintf("block %d", i), Want: fmt.Sprintf("%d bytes of LZMA", want), Got: err.Error()}
 		}
 		out = append(out, data...)
 	}
@@ -191,14 +192,31 @@ func (s *Section) Unpack() ([]byte, error) {
 // errProps is a block without usable LZMA properties.
 var errProps = errors.New("no LZMA properties")
 
+// bootHeap is the memory that boot code has for decoder and data, in bytes: that
+// of EC618, and taken for EC7xx, too (ec618.md 10.1).
+const bootHeap = 768 << 10
+
+// model is how many bytes the block's decoder takes for its probabilities, or 0
+// for a block without a decoder.
+func (b *Block) model() int64 {
+	if b.Stored() || len(b.Props) < 5 {
+		return 0
+	}
+	return 2 * (1846 + 768<<(b.Props[0]%9+b.Props[0]/9%5))
+}
+
 // Unpack decompresses one block to at most n bytes. Damaged data gives what
 // came out before the damage, and an error.
 func (b *Block) Unpack(n int) ([]byte, error) {
-	if b.Stored() {
+	switch {
+	case b.Stored():
 		return b.Data[:min(n, len(b.Data))], nil
-	}
-	if len(b.Props) < 5 {
+	case len(b.Props) < 5:
 		return nil, errProps
+	case b.model() > bootHeap:
+		return nil, fmt.Errorf("the decoder's model takes %d KiB, boot code has %d", b.model()>>10, bootHeap>>10)
+	case n == 0:
+		return nil, nil // behind the end of the data
 	}
 	return lzmaDecode(b.Props, b.Data, n)
 }

@@ -16,7 +16,7 @@ var _ chips.Unpacker = (*Family)(nil)
 // below them, and the delta; those of a delta the payloads; those of a .binpkg
 // the images; those of a dump the partitions, and what waits in them.
 func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
-	u := unpacker{inspector: inspector{models: f.models}, room: maxShownBytes}
+	u := unpacker{inspector: inspector{models: f.models, room: newUnpackRoom()}}
 	var err error
 	switch {
 	case isPackage(data):
@@ -40,7 +40,6 @@ func (f *Family) Unpack(data []byte) ([]chips.Part, bool, error) {
 type unpacker struct {
 	inspector
 	volume.Parts
-	room int64 // bytes that may still come out of sections
 }
 
 func (u *unpacker) packageFile(data []byte) error {
@@ -67,8 +66,8 @@ func (u *unpacker) common(dir string, common []byte, off int64, series Series) e
 		return moved(err, off)
 	}
 	for i, s := range sections {
-		if u.room -= min(int64(s.DataLen), maxImage); u.room < 0 {
-			return &explain.FormatError{Off: off + s.Off + 8, What: "DataLen", Want: fmt.Sprintf("at most %d bytes in all sections", int64(maxShownBytes)), Got: "more"}
+		if err := u.room.take(s); err != nil {
+			return moved(err, off)
 		}
 		data, err := s.Unpack()
 		if err != nil {

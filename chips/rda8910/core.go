@@ -212,12 +212,12 @@ func (r *coreRun) waiting(most int64) ([]byte, error) {
 // A cut before the file is removed repeats all of it.
 func (r *coreRun) install(off, erase int64, data []byte) error {
 	r.do("erase 0x%06X, %d bytes, and copy %s, %d bytes", off, erase, appFile, len(data))
-	if err := opError(r.dev.Erase(off, erase)); err != nil {
+	if err := r.dev.EraseUnchecked(off, erase); err != nil {
 		return err
 	}
 	for len(data) > 0 {
 		n := min(copyChunk, len(data))
-		if err := opError(r.dev.Program(off, data[:n])); err != nil {
+		if err := r.dev.ProgramUnchecked(off, data[:n]); err != nil {
 			return err
 		}
 		off, data = off+int64(n), data[n:]

@@ -2,10 +2,7 @@ package rda8910
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-
-	"airlift/flash"
 )
 
 // FupdateResult is how fupdateRun ends (8910.md 4.5).
@@ -286,10 +283,10 @@ func (u *fupdateRun) writeFlash(b *Block, data []byte) error {
 		return fmt.Errorf("block of %d bytes for 0x%X: expected a sector behind the boot code", len(data), off)
 	}
 	u.do("erase and write 0x%06X, %d bytes", off, len(data))
-	if err := opError(u.dev.Erase(off, length)); err != nil {
+	if err := u.dev.EraseUnchecked(off, length); err != nil {
 		return err
 	}
-	if err := opError(u.dev.Program(off, data)); err != nil {
+	if err := u.dev.ProgramUnchecked(off, data); err != nil {
 		return err
 	}
 	back := make([]byte, len(data))
@@ -358,12 +355,4 @@ func (u *fupdateRun) writePiece(k *Bulk, b *Block, plain, data []byte) error {
 	}
 	copy(plain[b.NewPos:], data)
 	return nil
-}
-
-// opError drops the chip's error bits: the driver does not look at them.
-func opError(err error) error {
-	if errors.Is(err, flash.ErrOpFailed) {
-		return nil
-	}
-	return err
 }

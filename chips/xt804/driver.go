@@ -1,7 +1,6 @@
 package xt804
 
 import (
-	"errors"
 	"sync"
 
 	"airlift/flash"
@@ -12,7 +11,7 @@ import (
 //
 // The real driver checks where an access begins, not where it ends, and it
 // does not look at the chip's error bits: bytes behind the end of the flash
-// are dropped here, and flash.ErrOpFailed is not passed on.
+// are dropped here, and so is what the chip says of itself.
 type fls struct {
 	dev *flash.Device
 }
@@ -20,13 +19,6 @@ type fls struct {
 // flsBadArg is what the driver returns for an address behind the flash or for
 // no data (xt804.md 1.1).
 const flsBadArg = 1
-
-func opError(err error) error {
-	if errors.Is(err, flash.ErrOpFailed) {
-		return nil
-	}
-	return err
-}
 
 // read reads memory-mapped flash; behind its end everything is 0xFF.
 func (f fls) read(p []byte, addr uint32) error {
@@ -51,18 +43,10 @@ func (f fls) rewrite(off int64, sector []byte) error {
 	if f.dev.Refresh(off, sector) {
 		return nil
 	}
-	if err := opError(f.dev.Erase(off, f.dev.Geometry().SectorSize)); err != nil {
+	if err := f.dev.EraseUnchecked(off, f.dev.Geometry().SectorSize); err != nil {
 		return err
 	}
-	for {
-		err := f.dev.Program(off, sector)
-		var failed *flash.OpError
-		if !errors.As(err, &failed) {
-			return err
-		}
-		n := failed.Off + failed.Len - off
-		off, sector = off+n, sector[n:]
-	}
+	return f.dev.ProgramUnchecked(off, sector)
 }
 
 // write is tls_fls_write: every sector touched is read, erased, merged and
@@ -128,7 +112,7 @@ func (f fls) writeNoErase(addr uint32, p []byte) (int, error) {
 			return 0, err
 		}
 		n := copy(page[off-base:], p)
-		if err := opError(f.dev.Program(base, page)); err != nil {
+		if err := f.dev.ProgramUnchecked(base, page); err != nil {
 			return 0, err
 		}
 		off, p = off+int64(n), p[n:]
@@ -143,7 +127,7 @@ func (f fls) erase(addr uint32) (int, error) {
 	if off >= f.dev.Size() {
 		return flsBadArg, nil
 	}
-	return 0, opError(f.dev.Erase(off, sectorSize))
+	return 0, f.dev.EraseUnchecked(off, sectorSize)
 }
 
 // crc returns the JAMCRC of n bytes at addr, which must lie on the flash.

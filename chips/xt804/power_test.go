@@ -124,3 +124,33 @@ func TestRewriteGoesOnBehindFailedPages(t *testing.T) {
 		t.Errorf("%d operations, expected 17", n)
 	}
 }
+
+// bent is a chip without address line 12 that refuses to program.
+type bent struct{ failTap }
+
+func (bent) Fork() flash.Defects               { return bent{} }
+func (bent) State() uint64                     { return 0 }
+func (bent) Address(off int64) int64           { return off &^ 0x1000 }
+func (bent) Read(*flash.Device, []byte, int64) {}
+func (bent) Torn(*flash.Op, []byte)            {}
+func (b bent) Before(op *flash.Op) flash.Fate {
+	if op.Kind == flash.OpErase {
+		return flash.Fate{}
+	}
+	return b.failTap.Before(op)
+}
+
+// A chip says where it failed; where it was told to work may be elsewhere.
+func TestRewriteOfBentChip(t *testing.T) {
+	dev, err := flash.New(flash.NOR(8192))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev.SetDefects(bent{})
+	if n, err := (fls{dev}).write(FlashBase+4096, make([]byte, 4096)); n != 0 || err != nil {
+		t.Errorf("write: %d, %v", n, err)
+	}
+	if ops := dev.Power().Ops(); ops != 17 {
+		t.Errorf("%d operations, expected an erase and 16 pages", ops)
+	}
+}

@@ -243,7 +243,7 @@ func (c *Chip) change() {
 		c.erase(64 << 10)
 	case cmdEraseAll, cmdEraseAll2:
 		c.enabled = false
-		_ = c.dev.Erase(0, size) // the chip has no way to say that it failed
+		_ = c.dev.EraseUnchecked(0, size) // the chip has no way to say that it failed
 	case cmdWriteStatus:
 		c.enabled = false
 	}
@@ -253,7 +253,7 @@ func (c *Chip) change() {
 func (c *Chip) erase(block int64) {
 	c.enabled = false
 	at := c.address() % c.dev.Size()
-	_ = c.dev.Erase(at-at%block, block)
+	_ = c.dev.EraseUnchecked(at-at%block, block)
 }
 
 // program programs the page of at. What would go behind its end goes to its

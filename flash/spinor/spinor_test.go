@@ -255,3 +255,35 @@ func FuzzTransfer(f *testing.F) {
 		}
 	})
 }
+
+// failAt has the chip refuse the operation at a place.
+type failAt int64
+
+func (f failAt) Before(op *flash.Op) flash.Fate {
+	if op.Off == int64(f) {
+		return flash.Fate{Kind: flash.FateFail}
+	}
+	return flash.Fate{}
+}
+
+func (f failAt) After(*flash.Op) {}
+
+// TestEraseGoesOn: a sector that wore out keeps its contents; the others of an
+// erased block, and of an erased chip, are erased all the same.
+func TestEraseGoesOn(t *testing.T) {
+	for name, command := range map[string][]byte{"block": {0xD8, 0, 0, 0}, "chip": {0xC7}} {
+		c := chip(t, "W25Q80")
+		dev := c.Device()
+		if err := dev.Burn(0, make([]byte, 64<<10)); err != nil {
+			t.Fatal(err)
+		}
+		dev.Power().SetTap(failAt(4096))
+		wire(c, []byte{0x06}, 0)
+		wire(c, command, 0)
+		want := bytes.Repeat([]byte{0xFF}, 64<<10)
+		clear(want[4096:8192])
+		if !bytes.Equal(dev.Bytes()[:64<<10], want) {
+			t.Errorf("%s: not erased around the sector that failed", name)
+		}
+	}
+}

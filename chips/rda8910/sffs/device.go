@@ -2,7 +2,6 @@ package sffs
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 
@@ -19,8 +18,8 @@ type Geometry struct {
 // Flash is what a block device lies on: a flash.Region.
 type Flash interface {
 	ReadAt(p []byte, off int64) (int, error)
-	Program(off int64, p []byte) error
-	Erase(off, length int64) error
+	ProgramUnchecked(off int64, p []byte) error
+	EraseUnchecked(off, length int64) error
 	Off() int64
 	Size() int64
 	Geometry() flash.Geometry
@@ -283,16 +282,9 @@ func (d *device) holds(eb int, s placeState) bool {
 	return false
 }
 
-// opError drops the chip's error bits: the driver does not look at them, the
-// block device compares what it wrote.
-func opError(err error) error {
-	if errors.Is(err, flash.ErrOpFailed) {
-		return nil
-	}
-	return err
-}
-
-func (d *device) program(off int64, p []byte) error { return opError(d.r.Program(off, p)) }
+// program does not look at the chip's error bits: the driver does not, the block
+// device compares what it wrote.
+func (d *device) program(off int64, p []byte) error { return d.r.ProgramUnchecked(off, p) }
 
 // strike marks a place as deleted: its tail becomes zero.
 func (d *device) strike(pb int) error {
@@ -398,7 +390,7 @@ func (d *device) reclaim() error {
 		return &PanicError{"nothing can be reclaimed"}
 	}
 	to := d.nextEB
-	if err := opError(d.r.Erase(int64(to)*d.g.EraseBlock, d.g.EraseBlock)); err != nil {
+	if err := d.r.EraseUnchecked(int64(to)*d.g.EraseBlock, d.g.EraseBlock); err != nil {
 		return err
 	}
 	d.erases[to]++
