@@ -163,7 +163,12 @@ func (m *machine) env(b *board, w *watcher, p *walk, d *watchdog) *chips.Env {
 		}
 	}
 	if p != nil {
-		e.Known = func(memory []byte) bool { return p.reach(b.key(), string(d.memory(memory))) }
+		e.Known = func(memory []byte) bool {
+			if memory = d.memory(memory); len(memory) == 0 {
+				return false // a key without memory is that of a board between boots
+			}
+			return p.reach(b.key(), string(memory))
+		}
 	}
 	return e
 }

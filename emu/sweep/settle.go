@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"airlift/chips"
@@ -13,6 +15,7 @@ import (
 type verdict struct {
 	outcome emu.Outcome
 	boots   int // until nothing changes any more, if that ever happens
+	span    int // boots until that is known: that nothing changes, or that states repeat
 	endless bool
 	erased  erasures // until then
 	broken  [invariantCount]bool
@@ -57,7 +60,7 @@ func (s *Sweep) settle(b *board) (*verdict, error) {
 		if p.known != nil {
 			return p.conclude(p.known), nil
 		}
-		p.bootEnds(r)
+		p.bootEnds(r.why)
 		switch {
 		case r.end == endDead:
 			v := &verdict{outcome: emu.OutcomeBrick}
@@ -83,6 +86,7 @@ type walk struct {
 	s      *Sweep
 	b      *board
 	states []state
+	boots  int      // so far
 	known  *verdict // what the last of them leads to, if that is known
 }
 
@@ -96,20 +100,23 @@ type state struct {
 }
 
 // reach adds the state in which the path is now, and reports whether it is
-// known what follows. Memory is what boot code holds besides the board.
+// known what follows. Memory is what boot code holds besides the board; it is
+// empty between boots. What is too far away is not looked up: alone, the path
+// would be given up before it gets there.
 func (p *walk) reach(k key, memory string) bool {
 	k.memory = memory
-	p.states = append(p.states, state{key: k, erases: len(p.b.power.Erased())})
-	p.known = p.s.memo.get(k)
-	if p.known != nil {
-		p.states = p.states[:len(p.states)-1]
+	if v := p.s.memo.get(k); v != nil && p.boots+v.span <= bootsBound {
+		p.known = v
+		return true
 	}
-	return p.known != nil
+	p.states = append(p.states, state{key: k, erases: len(p.b.power.Erased())})
+	return false
 }
 
-func (p *walk) bootEnds(r *boot) {
+func (p *walk) bootEnds(why string) {
 	l := &p.states[len(p.states)-1]
-	l.last, l.why = true, r.why
+	l.last, l.why = true, why
+	p.boots++
 }
 
 // conclude gives every state its verdict, given that of what follows the last,
@@ -119,6 +126,9 @@ func (p *walk) conclude(v *verdict) *verdict {
 	for i := len(p.states) - 1; i >= 0; i-- {
 		l := &p.states[i]
 		n := *v
+		if l.last {
+			n.span++
+		}
 		if !v.endless {
 			if l.last {
 				n.boots++
@@ -140,17 +150,45 @@ func (p *walk) conclude(v *verdict) *verdict {
 // remembered.
 func (p *walk) endless(repeats bool) *verdict {
 	v := &verdict{outcome: emu.OutcomeStuck, endless: true}
-	last := p.states[len(p.states)-2] // the last is not booted
-	if repeats {
-		v.breaks(Boots, "it resets for ever: %s", last.why)
-	} else {
-		v.breaks(Boots, "it still has not settled after %d boots: %s", bootsBound, last.why)
-	}
-	v.breaks(Converges, "")
+	last := &p.states[len(p.states)-1] // it is not booted
 	if !repeats {
+		v.breaks(Boots, "it still has not settled after %d boots: %s", bootsBound, p.states[len(p.states)-2].why)
+		v.breaks(Converges, "")
 		return v
 	}
+	first := slices.IndexFunc(p.states, func(l state) bool { return l.key == last.key })
+	circle := p.states[first : len(p.states)-1]
+	p.states = p.states[:first]
+	p.s.circles(circle, v)
 	return p.conclude(v)
+}
+
+// circles makes the verdict on states that repeat for ever, of which the first
+// is one between boots. It is the same for all of them, so that it does not
+// matter where the circle is entered.
+func (s *Sweep) circles(states []state, v *verdict) {
+	var why []string
+	for i := range states {
+		if l := &states[i]; l.last {
+			why = append(why, l.why)
+			v.span++
+		}
+	}
+	slices.Sort(why)
+	v.breaks(Boots, "it resets for ever: %s", strings.Join(slices.Compact(why), ", or "))
+	v.breaks(Converges, "")
+	for i := range states {
+		if stray := states[i].stray; stray != "" {
+			v.breaks(Outside, "%s", stray)
+		}
+	}
+	for i := range states {
+		n := *v
+		if states[i].key.memory != "" {
+			n.span++ // the boot that it is in the middle of
+		}
+		s.memo.put(states[i].key, &n)
+	}
 }
 
 // memo remembers verdicts. What it returns never depends on what it holds: it
