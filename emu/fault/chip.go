@@ -15,7 +15,7 @@ type Range struct{ Off, Size int64 }
 type Chip struct {
 	faults []*chipFault
 	reads  uint64
-	erases uint64
+	worn   uint64  // sum of the hashes of all erases, which says of which sectors they were
 	marks  []cells // that are unstable, by address
 	// seen counts, for each fault that hits some operations only, those so far.
 	seen   []uint64
@@ -73,7 +73,7 @@ func (f *chipFault) over() uint64 { return f.Op + uint64(max(1, f.Times)) }
 
 // Fork implements flash.Defects.
 func (c *Chip) Fork() flash.Defects {
-	return &Chip{faults: c.faults, reads: c.reads, erases: c.erases, marks: slices.Clone(c.marks), seen: slices.Clone(c.seen)}
+	return &Chip{faults: c.faults, reads: c.reads, worn: c.worn, marks: slices.Clone(c.marks), seen: slices.Clone(c.seen)}
 }
 
 // State implements flash.Defects.
@@ -86,7 +86,7 @@ func (c *Chip) State() uint64 {
 		h = mix(h, c.reads)
 	}
 	if c.has(WearOut) {
-		h = mix(h, c.erases)
+		h = mix(h, c.worn)
 	}
 	for i, f := range c.faults {
 		if f.counted() {
@@ -98,6 +98,15 @@ func (c *Chip) State() uint64 {
 
 func (c *Chip) has(k Kind) bool {
 	return slices.ContainsFunc(c.faults, func(f *chipFault) bool { return f.Kind == k })
+}
+
+// splitmix is the finaliser of SplitMix64: sums of what it returns are equal for
+// equal numbers of equal terms, and else by chance only.
+func splitmix(a uint64) uint64 {
+	a += 0x9E3779B97F4A7C15
+	a = (a ^ a>>30) * 0xBF58476D1CE4E5B9
+	a = (a ^ a>>27) * 0x94D049BB133111EB
+	return a ^ a>>31
 }
 
 func mix(a, b uint64) uint64 {
@@ -232,7 +241,7 @@ func (f *chipFault) hits(op *flash.Op) bool {
 func (c *Chip) After(op *flash.Op) {
 	c.settle(op)
 	if op.Kind == flash.OpErase {
-		c.erases++
+		c.worn += splitmix(uint64(op.Off))
 		for _, f := range c.faults {
 			if f.Kind == WrongSector && f.Bytes > op.Len {
 				eraseBlock(op, f.Bytes)

@@ -98,6 +98,26 @@ func TestWearOut(t *testing.T) {
 	}
 }
 
+// TestWearIsPartOfTheState: chips with equal contents and as many erases are not
+// alike if these were of other sectors, and are if only their order differs.
+func TestWearIsPartOfTheState(t *testing.T) {
+	state := func(sectors ...int64) uint64 {
+		d := device(t, Fault{Kind: WearOut, Count: 3})
+		for _, n := range sectors {
+			if err := d.Erase(n*4096, 4096); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return d.Defects().State()
+	}
+	if state(0, 0, 0) == state(0, 0, 1) || state(0, 0, 1) == state(0, 1, 1) || state(0) == state() {
+		t.Error("chips that are worn in other sectors are in the same state")
+	}
+	if state(0, 0, 1) != state(1, 0, 0) {
+		t.Error("the order of the erases is part of the state")
+	}
+}
+
 func TestReadDisturb(t *testing.T) {
 	d := device(t, Fault{Kind: ReadDisturb, Count: 2})
 	for range 20 {

@@ -145,7 +145,6 @@ type Spec struct {
 
 var (
 	everywhere = []string{"boot", "update", "system"}
-	withoutNet = []string{"boot", "update"}
 	withNet    = []string{"system"}
 )
 
@@ -171,18 +170,18 @@ var Specs = []Spec{
 	{WrongSector, "flash", everywhere, []string{"bytes"}, nil, "an erase clears so many bytes instead of a sector"},
 	{WrongPage, "flash", everywhere, []string{"bytes"}, nil, "a program wraps around at the end of a page of so many bytes"},
 
-	{Damaged, "package", withoutNet, []string{"edit"}, nil, "an edit changes the package"},
-	{Size, "package", withoutNet, []string{"part"}, []string{"bytes"}, "the new version's core or script has another size"},
+	{Damaged, "package", everywhere, []string{"edit"}, nil, "an edit changes the package"},
+	{Size, "package", everywhere, []string{"part"}, []string{"bytes"}, "the new version's core or script has another size"},
 	{Truncate, "package", everywhere, nil, []string{"bytes"}, "only the first bytes of the package come"},
 	{Extend, "package", everywhere, []string{"bytes"}, []string{"seed"}, "random bytes follow the package"},
 	{Flip, "package", everywhere, []string{"count"}, []string{"seed"}, "bits of the package are turned over"},
 	{SwapBlocks, "package", everywhere, []string{"bytes"}, []string{"seed"}, "two blocks of the package are swapped"},
 	{HeaderLie, "package", everywhere, []string{"data"}, []string{"off"}, "bytes of the package are others"},
 	{Empty, "package", everywhere, nil, nil, "the package has no bytes"},
-	{Older, "package", withoutNet, nil, nil, "the package of the version that the module runs comes again"},
-	{WrongModel, "package", withoutNet, []string{"model"}, nil, "the package is for another model"},
-	{WrongBase, "package", withoutNet, nil, nil, "the delta was made from another core"},
-	{WrongForm, "package", withoutNet, []string{"package"}, nil, "the package is of another kind"},
+	{Older, "package", everywhere, nil, nil, "the package of the version that the module runs comes again"},
+	{WrongModel, "package", everywhere, []string{"model"}, nil, "the package is for another model"},
+	{WrongBase, "package", everywhere, nil, nil, "the delta was made from another core"},
+	{WrongForm, "package", everywhere, []string{"package"}, nil, "the package is of another kind"},
 
 	{Latency, "network", withNet, []string{"at"}, nil, "segments are so long on their way"},
 	{Bandwidth, "network", withNet, []string{"count"}, nil, "bits a second of the link"},
