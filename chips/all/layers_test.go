@@ -2,7 +2,9 @@ package all
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"airlift/chips"
@@ -95,5 +97,32 @@ func checkLayer(t *testing.T, chip *chips.Chip, pkg []byte, l *chips.Layer) {
 	}
 	if differ > 32 || again.Data[len(changed)/2] != changed[len(changed)/2] {
 		t.Errorf("%s: %d bytes are not as they were wrapped", l.Name, differ)
+	}
+}
+
+// TestFindLayerErrors: what cannot be found, and why.
+func TestFindLayerErrors(t *testing.T) {
+	plain, err := Chip("Air8101", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.FindLayer(nil, "head"); err == nil || !strings.Contains(err.Error(), "packages of Air8101 are not taken apart") {
+		t.Errorf("a family without layers: %v", err)
+	}
+	chip, pkg := packageOf(t, "Air724UG", "", "all-stream")
+	_, err = chip.FindLayer(pkg, "none")
+	if err == nil || !strings.HasSuffix(err.Error(), "expected one of stream, script, pack, bundle-0") {
+		t.Errorf("%v", err)
+	}
+	// Damage to the pack: the layers in front of it are there all the same, and
+	// the error says where it is in the package.
+	at := bytes.Index(pkg, []byte("RDAOTA02"))
+	pkg[at+12] ^= 1
+	if l, err := chip.FindLayer(pkg, "pack"); err != nil || len(l.Data) == 0 {
+		t.Errorf("%v", err)
+	}
+	_, err = chip.FindLayer(pkg, "bundle-0")
+	if want := fmt.Sprintf(`layer "bundle-0" of the package: offset 0x%X: pack_crc`, at+12); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, expected %s", err, want)
 	}
 }

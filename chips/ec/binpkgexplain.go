@@ -17,7 +17,7 @@ func (x *inspector) binpkg(data []byte) *explain.Field {
 	root.Meaning = "boot code and core for the vendor's downloader"
 	p, err := ParseBinpkg(data)
 	if err != nil {
-		root.Add(problem(0, err))
+		root.Add(explain.Problem(err, 0))
 		return &root.Field
 	}
 	series := p.Series()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"airlift/chips"
@@ -90,19 +89,6 @@ func (t *tree) at(off, length int64, name, value, meaning string, v explain.Verd
 // word adds a 32-bit number, in hexadecimal.
 func (t *tree) word(off int64, name string, v uint32, meaning string, verdict explain.Verdict) {
 	t.at(off, 4, name, fmt.Sprintf("0x%08X", v), meaning, verdict)
-}
-
-// problem is what a reader of a structure at base stumbles over. Offsets in err
-// count from there.
-func problem(base int64, err error) explain.Field {
-	f := explain.Field{Off: base, Name: "error", Meaning: err.Error(), Verdict: explain.Bad}
-	var fe *explain.FormatError
-	if errors.As(err, &fe) {
-		moved := *fe
-		moved.Off += base
-		f.Off, f.Meaning = moved.Off, moved.Error()
-	}
-	return f
 }
 
 // judge returns OK or, with what is wrong, Bad.

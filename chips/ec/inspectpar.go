@@ -22,7 +22,7 @@ func (x *inspector) par(b []byte, off int64, series *Series) explain.Field {
 		err = p.parsePackages(b[:p.Len])
 	}
 	if p == nil {
-		t.Add(problem(off, err))
+		t.Add(explain.Problem(err, off))
 		return t.Field
 	}
 	own := p.series()
@@ -35,7 +35,7 @@ func (x *inspector) par(b []byte, off int64, series *Series) explain.Field {
 		t.Add(x.parPackage(p, k, b, off))
 	}
 	if err != nil {
-		t.Add(problem(off, err))
+		t.Add(explain.Problem(err, off))
 	}
 	if len(p.Rest) > 0 {
 		t.at(int64(p.Len), int64(len(p.Rest)), "rest", fmt.Sprintf("%d bytes", len(p.Rest)), "not part of the delta", explain.Warn)

@@ -34,7 +34,7 @@ func (x *inspector) segmentsOf(k *ParPackage, off int64) explain.Field {
 	t := newTree(off, int64(len(k.Payload)), "payload")
 	p, err := ParsePayload(k.Payload)
 	if err != nil {
-		t.Add(problem(off, err))
+		t.Add(explain.Problem(err, off))
 		return t.Field
 	}
 	if t.Meaning = "segments of 32 KiB"; p.Own {

@@ -26,7 +26,7 @@ func (x *inspector) common(p []byte, off int64, series Series) explain.Field {
 		if s := cutSection(p, sections, series); s != nil && len(sections) < maxShownSections {
 			t.Add(x.section(s, off, series, int64(len(p))))
 		} else {
-			t.Add(problem(off, err))
+			t.Add(explain.Problem(err, off))
 		}
 	}
 	return t.Field
@@ -81,7 +81,7 @@ func (x *inspector) section(s *Section, base int64, series Series, commonLen int
 	x.blocks(t, s)
 	if err != nil {
 		if t.Worst() != explain.Bad {
-			f := problem(t.base, err)
+			f := explain.Problem(err, t.base)
 			f.Meaning += ": the boot code writes what comes out and resets for ever"
 			t.Add(f)
 		}
@@ -113,7 +113,7 @@ func (x *inspector) blocks(t *tree, s *Section) {
 		t.Add(g.Field)
 	}
 	if err != nil {
-		t.Add(problem(t.base+SectionHeadSize, err))
+		t.Add(explain.Problem(err, t.base+SectionHeadSize))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"airlift/chips"
+	"airlift/flash/explain"
 )
 
 var _ chips.Layered = (*maker)(nil)
@@ -51,7 +52,7 @@ func deltaLayers(p *Package) ([]chips.Layer, error) {
 	list := []chips.Layer{{Name: "delta", Data: p.SDK, Wrap: wrap}}
 	par, err := ParsePar(p.SDK)
 	if err != nil {
-		return list, moved(err, HeadSize+int64(len(p.Common)))
+		return list, explain.Moved(err, HeadSize+int64(len(p.Common)))
 	}
 	for i, k := range par.Packages {
 		head := p.SDK[k.Off : k.Off+int64(k.HeadLen)]
@@ -71,11 +72,11 @@ func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
 	room := newUnpackRoom()
 	for i, s := range sections {
 		if full := room.take(s); full != nil {
-			return list, moved(full, HeadSize)
+			return list, explain.Moved(full, HeadSize)
 		}
 		data, bad := s.Unpack()
 		if bad != nil {
-			return list, moved(bad, HeadSize)
+			return list, explain.Moved(bad, HeadSize)
 		}
 		name := fmt.Sprintf("section-%d", i)
 		if s.StartAddr == m.layout.ScriptAddr() {
@@ -90,7 +91,7 @@ func (m *maker) commonLayers(p *Package) ([]chips.Layer, error) {
 			return wrap(bytes.Join([][]byte{p.Common[:s.Off], n.Encode(), p.Common[end:]}, nil))
 		}})
 	}
-	return list, moved(err, HeadSize)
+	return list, explain.Moved(err, HeadSize)
 }
 
 // errVendorPayload is a delta of the vendor's, to emulated boot code.

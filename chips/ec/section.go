@@ -165,7 +165,7 @@ func (s *Section) Unpack() ([]byte, error) {
 	stream := s.Off + SectionHeadSize
 	blocks, err := s.Blocks()
 	if err != nil {
-		return nil, moved(err, stream)
+		return nil, explain.Moved(err, stream)
 	}
 	var out []byte
 	for i := range blocks {

@@ -63,15 +63,15 @@ func (u *unpacker) packageFile(data []byte) error {
 func (u *unpacker) common(dir string, common []byte, off int64, series Series) error {
 	sections, err := Sections(common, series)
 	if err != nil {
-		return moved(err, off)
+		return explain.Moved(err, off)
 	}
 	for i, s := range sections {
 		if err := u.room.take(s); err != nil {
-			return moved(err, off)
+			return explain.Moved(err, off)
 		}
 		data, err := s.Unpack()
 		if err != nil {
-			return moved(err, off)
+			return explain.Moved(err, off)
 		}
 		name := fmt.Sprintf("%s%d-%s", dir, i, s.kind(data))
 		if err := u.Add(name+".bin", data); err != nil {
@@ -82,16 +82,6 @@ func (u *unpacker) common(dir string, common []byte, off int64, series Series) e
 		}
 	}
 	return nil
-}
-
-// moved adds off to the offset of a FormatError.
-func moved(err error, off int64) error {
-	if fe, ok := err.(*explain.FormatError); ok {
-		m := *fe
-		m.Off += off
-		return &m
-	}
-	return err
 }
 
 // kind says in a word what a section brings.

@@ -3,7 +3,6 @@ package rda8910
 import (
 	"bytes"
 	"crypto/md5"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -53,13 +52,7 @@ func (n *node) fault(base int64, err error, device string) {
 	if err == nil {
 		return
 	}
-	f := explain.Field{Off: base, Name: "error", Meaning: err.Error(), Verdict: explain.Bad}
-	var fe *explain.FormatError
-	if errors.As(err, &fe) {
-		moved := *fe
-		moved.Off += base
-		f.Off, f.Meaning = moved.Off, moved.Error()
-	}
+	f := explain.Problem(err, base)
 	if device != "" {
 		f.Meaning += "; " + device
 	}
@@ -205,16 +198,8 @@ func scriptField(p []byte, off int64) explain.Field {
 	if over := len(f.Fields) - maxShownFiles; over > 0 {
 		f.Fields = append(slices.Clip(f.Fields[:maxShownFiles]), explain.Field{Off: f.Fields[maxShownFiles].Off, Name: "more", Value: fmt.Sprintf("%d fields", over), Meaning: "not shown"})
 	}
-	move(f, off)
+	f.Shift(off)
 	return *f
-}
-
-// move shifts a tree by delta bytes.
-func move(f *explain.Field, delta int64) {
-	f.Off += delta
-	for i := range f.Fields {
-		move(&f.Fields[i], delta)
-	}
 }
 
 // appImage explains a C program (8910.md 2.7).

@@ -38,7 +38,7 @@ func (m *maker) Layers(pkg []byte) ([]chips.Layer, error) {
 		}
 		pack, err := packLayers(f.Data, place)
 		if list = append(list, pack...); err != nil {
-			return list, err
+			return list, explain.Moved(err, f.Off)
 		}
 	}
 	return list, nil

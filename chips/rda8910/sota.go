@@ -111,13 +111,7 @@ func parseSector(b []byte, off int64) (Sector, error) {
 func (s *Sector) Unpack() ([]byte, error) {
 	p, err := unpackLZMAR(s.Stream)
 	if err != nil {
-		var fe *explain.FormatError
-		if errors.As(err, &fe) {
-			moved := *fe
-			moved.Off += s.File + ec.SectionHeadSize
-			err = &moved
-		}
-		return p, err
+		return p, explain.Moved(err, s.File+ec.SectionHeadSize)
 	}
 	if len(p) != int(s.DataLen) {
 		return p, wrong(s.File+8, "DataLen", fmt.Sprint(len(p)), s.DataLen)

@@ -26,6 +26,9 @@ func ParseConf(g Generation, flashSize int64, text []byte) (Layout, error) {
 		}
 		c.off += int64(len(line)) + 1
 	}
+	if !c.any {
+		return Layout{}, csvPlace{line: 1}.errorf("luat_conf_bsp.h", "a #define", "none")
+	}
 	end := csvPlace{line: strings.Count(string(text), "\n") + 1, off: int64(len(text))}
 	if g != G1 && in.Fota != (g == G2Fota) {
 		err := end.errorf("LUAT_USE_FOTA", fmt.Sprintf("%v for profile %s", g == G2Fota, g), fmt.Sprint(in.Fota))
@@ -48,6 +51,7 @@ type confParser struct {
 	in      *MapInput
 	off     int64
 	comment bool // within /* */
+	any     bool // a #define was there
 }
 
 func (c *confParser) readLine(at csvPlace, line string) error {
@@ -55,6 +59,7 @@ func (c *confParser) readLine(at csvPlace, line string) error {
 	if len(fields) < 2 || fields[0] != "#define" {
 		return nil
 	}
+	c.any = true
 	var size *int64
 	switch name := fields[1]; {
 	case name == "LUAT_USE_FDB" || name == "LUAT_USE_FSKV":

@@ -95,6 +95,30 @@ func InFile(err error, file string) error {
 	return err
 }
 
+// Moved returns err with its offset, if it wraps a FormatError, moved by delta
+// bytes: to count from the start of the file, and not of a part.
+func Moved(err error, delta int64) error {
+	var fe *FormatError
+	if !errors.As(err, &fe) {
+		return err
+	}
+	moved := *fe
+	moved.Off += delta
+	return &moved
+}
+
+// Problem is what a reader of a part at base stumbles over. Offsets in err count
+// from there.
+func Problem(err error, base int64) Field {
+	f := Field{Off: base, Name: "error", Verdict: Bad}
+	err = Moved(err, base)
+	if fe, ok := err.(*FormatError); ok {
+		f.Off = fe.Off
+	}
+	f.Meaning = err.Error()
+	return f
+}
+
 // Printable shows a string that came out of a file: what does not print is
 // escaped.
 func Printable(s string) string {
