@@ -27,9 +27,10 @@ import (
 // entries and unpack to less than 100 MiB.
 const (
 	maxEntries = 1024
-	maxOutput  = 256 << 20 // bytes of all entries, unpacked
-	maxRatio   = 1 << 14   // unpacked bytes for a packed one: LZMA reaches some 7,000
-	maxName    = 1 << 10   // bytes
+	maxOutput  = 256 << 20     // bytes of all entries, unpacked
+	maxCoded   = 2 * maxOutput // bytes that come out of all coders, also those that feed others
+	maxRatio   = 1 << 14       // unpacked bytes for a packed one: LZMA reaches some 7,000
+	maxName    = 1 << 10       // bytes
 )
 
 // InfoName is the entry that describes the firmware.

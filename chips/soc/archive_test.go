@@ -252,3 +252,25 @@ func FuzzHeader(f *testing.F) {
 		}
 	})
 }
+
+// TestHiddenBomb: coders that feed others may promise little more than files
+// may, although no entry has their size.
+func TestHiddenBomb(t *testing.T) {
+	// A folder has two coders: a delta filter, and LZMA2 that feeds it.
+	folder := []byte{2, 0x21, coderDelta[0], 1, 0, 0x21, coderLZMA2[0], 1, 40, 0, 1}
+	header := func(folders int) []byte {
+		h := []byte{idHeader, idStreams, idPackInfo, 0, byte(folders), idSize}
+		h = append(append(h, make([]byte, folders)...), idEnd, idUnpackInfo, idFolder, byte(folders), 0)
+		h = append(h, bytes.Repeat(folder, folders)...)
+		h = append(h, idUnpackSize)
+		h = append(h, bytes.Repeat([]byte{1, 0xF0, 0, 0, 0, 8}, folders)...) // 1 byte comes out of 128 MiB
+		return append(h, idEnd, idEnd, idEnd)
+	}
+	if _, err := Open(sevenWith(header(3))); err != nil {
+		t.Errorf("3 folders of 128 MiB: %v", err)
+	}
+	var fe *explain.FormatError
+	if _, err := Open(sevenWith(header(4))); !errors.As(err, &fe) || fe.What != "sizes of all coders" || fe.Off < sevenHead {
+		t.Errorf("4 folders of 128 MiB: %v", err)
+	}
+}

@@ -65,12 +65,17 @@ func (r *sevenReader) unpackInfo() {
 	if r.byte() != idUnpackSize {
 		r.fail("unpack information", "sizes", "something else")
 	}
+	total := int64(0)
 	for i := range r.folders {
 		f := &r.folders[i]
 		for range f.coders {
 			f.sizes = append(f.sizes, r.length("size of a folder"))
+			total += f.sizes[len(f.sizes)-1]
 		}
 		f.streams = 1
+	}
+	if total > maxCoded {
+		r.fail("sizes of all coders", fmt.Sprintf("at most %d bytes together", int64(maxCoded)), fmt.Sprint(total))
 	}
 	for r.err == nil {
 		switch id := r.byte(); id {
