@@ -132,6 +132,7 @@ func readText(t *testing.T, name string) string {
 // TestAction runs the composite action for a safe upgrade, for one with findings,
 // for one whose findings do not fail the job, and for a wrong scenario.
 func TestAction(t *testing.T) {
+	oneByOne(t)
 	bash, err := exec.LookPath("bash")
 	if err != nil || runtime.GOOS == "windows" {
 		t.Skipf("no bash (%v): the action is not run", err)

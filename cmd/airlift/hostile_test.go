@@ -166,6 +166,7 @@ func mutate(r *rand.Rand, data []byte) []byte {
 
 // Every verb survives damaged files of every kind, in bounded memory.
 func TestDamagedFiles(t *testing.T) {
+	oneByOne(t)
 	files := samples(t)
 	var names []string
 	for name := range files {

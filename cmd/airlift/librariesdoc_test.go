@@ -24,6 +24,7 @@ var libraryColumns = [][2]string{
 // TestLibrariesDoc keeps the table of docs/LIBRARIES.md true; with -update it
 // writes it.
 func TestLibrariesDoc(t *testing.T) {
+	oneByOne(t)
 	const begin, end = "<!-- table -->\n", "<!-- end of table -->\n"
 	file := filepath.Join(repo, "docs", "LIBRARIES.md")
 	text, err := os.ReadFile(file)
@@ -91,6 +92,7 @@ var untabled = map[string]bool{"guest": true, "rda8910": true}
 // TestFirmwareTables wants a table for every profile, one that agrees with the
 // profile's features and that the machine can fill.
 func TestFirmwareTables(t *testing.T) {
+	oneByOne(t)
 	looked := map[string]bool{}
 	for _, family := range all.Families() {
 		for _, m := range family.Models() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func (d described) Run() int {
 // code block that begins with TEXT out of docs/DOC.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Files: scripts(t),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LUATOS_SRC", os.Getenv("LUATOS_SRC"))
 			env.Setenv(answersVar, os.Getenv(answersVar))
@@ -91,6 +92,38 @@ func TestScripts(t *testing.T) {
 			"docblock":    cmdDocBlock,
 		},
 	})
+}
+
+// sideBySide are commands that do several things at the same time.
+var sideBySide = regexp.MustCompile(`(?m)airlift (fuzz|merge|serve|survey|sweep|test) |^serve |--net real`)
+
+// scripts are the sessions: with -short those in which the race detector, which
+// makes all of them ten times as slow, can find something.
+func scripts(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, name := range all {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !testing.Short() || sideBySide.Match(text) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// oneByOne is what begins a long test that does one thing after the other: the
+// race detector, with which -short is used, finds nothing there.
+func oneByOne(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not with -short: one thing after the other")
+	}
 }
 
 // cmdExitCode runs a command and compares its exit code. It is a command of
