@@ -85,7 +85,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 			s.New.CoreBytes = f.fresh
 		}
 	})
-	if !f.flags.Changed("damages") && (s.Cuts > 1 || s.Mode == sweep.ModeSystem) {
+	if !f.flags.Changed("damages") && s.Cuts > 1 {
 		s.Damages, s.Repair, s.Sizes, s.Uncut = 0, false, nil, false // those of the scenario are for a single cut
 	}
 	return withCode(exitUsage, s.Fill())

@@ -9,6 +9,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -37,14 +38,18 @@ const firstVersion = "1.0.0"
 type Config struct {
 	Chip     *chips.Chip
 	Seed     uint64
-	Answers  string // answer set of the platform, "" for cloud
-	Link     string // link model, "" for wifi
-	Library  string // that the project uses: libfota or libfota2, "" for the latter; update on the Luat core
-	CoreSize int64  // bytes of code in the cores, 0 for the family's default
-	Compiled bool   // the images hold luac bytecode, as production packages do
-	Kind     string // of the one package, "" for a row of all that tell something
-	Made     []byte // the one package, if an equal story has made it before
-	Own      *Own   // nil for the demo's project
+	Answers  string       // answer set of the platform, "" for cloud
+	Link     string       // link model, "" for wifi
+	Library  string       // that the project uses: libfota or libfota2, "" for the latter; update on the Luat core
+	CoreSize int64        // bytes of code in the cores, 0 for the family's default
+	NewCore  int64        // of the core that the upgrade brings, 0 for CoreSize
+	Extra    []luadb.File // that the scripts of the upgrade bring besides
+	NoPad    bool         // the package has whatever size it comes out with
+	Force    bool         // and is made although the module will choke on it
+	Compiled bool         // the images hold luac bytecode, as production packages do
+	Kind     string       // of the one package, "" for a row of all that tell something
+	Made     []byte       // the one package, if an equal story has made it before
+	Own      *Own         // nil for the demo's project
 	// Flash is the module's flash, if an equal story has made it before: it is
 	// changed.
 	Flash    []*flash.Device
@@ -264,18 +269,16 @@ func (s *Story) version(core, script string) (Version, error) {
 
 // upload makes the package and puts it on the platform.
 func (s *Story) upload() error {
-	script, err := (&project.Project{Files: s.To.files}).Image()
-	if err != nil {
-		return err
-	}
-	in := chips.MakeInput{Script: script, CoreVersion: s.To.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed + 1, Pad: true}
-	if s.Package.Kind.Delta { // between two releases of one program
-		in.CoreSeed = s.seed
-		in.Base = &chips.MakeInput{CoreVersion: s.From.Core, CoreSize: s.cfg.CoreSize, CoreSeed: s.seed}
-	}
-	s.ownCores(&in)
-	data := s.cfg.Made
+	data, err := s.cfg.Made, error(nil)
 	if data == nil {
+		was, in, err := s.Inputs()
+		if err != nil {
+			return err
+		}
+		if s.Package.Kind.Delta {
+			was.Script = nil
+			in.Base = &was
+		}
 		if data, err = s.chip.Maker.Make(s.Package.Kind.Name, in); err != nil {
 			return fmt.Errorf("make the package: %w", err)
 		}
@@ -306,6 +309,29 @@ func (s *Story) upload() error {
 		Allow: true, All: true, Created: link.Epoch,
 	}, data)
 	return err
+}
+
+// Inputs are what the two versions of the upgrade that Run plays next are made
+// from.
+func (s *Story) Inputs() (was, is chips.MakeInput, err error) {
+	was.Script, err = (&project.Project{Files: s.From.files}).Image()
+	if err != nil {
+		return was, is, err
+	}
+	is.Script, err = (&project.Project{Files: s.To.files}).Image()
+	was.CoreVersion, was.CoreSize, was.CoreSeed = s.From.Core, s.cfg.CoreSize, s.seed
+	is.CoreVersion, is.CoreSize, is.CoreSeed = s.To.Core, cmp.Or(s.cfg.NewCore, s.cfg.CoreSize), s.seed+1
+	if s.Package.Kind.Delta { // between two releases of one program
+		is.CoreSeed = s.seed
+	}
+	is.Pad, is.Force = !s.cfg.NoPad, s.cfg.Force
+	if own := s.cfg.Own; own != nil {
+		was.Core, is.Core = own.Old.Core, own.New.Core
+		if is.Core == nil {
+			is.Core = own.Old.Core
+		}
+	}
+	return was, is, err
 }
 
 // module makes the device with the old version in its flash.

@@ -112,21 +112,9 @@ func (s *Story) nextVersion() (Version, error) {
 		return s.ownVersion(&own.New, core)
 	}
 	last := s.From.Script[len(s.From.Script)-1]
-	return s.version(core, strings.TrimSuffix(s.From.Script, string(last))+string(last+1))
-}
-
-// ownCores puts the user's cores into what is made.
-func (s *Story) ownCores(in *chips.MakeInput) {
-	if s.cfg.Own == nil {
-		return
-	}
-	in.Core = s.cfg.Own.New.Core
-	if in.Core == nil {
-		in.Core = s.cfg.Own.Old.Core
-	}
-	if in.Base != nil {
-		in.Base.Core = s.cfg.Own.Old.Core
-	}
+	v, err := s.version(core, strings.TrimSuffix(s.From.Script, string(last))+string(last+1))
+	v.files = append(v.files, s.cfg.Extra...)
+	return v, err
 }
 
 // projectName is PROJECT.

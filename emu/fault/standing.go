@@ -275,6 +275,10 @@ func (f *Fault) checkFields(s *Spec) error {
 	switch {
 	case f.Bytes < 0 || f.Bytes > 1<<30 || f.Off < 0 || f.Off > 1<<30 || f.Count < 0 || f.Count > 1e9 || f.Times < 0:
 		return fmt.Errorf("fault %s: off, bytes, count or times is negative or too large", f.Kind)
+	case slices.Contains(drawn, f.Kind) && f.Count > drawnMax:
+		return fmt.Errorf("fault %s: count %d: expected up to %d", f.Kind, f.Count, drawnMax)
+	case f.Op > opMax || f.Ops > opMax:
+		return fmt.Errorf("fault %s: op %d, ops %d: expected up to %d", f.Kind, f.Op, f.Ops, uint64(opMax))
 	case f.Value > 1:
 		return fmt.Errorf("fault %s: value %d: expected 0 or 1", f.Kind, f.Value)
 	case f.Seconds < -secondsMax || f.Seconds > secondsMax:
@@ -291,5 +295,14 @@ func (f *Fault) checkFields(s *Spec) error {
 
 // secondsMax bounds how far a clock jumps: about 30 years.
 const secondsMax = 1_000_000_000
+
+// opMax bounds the number of an operation, so that sums do not wrap around.
+const opMax = 1 << 62
+
+// drawn are the kinds that draw Count cells, bits or sectors; drawnMax is how many
+// at most.
+var drawn = []Kind{Stuck, Flips, Flip, BadProgram, BadErase, DeafProgram, DeafErase}
+
+const drawnMax = 1_000_000
 
 func powerOf2(n, least, most int64) bool { return n >= least && n <= most && n&(n-1) == 0 }

@@ -120,7 +120,7 @@ func TestPackagesInScenarios(t *testing.T) {
 		"repair: true\n": false, "uncut: true\n": false, "sizes: {to: 5, step: 0}\n": false, "sizes: {to: 9999999, step: 1}\n": false,
 		"sizes: {of: house, to: 5, step: 1}\n": false, "sizes: {from: 6, to: 5, step: 1}\n": false,
 		"damages: 5\ncuts: 2\nsample: 10\n": false, "sizes: {to: 5, step: 1}\ncuts: 2\nsample: 10\n": false,
-		"damages: 5\nmode: system\n": false, "damages: 5\nuncut: true\ntimes: 3\n": false,
+		"damages: 5\nmode: system\n": true, "damages: 5\nuncut: true\ntimes: 3\n": false,
 		"faults: [{kind: damaged, edit: {in: body, do: flip, off: 1, bits: 1}}]\n":             true,
 		"faults: [{kind: damaged, edit: {in: body, part: fota, do: flip, off: 1, bits: 1}}]\n": false,
 	} {

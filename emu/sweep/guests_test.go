@@ -181,7 +181,7 @@ func TestGuestsAndDamagedPackages(t *testing.T) {
 func TestDamagesOfScenarios(t *testing.T) {
 	for text, want := range map[string]string{
 		"{name: x, chip: GenAB, damages: 10, cuts: 2}":                                   "damages 10: expected",
-		"{name: x, chip: GenAB, damages: 10, mode: system}":                              "damages 10: expected",
+		"{name: x, chip: GenAB, damages: 10, mode: volume}":                              "mode volume has no package",
 		"{name: x, chip: GenAB, damages: 2000000}":                                       "damages 2000000: expected",
 		"{name: x, chip: GenAB, faults: [{kind: damaged}]}":                              "edit is missing",
 		"{name: x, chip: GenAB, damages: 10, faults: [{kind: cut, op: 1, how: before}]}": "no faults",

@@ -20,8 +20,8 @@ func (w *Sweep) standSystem() error {
 		return nil
 	}
 	w.faulty = true
-	for _, f := range w.Scenario.standing("package") {
-		w.Package, _ = f.OfPackage(w.Package)
+	if err := w.damagePackage(); err != nil {
+		return err
 	}
 	b := w.begin()
 	if err := w.damageBoard(b); err != nil {
@@ -179,6 +179,18 @@ func (b *badServer) answer(r *link.Request) *link.Response {
 		x.Chunked, x.Body, x.File, x.Length = true, nil, &endingFile{body, n}, int64(len(body))
 	}
 	return x
+}
+
+// emptyServer has nothing in its files.
+type emptyServer struct{ link.Handler }
+
+// Serve implements link.Handler.
+func (e emptyServer) Serve(r *link.Request) *link.Response {
+	x := e.Handler.Serve(r)
+	if x == nil || x.File == nil {
+		return x
+	}
+	return link.Text(200, "")
 }
 
 // bodyOf reads a body to memory.

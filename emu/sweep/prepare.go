@@ -35,7 +35,8 @@ type Sweep struct {
 	base        *board     // the old version's module, before anything; never changed
 	forking     sync.Mutex // start
 	old         reference
-	fresh       reference // the new version
+	fresh       reference       // the new version
+	was, is     chips.MakeInput // what the versions are made from
 	regions     []region
 	codeVolumes []string          // mount points
 	struck      bool              // start is behind the scenario's own faults
@@ -106,7 +107,7 @@ func (w *Sweep) prepare() error {
 		if err := w.rehearseSystem(); err != nil {
 			return fmt.Errorf("the run without a fault: %w", err)
 		}
-		return w.standSystem()
+		return errors.Join(w.standSystem(), w.findLayers())
 	}
 	if err := w.make(); err != nil {
 		return err
@@ -137,6 +138,12 @@ func (w *Sweep) input(v Version, fallback string, seed uint64, mark string) (chi
 	}
 	return in, files, err
 }
+
+// Marks of the versions' scripts.
+const (
+	oldMark = "1.0.0"
+	newMark = "1.0.1"
+)
 
 // scriptFiles are a version's scripts: main.lua and data that does not
 // compress.
@@ -178,7 +185,7 @@ func (w *Sweep) makeVersions() error {
 		return err
 	}
 	w.Kind = kind
-	oldIn, oldFiles, err := w.input(s.Old, c.Profile.CoreVersion, s.Seed, "1.0.0")
+	oldIn, oldFiles, err := w.input(s.Old, c.Profile.CoreVersion, s.Seed, oldMark)
 	if err != nil {
 		return err
 	}
@@ -192,7 +199,7 @@ func (w *Sweep) makeVersions() error {
 	if hasCore && !kind.Delta {
 		seed++
 	}
-	newIn, newFiles, err := w.input(s.New, next, seed, "1.0.1")
+	newIn, newFiles, err := w.input(s.New, next, seed, newMark)
 	if err != nil {
 		return err
 	}
@@ -219,6 +226,7 @@ func (w *Sweep) makeVersions() error {
 	if !hasCore {
 		newIn.Core, newIn.CoreVersion, newIn.CoreSeed, newIn.CoreSize = oldIn.Core, oldIn.CoreVersion, oldIn.CoreSeed, oldIn.CoreSize
 	}
+	w.was, w.is = oldIn, newIn
 	return w.makeFlashes(oldIn, newIn, hasCore)
 }
 
@@ -256,7 +264,9 @@ func byName(files []luadb.File) map[string]string {
 
 // nextCore counts a core version up: "V2001" to "V2002", and
 // "Luat_V3103_RDA8910" to "Luat_V3104_RDA8910".
-func nextCore(v string) (string, error) {
+func nextCore(v string) (string, error) { return countCore(v, 1) }
+
+func countCore(v string, by int) (string, error) {
 	at := coreNumber.FindStringIndex(v)
 	if at == nil {
 		return "", fmt.Errorf("core version %q: expected V and digits; name the new one", v)
@@ -266,7 +276,7 @@ func nextCore(v string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("core version %q: %w", v, err)
 	}
-	return v[:at[0]+1] + fmt.Sprintf("%0*d", len(digits), n+1) + v[at[1]:], nil
+	return v[:at[0]+1] + fmt.Sprintf("%0*d", len(digits), max(0, n+by)) + v[at[1]:], nil
 }
 
 var coreNumber = regexp.MustCompile(`[Vv][0-9]{1,9}`)

@@ -159,7 +159,7 @@ func (w *Sweep) factory(in chips.MakeInput) ([]*flash.Device, error) {
 func (w *Sweep) takePackage() error {
 	s, c := w.Scenario, w.Chip
 	w.Kind, w.Package = chips.PackageKind{Name: s.PackageFile}, s.own.data[s.PackageFile]
-	in, files, err := w.input(s.Old, c.Profile.CoreVersion, s.Seed, "1.0.0")
+	in, files, err := w.input(s.Old, c.Profile.CoreVersion, s.Seed, oldMark)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (s *Sweep) Replay(path []uint64) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	if first.Standing() && len(path) == 1 {
+	if first.Standing() && len(path) == 1 && s.Scenario.Mode != ModeSystem {
 		return s.replayDelivered(path, &first)
 	}
 	faults := []fault.Fault{first}

@@ -234,12 +234,14 @@ func (s *Scenario) check() error {
 	if err := s.checkOwn(); err != nil {
 		return err
 	}
-	own := Version{Project: s.Old.Project, CoreFile: s.Old.CoreFile, CoreBytes: s.Old.CoreBytes}
-	if s.Mode == ModeSystem && (s.New != Version{Project: s.New.Project, CoreFile: s.New.CoreFile} || s.Old != own || s.NoPad || s.Force) {
-		return errors.New("mode system plays the demo project, or one of your own: of old and new it takes project and core_file, and of old core_bytes")
+	if s.Mode == ModeSystem && !(s.Old.ofStory(0) && s.New.ofStory(s.New.ScriptBytes)) {
+		return errors.New("mode system plays the demo project, or one of your own: of old and new it takes project, core_file and core_bytes, and of new script_bytes")
 	}
 	if s.Mode == ModeSystem && s.again() > 0 && s.Sample == 0 {
 		return errors.New("mode system with several cuts takes a sample: name its size")
+	}
+	if err := s.checkBounds(); err != nil {
+		return err
 	}
 	if err := s.checkVolume(); err != nil {
 		return err
@@ -257,18 +259,25 @@ func (s *Scenario) check() error {
 	return s.checkPackages()
 }
 
+// ofStory reports a version that the mode system can play.
+func (v *Version) ofStory(scriptBytes int64) bool {
+	return *v == Version{Project: v.Project, CoreFile: v.CoreFile, CoreBytes: v.CoreBytes, ScriptBytes: scriptBytes}
+}
+
 // checkPackages checks what is said of packages that are not as they should be.
 func (s *Scenario) checkPackages() error {
-	alone := s.Mode != ModeSystem && s.Cuts <= 1 && len(s.Faults) == 0
+	alone := s.Cuts <= 1 && len(s.Faults) == 0
 	switch n := s.Sizes.count(); {
 	case s.Damages > 0 && (!alone || s.Damages > damagesMax):
-		return fmt.Errorf("damages %d: expected up to %d, with a single cut and no faults, in mode boot or update", s.Damages, int64(damagesMax))
+		return fmt.Errorf("damages %d: expected up to %d, with a single cut and no faults", s.Damages, int64(damagesMax))
 	case s.Repair && s.Damages == 0:
 		return errors.New("repair is of damages: say how many")
 	case s.Sizes != nil && s.Sizes.Of != "" && s.Sizes.Of != sizeOfScript && s.Sizes.Of != sizeOfCore:
 		return fmt.Errorf("sizes of %q: expected script or core", s.Sizes.Of)
 	case s.Sizes != nil && (!alone || n == 0 || n > sizesMax || s.Sizes.From < 0 || s.Sizes.To > scriptBytesMax):
-		return fmt.Errorf("sizes from %d to %d in steps of %d: expected 1 to %d sizes up to %d bytes, with a single cut and no faults, in mode boot or update", s.Sizes.From, s.Sizes.To, s.Sizes.Step, int64(sizesMax), int64(scriptBytesMax))
+		return fmt.Errorf("sizes from %d to %d in steps of %d: expected 1 to %d sizes up to %d bytes, with a single cut and no faults", s.Sizes.From, s.Sizes.To, s.Sizes.Step, int64(sizesMax), int64(scriptBytesMax))
+	case s.Sizes != nil && (s.New.CoreFile != "" && s.Sizes.Of == sizeOfCore || s.New.Project != "" && s.Sizes.part() == sizeOfScript):
+		return fmt.Errorf("sizes of %s: that of a file of your own is what it is", s.Sizes.part())
 	case s.Uncut && (!alone || s.Damages+n == 0 || s.Times > 0 || len(s.BrownOuts) > 0):
 		return errors.New("uncut: expected damages or sizes, and nothing that cuts the power")
 	}

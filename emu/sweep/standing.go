@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"airlift/chips"
-	"airlift/chips/all"
 	"airlift/emu"
 	"airlift/emu/fault"
 	"airlift/flash"
@@ -90,95 +89,6 @@ func (w *Sweep) withFaults(without emu.Outcome, err error) error {
 		names = append(names, string(f.Kind))
 	}
 	return fmt.Errorf("the run with faults (%s), after one without that ended %s: %w", strings.Join(names, ", "), without, err)
-}
-
-// damagePackage makes of the package what the faults say.
-func (w *Sweep) damagePackage() (err error) {
-	for _, f := range w.Scenario.standing("package") {
-		if p, made := f.OfPackage(w.Package); made {
-			w.Package = p
-		} else if f.Kind == fault.Damaged {
-			if w.Package, err = w.edited(w.Package, f.Edit); err != nil {
-				return err
-			}
-		} else if w.Package, err = w.otherPackage(f); err != nil {
-			return fmt.Errorf("fault %s: %w", f.Kind, err)
-		}
-	}
-	return nil
-}
-
-// otherPackage makes another package than the one that is due.
-func (w *Sweep) otherPackage(f *fault.Fault) ([]byte, error) {
-	s, c, kind := *w.Scenario, w.Chip, w.Kind
-	if s.PackageFile != "" {
-		return nil, errors.New("of a package that somebody else made no other can be made")
-	}
-	version2, mark := s.New, "1.0.1"
-	switch f.Kind {
-	case fault.Older:
-		version2, mark = s.Old, "1.0.0"
-	case fault.WrongModel:
-		other, err := all.Chip(f.Model, "")
-		if err != nil {
-			return nil, err
-		}
-		c = other
-		if !slices.ContainsFunc(c.Maker.Kinds(), func(k chips.PackageKind) bool { return k.Name == kind.Name }) {
-			if kind, err = pickKind(c, ""); err != nil {
-				return nil, err
-			}
-		}
-	case fault.WrongForm:
-		other, err := pickKind(c, f.Package)
-		if err != nil {
-			return nil, err
-		}
-		kind = other
-	case fault.WrongBase:
-		if !kind.Delta {
-			return nil, fmt.Errorf("a package of kind %s has no base: it is no delta", kind.Name)
-		}
-	}
-	version := c.Profile.CoreVersion
-	if s.Old.Core != "" && c == w.Chip {
-		version = s.Old.Core
-	}
-	base, _, err := w.input(s.Old, version, s.Seed, "1.0.0")
-	if err != nil {
-		return nil, err
-	}
-	if kind.Core && f.Kind != fault.Older && base.Core == nil {
-		if version, err = nextCore(version); err != nil {
-			return nil, err
-		}
-	}
-	in, _, err := w.input(version2, version, s.Seed, mark)
-	if err != nil {
-		return nil, err
-	}
-	in.Pad, in.Force = true, true
-	if in.Core == nil && c == w.Chip {
-		in.Core = base.Core
-	}
-	if base.Core != nil && (f.Kind == fault.WrongBase || f.Kind == fault.WrongModel || f.Kind == fault.Older && kind.Delta) {
-		return nil, errors.New("of a core of your own no other can be made: make the package, and name it as package_file")
-	}
-	if in.CoreSize == 0 {
-		in.CoreSize = base.CoreSize
-	}
-	if kind.Delta {
-		base.Script = nil
-		switch f.Kind {
-		case fault.WrongBase:
-			base.CoreSeed += 7
-			in.CoreSeed = base.CoreSeed
-		case fault.Older: // from a core that the module had before
-			base.CoreSeed += 7
-		}
-		in.Base = &base
-	}
-	return c.Maker.Make(kind.Name, in)
 }
 
 // damageBoard gives the board's chips their defects and fills its file system.

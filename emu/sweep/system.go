@@ -9,6 +9,7 @@ import (
 	"airlift/emu"
 	"airlift/emu/demo"
 	"airlift/emu/fault"
+	"airlift/emu/link"
 	"airlift/emu/trace"
 	"airlift/flash"
 )
@@ -24,11 +25,21 @@ import (
 const systemBootsMax = 6
 
 // story makes the world of a case.
-func (s *Sweep) story() (*demo.Story, *disturber, error) {
+func (s *Sweep) story() (*demo.Story, *disturber, error) { return s.storyOf(s.Package) }
+
+// storyOf is story with a package of one's own on the platform.
+func (s *Sweep) storyOf(pkg []byte) (*demo.Story, *disturber, error) {
 	c := s.Scenario
 	cfg := demo.Config{
-		Chip: s.Chip, Seed: c.Seed, CoreSize: c.Old.CoreBytes, Kind: c.Package, Link: c.Link, Made: s.Package,
-		BootsMax: systemBootsMax * (2 + c.again() + len(c.powerFaults())),
+		Chip: s.Chip, Seed: c.Seed, CoreSize: c.Old.CoreBytes, NewCore: c.New.CoreBytes, Kind: c.Package, Link: c.Link, Made: pkg,
+		NoPad: c.NoPad, Force: c.Force, BootsMax: systemBootsMax * (2 + c.again() + len(c.powerFaults())),
+	}
+	if c.New.ScriptBytes > 0 {
+		cfg.Extra = scriptFiles(c.Seed, newMark, c.New.ScriptBytes)[1:]
+	}
+	empty := pkg != nil && len(pkg) == 0
+	if empty {
+		cfg.Made = []byte{0} // the platform takes no empty file: see emptyServer
 	}
 	var d *disturber
 	if faults := c.standing("system"); s.faulty && len(faults) > 0 {
@@ -54,6 +65,9 @@ func (s *Sweep) story() (*demo.Story, *disturber, error) {
 		cfg.Flash = s.begin().flashes
 	}
 	st, err := demo.New(cfg)
+	if err == nil && empty {
+		st.World.Network = st.World.Network.Fork(func(h link.Handler) link.Handler { return emptyServer{h} })
+	}
 	if err == nil && s.faulty {
 		err = s.network(st)
 	}
@@ -73,6 +87,9 @@ func (s *Sweep) rehearseSystem() error {
 		return err
 	}
 	s.Package, s.Kind = made.Package.Data, made.Package.Kind
+	if s.was, s.is, err = made.Inputs(); err != nil {
+		return err
+	}
 	if err := s.install(boardOf(made.Flash()).flashes); err != nil {
 		return err
 	}
@@ -277,7 +294,12 @@ func (r *systemRun) After(*flash.Op) {}
 
 // playSystem plays the story with faults, and tells it if tell is not nil.
 func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
-	st, d, err := s.story()
+	return s.playSystemWith(s.Package, c, tell)
+}
+
+// playSystemWith is playSystem with a package of one's own on the platform.
+func (s *Sweep) playSystemWith(pkg []byte, c Case, tell *teller) (*Result, error) {
+	st, d, err := s.storyOf(pkg)
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +310,9 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 	r.watch()
 	faults := slices.Concat(s.Scenario.powerFaults(), c.Faults)
 	for i := range faults {
+		if faults[i].Standing() {
+			continue // it is in the package
+		}
 		if err := r.strike(&faults[i]); err != nil {
 			return nil, err
 		}
@@ -310,6 +335,10 @@ func (s *Sweep) playSystem(c Case, tell *teller) (*Result, error) {
 
 // systemUnit runs the cases of a unit of the mode system.
 func (s *Sweep) systemUnit(u *unit) ([]*Result, error) {
+	if u.fault.Standing() {
+		r, err := s.systemDelivered(Case{Number: u.number, Path: []uint64{u.choice}}, &u.fault, nil)
+		return []*Result{r}, err
+	}
 	c := Case{Number: u.number, Path: []uint64{u.choice}, Faults: []fault.Fault{u.fault}}
 	for n := 1; n <= s.Scenario.again(); n++ {
 		ops, err := s.systemOps(c.Faults)
@@ -329,6 +358,29 @@ func (s *Sweep) systemUnit(u *unit) ([]*Result, error) {
 	}
 	r, err := s.playSystem(c, nil)
 	return []*Result{r}, err
+}
+
+// systemDelivered plays the story with a package that is not as it should be, or
+// with a new version of another size.
+func (s *Sweep) systemDelivered(c Case, f *fault.Fault, tell *teller) (*Result, error) {
+	w, pkg, err := s, []byte(nil), error(nil)
+	if f.Kind == fault.Size {
+		if w, err = s.sized(f.Bytes); err == nil {
+			pkg = w.Package
+		}
+	} else {
+		pkg, err = s.edited(s.Package, f.Edit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f, err)
+	}
+	if tell != nil {
+		tell.sweep = w
+		tell.before = w.begin().flashes
+		tell.line("fault", f.String())
+	}
+	c.Faults = []fault.Fault{*f}
+	return w.playSystemWith(pkg, c, tell)
 }
 
 // systemOps counts the operations behind the last of some faults.
@@ -361,7 +413,12 @@ func backAfter(f *fault.Fault) string {
 func (s *Sweep) replaySystem(faults []fault.Fault) (*Account, error) {
 	t := &teller{sweep: s, w: new(watcher)}
 	t.before = s.begin().flashes
-	r, err := s.playSystem(Case{Faults: faults}, t)
+	r, err := (*Result)(nil), error(nil)
+	if len(faults) == 1 && faults[0].Standing() {
+		r, err = s.systemDelivered(Case{}, &faults[0], t)
+	} else {
+		r, err = s.playSystem(Case{Faults: faults}, t)
+	}
 	if err != nil {
 		return nil, err
 	}
