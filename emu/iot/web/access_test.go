@@ -36,6 +36,11 @@ const audit = `(() => {
 		const id = e.getAttribute("aria-labelledby") ?? e.getAttribute("aria-controls");
 		if (!document.getElementById(id)) say("refers to nothing", e);
 	}
+	for (const e of document.querySelectorAll("li")) {
+		const list = e.parentElement;
+		if (!["OL", "UL"].includes(list.tagName) || list.getAttribute("role")) say("item of no list", e);
+	}
+	for (const e of document.querySelectorAll("[aria-live] table, [role=status] table, [role=alert] table")) say("a table is announced as a whole", e);
 	if (document.querySelectorAll("h1").length !== 1) wrong.push("not one h1");
 	if (document.querySelectorAll("main").length !== 1) wrong.push("not one main");
 	let last = 0; // no level of headings is left out
@@ -198,6 +203,8 @@ func TestAuditFinds(t *testing.T) {
 		`<div class="wide-thing">x</div>`:        "wider than the window",
 		`<span class="pale">hard to read</span>`: "contrast",
 		`<table><tbody><tr><td>x</td></table>`:   "no column heads",
+		`<ol role="log"><li>x</li></ol>`:         "item of no list",
+		`<div aria-live="polite"><table><thead><tr><th scope="col">x</th></tr></thead></table></div>`: "announced as a whole",
 	} {
 		b.run(`document.querySelector("main").insertAdjacentHTML("beforeend", ` + quoteJS("<div id='planted'>"+html+"</div>") + `)`)
 		b.run(`for (const e of document.querySelectorAll(".wide-thing")) e.style.width = "9000px"; for (const e of document.querySelectorAll(".pale")) e.style.color = "#999"`)

@@ -78,7 +78,7 @@ func (c *ctx) benchError(err error) error {
 			return err
 		}
 	}
-	return &failure{http.StatusUnprocessableEntity, c.t("Please check what you entered."), err}
+	return c.failed(http.StatusUnprocessableEntity, c.t("Please check what you entered."), err)
 }
 
 // part is one partition on the flash map.

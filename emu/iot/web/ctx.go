@@ -77,6 +77,7 @@ type failure struct {
 	status int
 	text   string // translated
 	err    error  // more, in English; may be nil
+	lang   string // of who reads it
 }
 
 func (f *failure) Error() string {
@@ -92,13 +93,18 @@ func (f *failure) Detail() string {
 	if f.err == nil || f.status == http.StatusNotFound {
 		return ""
 	}
-	return f.err.Error()
+	return problemIn(f.lang, f.err.Error())
 }
 
 func (f *failure) Unwrap() error { return f.err }
 
 // fail makes an error for people.
-func (c *ctx) fail(status int, text string) error { return &failure{status, c.t(text), nil} }
+func (c *ctx) fail(status int, text string) error { return c.failed(status, c.t(text), nil) }
+
+// failed is a failure for who asks.
+func (c *ctx) failed(status int, text string, err error) *failure {
+	return &failure{status, text, err, c.lang}
+}
 
 // explainError turns any error into one for people.
 func (c *ctx) explainError(err error) *failure {
@@ -127,14 +133,14 @@ func (c *ctx) explainError(err error) *failure {
 		{iot.ErrInvalid, http.StatusUnprocessableEntity, "Please check what you entered."},
 	} {
 		if errors.Is(err, k.is) {
-			return &failure{k.status, c.t(k.text), err}
+			return c.failed(k.status, c.t(k.text), err)
 		}
 	}
 	if errors.As(err, &tooBig) {
-		return &failure{http.StatusRequestEntityTooLarge, c.t("That is too large."), nil}
+		return c.failed(http.StatusRequestEntityTooLarge, c.t("That is too large."), nil)
 	}
 	c.p.report(fmt.Errorf("%s %s: %w", c.r.Method, c.r.URL.Path, err))
-	return &failure{http.StatusInternalServerError, c.t("Something went wrong on the server."), nil}
+	return c.failed(http.StatusInternalServerError, c.t("Something went wrong on the server."), nil)
 }
 
 // finish ends a request that may have failed.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"html"
 	"strings"
 	"testing"
 
@@ -128,7 +129,7 @@ func TestReadWhyRefused(t *testing.T) {
 	b.sees("Why this answer?", "often PROJECT was renamed", f.Name, "how to fix it")
 	b.click("中文")
 	b.sees("为什么是这个结果？", "无效的固件", "firmware_name 必须与项目里的某个固件相同", "如何解决")
-	b.click("现在请求会得到什么？")
+	b.click("现在再请求会是什么结果？")
 	b.sees("请求诊断", "无效的固件")
 	b.click("English")
 	b.sees("Explain a request")
@@ -217,4 +218,29 @@ func (b *browser) startRollout(spec bench.Spec, stage []*bench.Unit) {
 	b.open(rollout)
 	b.click("Start")
 	b.until(`["running", "stopped itself"].some((s) => document.body.innerText.includes(s))`) // it may be that fast
+}
+
+// The script that a project's page shows runs as it stands there, and asks the
+// platform for upgrades.
+func TestScriptOfTheProject(t *testing.T) {
+	s := newSite(t)
+	p := s.signUp("13800000000")
+	project, err := s.store.Tenant(p.account, "test").CreateProject("demo", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page := p.get(pathOf("/projects", project.ID))
+	_, script, _ := strings.Cut(page, `<pre class="code" tabindex="0">`)
+	script, _, ok := strings.Cut(script, "</pre>")
+	if !ok {
+		t.Fatal("no script")
+	}
+	u, err := s.bench.Start(p.account, bench.Spec{Model: "Air780EPM", Speed: bench.SpeedMax, Main: html.UnescapeString(script)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the module asks", func() bool { return u.Status().Identity != "" || off(u) })
+	if u.Status().Identity == "" {
+		t.Errorf("%+v", u.Status())
+	}
 }

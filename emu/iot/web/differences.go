@@ -89,7 +89,7 @@ func (c *ctx) named(jobs []iot.Job, bases []iot.Base) ([]difference, error) {
 func (c *ctx) createBase() error {
 	d := iot.BaseDraft{Name: c.value("name"), Core: c.value("core"), Chip: c.value("chip")}
 	if d.Chip != "" && !slices.ContainsFunc(deltaModels(), func(m *chips.Model) bool { return m.Name == d.Chip }) {
-		return &failure{http.StatusUnprocessableEntity, c.t("Please check what you entered."), fmt.Errorf("there are no difference packages for model %q", d.Chip)}
+		return c.failed(http.StatusUnprocessableEntity, c.t("Please check what you entered."), fmt.Errorf("there are no difference packages for model %q", d.Chip))
 	}
 	var content io.Reader
 	switch file, name, err := c.upload(); {

@@ -148,6 +148,7 @@ func (c *ctx) unitEvents() error {
 		changed := u.Changed()
 		up := u.Since(seen)
 		seen = up.Next
+		up.Status.Detail = problemIn(c.lang, up.Status.Detail)
 		if s.event("update", up) != nil {
 			return nil
 		}

@@ -134,6 +134,7 @@ func functions(lang string, a *assets) template.FuncMap {
 		"soft":   softBreaks,
 		"reason": func(r iot.Reason) reasonText { return reasonIn(lang, r) },
 		"say":    func(s string) string { return sayIn(lang, s) },
+		"wrong":  func(s string) string { return problemIn(lang, s) },
 		"steps":  func(s []iot.Step) []iot.Step { return stepsIn(lang, s) },
 		"dict":   dict,
 		"add":    func(a, b int) int { return a + b },

@@ -35,7 +35,7 @@ func (c *ctx) groups() ([]iot.Group, error) {
 	for _, f := range fields {
 		n, err := strconv.ParseFloat(f, 64)
 		if err != nil {
-			return nil, &failure{http.StatusUnprocessableEntity, c.t("Stages are percentages like 5 25 100."), nil}
+			return nil, c.fail(http.StatusUnprocessableEntity, "Stages are percentages like 5 25 100.")
 		}
 		list = append(list, iot.Group{Name: c.t("up to %s %%", fmt.Sprint(n)), Percent: n})
 	}

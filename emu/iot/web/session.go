@@ -111,7 +111,7 @@ func (c *ctx) logIn() error {
 func (c *ctx) signUp() error {
 	name, password := c.value("name"), c.r.PostFormValue("password")
 	if password != c.r.PostFormValue("again") {
-		return c.entryPage("signup", entry{name, "", &failure{http.StatusUnprocessableEntity, c.t("The two passwords differ."), nil}})
+		return c.entryPage("signup", entry{name, "", c.failed(http.StatusUnprocessableEntity, c.t("The two passwords differ."), nil)})
 	}
 	if !c.p.signUps.Allow(c.address()) {
 		return c.entryPage("signup", entry{name, "", c.explainError(iot.ErrTooMany)})

@@ -18,11 +18,29 @@ func say(english, chinese string) phrase {
 	return phrase{regexp.MustCompile(`(?s)^` + strings.ReplaceAll(regexp.QuoteMeta(english), `\{\}`, `(.*?)`) + `$`), chinese}
 }
 
+var hole = regexp.MustCompile(`\$[1-9]`)
+
+// fill says a text with this phrase, if it is one. Values that are phrases of
+// their own, behind a colon or a semicolon at the end, are said by said.
+func (p phrase) fill(text string, said func(value string) string) (string, bool) {
+	m := p.english.FindStringSubmatch(text)
+	if m == nil {
+		return "", false
+	}
+	return hole.ReplaceAllStringFunc(p.chinese, func(h string) string {
+		v := m[h[1]-'0']
+		if strings.HasSuffix(p.chinese, "："+h) || strings.HasSuffix(p.chinese, "；"+h) || strings.HasPrefix(p.chinese, "设备的 ") || strings.HasPrefix(p.chinese, "服务器的 ") {
+			v = said(v)
+		}
+		return v
+	}), true
+}
+
 // phrases are what [iot.Decide] says besides bare values. The first that fits
 // is taken.
 var phrases = []phrase{
 	say("none of them is there", "都没有"),
-	say("invalid device; nothing is logged", "无效的设备，不记录日志"),
+	say("nobody says who asks; the platform itself logs nothing then", "无效的设备；云平台自身不记录日志"),
 	say("send imei= (lower case) with something unique; {}", "请用小写的 imei= 传一个唯一值；$1"),
 	say("send imei= (lower case) with something unique", "请用小写的 imei= 传一个唯一值"),
 	say(`the device is "{}"`, `设备为 "$1"`),
@@ -143,23 +161,15 @@ func sayIn(lang, text string) string {
 	if lang != "zh" {
 		return text
 	}
+	said := func(v string) string { return sayIn(lang, v) }
 	for _, p := range phrases {
-		m := p.english.FindStringSubmatch(text)
-		if m == nil {
-			continue
+		if out, ok := p.fill(text, said); ok {
+			return out
 		}
-		out := p.chinese
-		for i, v := range m[1:] {
-			if strings.HasSuffix(out, "：$"+string(rune('1'+i))) || strings.HasSuffix(out, "；$"+string(rune('1'+i))) || strings.HasPrefix(out, "设备的 ") || strings.HasPrefix(out, "服务器的 ") {
-				v = sayIn(lang, v)
-			}
-			out = strings.ReplaceAll(out, "$"+string(rune('1'+i)), v)
-		}
-		return out
 	}
 	if head, tail, ok := strings.Cut(text, ": "); ok {
-		if said := sayIn(lang, tail); said != tail {
-			return head + "：" + said
+		if v := said(tail); v != tail {
+			return head + "：" + v
 		}
 	}
 	return text

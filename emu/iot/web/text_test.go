@@ -1,6 +1,8 @@
 package web
 
 import (
+	"fmt"
+	"html"
 	"io/fs"
 	"os"
 	"regexp"
@@ -161,5 +163,70 @@ func TestPhrases(t *testing.T) {
 		if got := sayIn("zh", english); got != want {
 			t.Errorf("%s: %s, want %s", english, got, want)
 		}
+	}
+}
+
+// What is wrong with what a person entered is said in their language. Values
+// stay as they were entered.
+func TestProblemsInChinese(t *testing.T) {
+	s := newSite(t)
+	p := s.signUp("13800000000")
+	e := s.settle(p.account)
+	p.get("/choose?language=zh")
+	english := regexp.MustCompile(`[a-z]{2,} [a-z]{2,} [a-z]{2,}`)
+	problem := regexp.MustCompile(`(?s)<p class="problem">(.*?)</p>`)
+	project, firmware := fmt.Sprint(e.ids["projects"]), fmt.Sprint(e.ids["firmware"])
+	long := strings.Repeat("n", 256)
+	for _, c := range []struct {
+		path, says string
+		fields     []string
+	}{
+		{"/projects", "项目名称不能为空", []string{"name", " "}},
+		{"/projects", "项目名称必须是单行文本，最多 255 字节", []string{"name", long}},
+		{"/projects", "描述最多", []string{"name", "x", "description", strings.Repeat("n", 5000)}},
+		{"/devices", "不是有效的设备标识", []string{"project", project, "identities", strings.Repeat("9", 65)}},
+		{pathOf("/firmware", e.ids["firmware"]), "版本号 \"1.1\" 不是用点分隔的三个数字", []string{"name", "x", "version", "1.1"}},
+		{pathOf("/firmware", e.ids["firmware"]), "固件名必须是 1 到 255 字节的文本", []string{"name", "", "version", "1.1.1"}},
+		{"/rollouts", "分批发布的名称必须是", []string{"project", project, "firmware", firmware, "name", "", "percent", "100"}},
+		{"/rollouts", "分批发布有 1 到 32 个阶段，现有 0 个", []string{"project", project, "firmware", firmware, "name", "x", "percent", ""}},
+		{"/rollouts", "阶段填写百分比", []string{"project", project, "firmware", firmware, "name", "x", "percent", "all"}},
+		{"/rollouts", "百分比为 0 到 100", []string{"project", project, "firmware", firmware, "name", "x", "percent", "NaN"}},
+		{"/rollouts", "百分比是累计的：5 小于前一阶段的 50", []string{"project", project, "firmware", firmware, "name", "x", "percent", "50 5"}},
+		{"/bases", "既不是一个数字", []string{"project", project, "core", "x"}},
+		{"/bases", "没有差分包", []string{"project", project, "core", "1", "chip", "Air1"}},
+		{"/account/webhooks", "Webhook 的 URL 必须是", []string{"url", "javascript:alert(1)"}},
+		{"/account/password", "密码至少 8 个字符", []string{"old", "correct horse", "new", "short", "again", "short"}},
+		{"/account/tokens", "程序名称不能为空", []string{"name", ""}},
+		{"/bench", "VERSION \"1\" 必须是", []string{"project", project, "model", "Air601", "name", "x", "version", "1", "poll", "1", "speed", "1"}},
+		{"/bench", "没有型号 \"Air1\"", []string{"project", project, "model", "Air1", "name", "x", "version", "1.0.0", "poll", "1", "speed", "1"}},
+		{"/bench", "不是 15 位数字", []string{"project", project, "model", "Air780E", "name", "x", "version", "1.0.0", "poll", "1", "speed", "1", "imei", "1"}},
+	} {
+		status, body := p.post(c.path, c.fields...)
+		m := problem.FindStringSubmatch(body)
+		if m == nil || status != 422 {
+			t.Errorf("%s %.80q: %d %v", c.path, c.fields, status, m)
+			continue
+		}
+		if said := html.UnescapeString(m[1]); !strings.Contains(said, c.says) || english.MatchString(said) {
+			t.Errorf("%s %.80q: %s, want %s", c.path, c.fields, said, c.says)
+		}
+	}
+	for english, want := range map[string]string{
+		"invalid: a roll-out has 1 to 32 groups, not 0":               "分批发布有 1 到 32 个阶段，现有 0 个",
+		"switched off: nobody watched for 10m0s":                      "无人观看已达 10m0s，自动关机",
+		"version 1.1000.1 has a part above 999 after the core number": "版本号 1.1000.1 中，CORE 之后的部分超过 999",
+		"something else": "something else",
+		`no model is called "$2 is empty": see airlift chips`:                      `没有型号 "$2 is empty"`,
+		"not possible: the package is ready":                                       "差分包的状态为 ready",
+		"PROJECT \"$1\" is not 1 to 64 letters, digits, _ and -":                   "PROJECT \"$1\" 必须是 1 到 64 个字母、数字、_ 或 -",
+		"make the package: main.lua is larger than 65536 bytes":                    "make the package：main.lua 超过 65536 字节",
+		"invalid: groups[1]: percentages are cumulative, 5 is below the 50 before": "百分比是累计的：5 小于前一阶段的 50",
+	} {
+		if got := problemIn("zh", english); got != want {
+			t.Errorf("%s: %s, want %s", english, got, want)
+		}
+	}
+	if got := problemIn("en", "invalid: project name is empty"); got != "project name is empty" {
+		t.Errorf("in English %q", got)
 	}
 }

@@ -150,7 +150,7 @@ function set(element, text) {
 function showStatus(s) {
   set(phase, phase.dataset[s.phase] ?? s.phase);
   phase.className = "p-" + s.phase;
-  set(field("why"), s.phase === "off" && s.end ? `${unit.dataset.ended}: ${s.end}${s.detail ? ", " + s.detail : ""}` : "");
+  set(field("why"), s.phase === "off" && s.end ? `${unit.dataset.ended}: ${field("why").dataset[s.end] ?? s.end}${s.detail ? ", " + s.detail : ""}` : "");
   set(field("version"), s.version || "–");
   set(field("core"), s.core || "–");
   set(field("identity"), s.identity || "–");
