@@ -238,7 +238,7 @@ func (d *deltaRun) patcher(k *ParPackage) (*patcher, error) {
 	p.patch = func(i int) ([]byte, error) {
 		from, to := pl.Window(i)
 		key, ok := n.memoKey("patch", part.Off+from, to-from)
-		key.Other = flash.Sum{binary.LittleEndian.Uint64(d.par.Hash[:]), uint64(k.ID)<<32 | uint64(i)}
+		key.Other = flash.Sum{binary.LittleEndian.Uint64(d.par.Hash[:]), uint64(k.Off)<<32 | uint64(i)} // ids may be the same
 		if ok && !n.dev.Power().Lost() {
 			if v, ok := d.memo.Get(key); ok {
 				return v.([]byte), nil

@@ -3,6 +3,7 @@ package ec
 import (
 	"bytes"
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ulikunitz/xz/lzma"
 
+	"airlift/chips"
 	"airlift/chips/bzip2"
 	"airlift/flash/explain"
 	"airlift/flash/flashtest"
@@ -182,5 +184,40 @@ func TestManySegments(t *testing.T) {
 	}
 	if n := strings.Count(text, "not checked: boot code takes 127 segments"); n != 2*maxParSegments {
 		t.Errorf("%d segments left out, expected %d", n, 2*maxParSegments)
+	}
+}
+
+// TestMemoTellsPackagesApart: two packages for one image with the same id, whose
+// segments look at the same old bytes, are still two packages.
+func TestMemoTellsPackagesApart(t *testing.T) {
+	const seg = 32 << 10
+	old := lcg(3, seg)
+	grow := func(p []byte) []byte {
+		data, err := bzip2.Encode(append(putMagnitude(putMagnitude(putMagnitude(nil, 0), len(p)), 0), p...), bzip2.UnitEC618)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := Segment{Unchanged: true, NewSize: seg}
+		return (&Payload{OldSize: seg, Segments: []Segment{same, {NewSize: uint32(len(p)), Data: data}}}).Encode()
+	}
+	first, second := bytes.Repeat([]byte{1}, 4096), bytes.Repeat([]byte{2}, 4096)
+	final := cat(old, second)
+	sum := sha256.Sum256(final)
+	par := &Par{Version: 0x20, Flags: 0x40, SegField: 0x8000}
+	for _, p := range [][]byte{first, second} {
+		par.Packages = append(par.Packages, &ParPackage{
+			Attr: AttrAP, Segments: 2, Load: 0x24000, NewSize: uint32(len(final)), BaseSize: seg,
+			BaseHash: sha256.Sum256(old), NewHash: &sum, Payload: grow(p),
+		})
+	}
+	for _, memo := range []*chips.Memo{nil, {}} {
+		m := newModule(t)
+		m.boot.Memo = memo
+		m.burn(0, m.part(PartAP).Off, bytes.Repeat([]byte{0xFF}, len(oldAP())))
+		m.burn(0, m.part(PartAP).Off, old)
+		m.wait(par.Encode(), nil)
+		if r := m.start(); r.Outcome != chips.BootCore || !m.holds(0, m.part(PartAP).Off, final) {
+			t.Errorf("with a memory %v: %+v\n%s", memo != nil, r, strings.Join(m.lines, "\n"))
+		}
 	}
 }
