@@ -71,6 +71,8 @@ func TestSchemaAgrees(t *testing.T) {
 		head: true, "chip: a\n": false, "name: a\n": false,
 		head + "hows: [before, after, front 1/2, back 4, bits 1, few 2, most 3]\n": true,
 		head + "hows: [sideways]\n": false, head + "hows: [front]\n": false, head + "mode: fast\n": false,
+		head + "hows: []\n": false, head + "invariants: []\n": false, head + "brown_outs: [0]\n": false, head + "brown_outs: [1000001]\n": false,
+		head + "sample: 1000000000\n": true, head + "sample: 1000000001\n": false, head + "boots_max: 65\n": false,
 		head + "cuts: 9\n": false, head + "unknown: 1\n": false, head + "old: {core: V1, unknown: 2}\n": false,
 		head + "faults: [{kind: cut, op: 3, how: after}, {kind: cut-at, at: 1.5s}]\n": true,
 		head + "faults: [{kind: flood}]\n":                                            false, head + "invariants: [boots, nice]\n": false,

@@ -105,8 +105,12 @@ func (v *Volume) check() error {
 	if len(v.Setup)+len(v.Steps) > stepsMax || len(v.Steps) == 0 {
 		return fmt.Errorf("volume: %d steps behind %d: expected 1 to %d in all", len(v.Steps), len(v.Setup), stepsMax)
 	}
+	all := slices.Concat(v.Setup, v.Steps)
+	if err := checkBytes(all); err != nil {
+		return err
+	}
 	t := fileTree{}
-	for i, f := range slices.Concat(v.Setup, v.Steps) {
+	for i, f := range all {
 		if err := f.check(); err != nil {
 			return fmt.Errorf("volume: step %d: %w", i, err)
 		}
@@ -114,7 +118,9 @@ func (v *Volume) check() error {
 		if err != nil {
 			return fmt.Errorf("volume: step %d: %s: %w", i, &f, err)
 		}
-		t = next
+		if t = next; t.bytes() > heldBytesMax {
+			return fmt.Errorf("volume: step %d: %s: files of more than %d bytes", i, &f, int64(heldBytesMax))
+		}
 	}
 	return nil
 }
