@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ type explainFlags struct {
 	serverFlags
 	data, server, token string
 	seed                uint64
+	unowned             bool
 }
 
 func (a *app) explainCmd() *cobra.Command {
@@ -36,18 +38,33 @@ URL is what the device sent: the whole address, path and query, or the query
 alone. The platform is a running one (--server), the folder of one (--data), or
 one that is described (--platform).
 
-The exit code is 1 if the device would not get a file.`,
+The exit code is 1 if the device would not get a file.
+
+--unowned lists what was asked and is in nobody's log, because neither its key
+nor its device is anybody's. For whoever runs the platform: it needs the folder.`,
 		Example: `  airlift explain --server http://127.0.0.1:8000 'imei=C81234567830&project_key=123'
   airlift explain --data platform '/api/site/firmware_upgrade?imei=C81234567830&project_key=123'
-  airlift explain --platform platform.json --answers wiki2024 'imei=1&project_key=123'`,
-		Args: operands("URL"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.explain(e, args[0]) },
+  airlift explain --platform platform.json --answers wiki2024 'imei=1&project_key=123'
+  airlift explain --data platform --unowned`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if e.unowned {
+				return operands()(cmd, args)
+			}
+			return operands("URL")(cmd, args)
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if e.unowned {
+				return a.unowned(e)
+			}
+			return a.explain(e, args[0])
+		},
 	}
 	e.addPlatform(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&e.data, "data", "", "`folder` of a platform")
 	fl.StringVar(&e.server, "server", "", "`URL` of a running platform: http://127.0.0.1:8000")
 	fl.StringVar(&e.token, "token", "", "API `token` for --server (default: AIRLIFT_TOKEN of the environment)")
+	fl.BoolVar(&e.unowned, "unowned", false, "list the requests that are in nobody's log")
 	fl.Uint64Var(&e.seed, "seed", 1, "seed of the keys of a described platform")
 	return cmd
 }
@@ -94,13 +111,9 @@ func (e *explainFlags) decide(a *app, target string) (x iot.Explanation, err err
 		return x, err
 	}
 	if server == nil {
-		// A folder is looked at, not made.
-		if _, err := os.Stat(filepath.Join(e.data, store.DatabaseName)); err != nil {
-			return x, withCode(exitEnv, err)
-		}
-		st, err := store.Open(e.data, store.Options{Look: true, Answers: answers, Error: func(err error) { a.note("%v", err) }})
+		st, err := e.look(a, answers)
 		if err != nil {
-			return x, withCode(exitEnv, err)
+			return x, err
 		}
 		defer st.Close()
 		if e.answers == "" {
@@ -117,11 +130,56 @@ func (e *explainFlags) decide(a *app, target string) (x iot.Explanation, err err
 	return iot.NewExplanation(q, &d, server.Answers()), nil
 }
 
+// look opens the folder, which is looked at, not made.
+func (e *explainFlags) look(a *app, answers *iot.AnswerSet) (*store.Store, error) {
+	if _, err := os.Stat(filepath.Join(e.data, store.DatabaseName)); err != nil {
+		return nil, withCode(exitEnv, fmt.Errorf("%s: no platform is kept here (no %s): airlift serve --data %s makes one", e.data, store.DatabaseName, e.data))
+	}
+	st, err := store.Open(e.data, store.Options{Look: true, Answers: answers, Error: func(err error) { a.note("%v", err) }})
+	return st, withCode(exitEnv, err)
+}
+
+// unowned lists the requests that nobody owns, the newest first.
+func (a *app) unowned(e explainFlags) error {
+	defer a.flush()
+	if e.data == "" || e.server != "" || e.platform != "" {
+		return usagef("--unowned needs the folder of a platform: --data")
+	}
+	st, err := e.look(a, nil)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	list, err := st.Unowned(iot.Page{Limit: iot.PageMax})
+	if err != nil {
+		return withCode(exitEnv, err)
+	}
+	if list.Total > 0 {
+		a.code = exitFindings
+	}
+	for _, l := range list.Items {
+		if !a.text() {
+			if err := a.json(l); err != nil {
+				return err
+			}
+			continue
+		}
+		a.printf("%s  %s  %s\n", l.Time.UTC().Format(time.RFC3339), a.c(bold, string(l.Reason)), oneLine(l.URL))
+		if n := len(l.Steps); n > 0 {
+			a.step(l.Steps[n-1])
+		}
+	}
+	return nil
+}
+
 // ask asks a running platform.
 func (e *explainFlags) ask(target string) (x iot.Explanation, err error) {
 	body, err := json.Marshal(api.Question{URL: target})
 	if err != nil {
 		return x, err
+	}
+	if u, err := url.Parse(e.server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return x, usagef("--server %q: expected http://HOST:PORT", e.server)
 	}
 	req, err := http.NewRequest(http.MethodPost, strings.TrimSuffix(e.server, "/")+api.Prefix+"/explain", bytes.NewReader(body))
 	if err != nil {
@@ -162,15 +220,7 @@ func (e *explainFlags) ask(target string) (x iot.Explanation, err error) {
 func (a *app) explanation(x iot.Explanation) {
 	a.printf("%s %s\n\n", a.c(bold, "asked   "), oneLine(x.URL))
 	for _, s := range x.Steps {
-		mark := a.c(green, "pass")
-		if !s.Passed {
-			mark = a.c(red, "stop")
-		}
-		a.printf("%2d  %s  %s\n", s.N, mark, s.Rule)
-		a.printf("          %s: %s\n", oneLine(s.Compared), oneLine(s.Conclusion))
-		if s.Fix != "" {
-			a.printf("          %s %s\n", a.c(yellow, "fix:"), oneLine(s.Fix))
-		}
+		a.step(s)
 	}
 	for _, n := range x.Notes {
 		a.printf("\n%s %s\n", a.c(yellow, "note"), oneLine(n))
@@ -183,4 +233,17 @@ func (a *app) explanation(x iot.Explanation) {
 		a.printf(", log %s", x.Result)
 	}
 	a.printf("\n")
+}
+
+// step prints one rule that was tried.
+func (a *app) step(s iot.Step) {
+	mark := a.c(green, "pass")
+	if !s.Passed {
+		mark = a.c(red, "stop")
+	}
+	a.printf("%2d  %s  %s\n", s.N, mark, s.Rule)
+	a.printf("          %s: %s\n", oneLine(s.Compared), oneLine(s.Conclusion))
+	if s.Fix != "" {
+		a.printf("          %s %s\n", a.c(yellow, "fix:"), oneLine(s.Fix))
+	}
 }

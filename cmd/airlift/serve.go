@@ -109,6 +109,9 @@ func (a *app) serve(s serveFlags) (err error) {
 	if err != nil {
 		return withCode(exitEnv, err)
 	}
+	if s.demo { // there is nobody else
+		st.SetOperator(first.ID)
+	}
 	if err := s.offer(a, st, first); err != nil {
 		return err
 	}
@@ -131,6 +134,9 @@ func (a *app) serve(s serveFlags) (err error) {
 
 // check refuses flags that make no sense together, and reads the certificate.
 func (s *serveFlags) check() (encrypted *tls.Config, err error) {
+	if err := errors.Join(checkAddress("listen", s.listen), checkAddress("admin", s.admin), checkAddress("tls-listen", s.tlsListen)); err != nil {
+		return nil, err
+	}
 	if s.demo && !s.local() {
 		return nil, usagef("--demo is without passwords, so it listens on this host only: use 127.0.0.1 with --listen, --admin and --tls-listen")
 	}
@@ -290,10 +296,10 @@ func (s *serveFlags) local() bool {
 func (s *serveFlags) run(a *app, server *iot.Server, people http.Handler, encrypted *tls.Config) (err error) {
 	opt := host.Options{Devices: server, People: people, IsDevice: server.IsDevice, Error: func(remote string, err error) { a.note("%s: %v", remote, err) }}
 	type place struct {
-		addr, what string
-		opt        host.Options
+		flag, addr, what string
+		opt              host.Options
 	}
-	places := []place{{s.listen, "listening on http://", opt}}
+	places := []place{{"listen", s.listen, "listening on http://", opt}}
 	if s.admin != "" {
 		admin := opt
 		places[0].opt.People, admin.Devices, admin.TLS = nil, nil, encrypted
@@ -301,12 +307,12 @@ func (s *serveFlags) run(a *app, server *iot.Server, people http.Handler, encryp
 		if encrypted != nil {
 			what = "people on https://"
 		}
-		places = append(places, place{s.admin, what, admin})
+		places = append(places, place{"admin", s.admin, what, admin})
 	}
 	if s.tlsListen != "" {
 		tlsOpt := places[0].opt
 		tlsOpt.TLS = encrypted
-		places = append(places, place{s.tlsListen, "encrypted on https://", tlsOpt})
+		places = append(places, place{"tls-listen", s.tlsListen, "encrypted on https://", tlsOpt})
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -319,7 +325,7 @@ func (s *serveFlags) run(a *app, server *iot.Server, people http.Handler, encryp
 	defer cancel()
 	var listeners []net.Listener
 	for _, p := range places {
-		ln, err := net.Listen("tcp", p.addr)
+		ln, err := listen(p.flag, p.addr)
 		if err != nil {
 			for _, l := range listeners {
 				l.Close()
@@ -371,6 +377,9 @@ func offerFile(a *app, tenant iot.Tenant, project int64, file string) error {
 	}
 	d := iot.FirmwareDraft{FileName: filepath.Base(file), Allow: true, All: true}
 	f, err := d.Firmware(project, time.Time{})
+	if errors.Is(err, iot.ErrFileName) {
+		return withCode(exitBadInput, fmt.Errorf("%s: %w: expected a name like fotademo_1025.1.1_LuatOS-SoC_AIR601.bin", file, err))
+	}
 	if err != nil {
 		return withCode(exitBadInput, fmt.Errorf("%s: %w", file, err))
 	}

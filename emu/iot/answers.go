@@ -12,7 +12,7 @@ type Answer struct {
 	Status int    // HTTP
 	Code   int    // of the JSON body
 	Msg    string // of the JSON body
-	Log    string // in the platform's log; empty: nothing is logged
+	Log    string // in the platform's log; empty: the platform logs nothing
 	JSON   bool   // the body is JSON; otherwise there is none
 }
 

@@ -88,7 +88,7 @@ func (r *run) identity() bool {
 		if len(r.q.Notes) > 0 {
 			fix += "; " + strings.Join(r.q.Notes, "; ")
 		}
-		return r.stop(NoIdentity, rule, "none of them is there", "invalid device; nothing is logged", fix)
+		return r.stop(NoIdentity, rule, "none of them is there", "nobody says who asks; the platform itself logs nothing then", fix)
 	}
 	return r.pass(rule, r.q.Param+"="+quote(r.q.Identity), "the device is "+quote(r.q.Identity))
 }

@@ -350,15 +350,14 @@ func (r *run) finish() {
 	if r.d.Reason != Deliver {
 		r.d.Delivered = Effects{}
 	}
-	if r.d.Reason == NoIdentity {
-		return
-	}
 	log := &LogEntry{
 		Time: r.now, Identity: r.q.Identity, FirmwareName: clip(r.q.FirmwareName), DeviceVersion: clip(r.release().Version),
 		ServerVersion: "unknown", URL: r.q.URL, Reason: r.d.Reason, Steps: r.d.Steps, Notes: r.d.Notes,
 	}
 	if r.d.Project != nil {
 		log.Project = r.d.Project.ID
+	} else if p, ok := r.v.ProjectByKey(r.q.ProjectKey); ok { // so that its owner learns of it
+		log.Project = p.ID
 	}
 	switch {
 	case r.d.Firmware != nil:

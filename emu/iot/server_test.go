@@ -185,8 +185,28 @@ func TestOtherPathsAndMethods(t *testing.T) {
 			t.Errorf("%s %s: %d, want %d", tc.method, tc.target, resp.Status, tc.status)
 		}
 	}
-	if log := w.mem.Log(); len(log) != 1 || log[0].Reason != UnknownProject {
-		t.Errorf("only the request with an identity is logged: %+v", log)
+	log := w.mem.Log()
+	if len(log) != 3 || log[0].Reason != NoIdentity || log[1].Reason != NoIdentity || log[2].Reason != UnknownProject {
+		t.Errorf("every question is logged, and nothing else: %+v", log)
+	}
+}
+
+// TestNoIdentityIsLogged checks that a question without identity is logged for
+// the project whose key it has, in both APIs, and that explaining it tells nobody
+// whose key that is.
+func TestNoIdentityIsLogged(t *testing.T) {
+	for _, target := range []string{Path + "?project_key=", TurnkeyPath + "?uid=&project_key="} {
+		for key, project := range map[string]int64{keyA1: 1, keyB1: 3, "123": 0, "": 0} {
+			w := newWorld(t)
+			w.serve(target + key + "&firmware_name=f&version=1.0.0")
+			log := w.mem.Log()
+			if len(log) != 1 || log[0].Reason != NoIdentity || log[0].Project != project || log[0].Identity != "" || len(log[0].Steps) != 1 {
+				t.Errorf("%s%s: %+v", target, key, log)
+			}
+			if _, d, err := w.server.Explain(target+key, noon); err != nil || d.Project != nil || len(d.Steps) != 1 {
+				t.Errorf("%s%s: explained %+v: %v", target, key, d, err)
+			}
+		}
 	}
 }
 

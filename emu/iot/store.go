@@ -96,12 +96,14 @@ const (
 	JobFailed   JobState = "failed"
 )
 
-// LogEntry is one row of the upgrade log.
+// LogEntry is one row of the upgrade log. The platform has none for a request
+// without identity (iot-platform.md 2.3); ours has, as it is the one that a person
+// wonders about most.
 type LogEntry struct {
 	ID            int64     `json:"id"`
 	Time          time.Time `json:"time"`
-	Project       int64     `json:"project"` // 0 if unknown
-	Identity      string    `json:"identity"`
+	Project       int64     `json:"project"`  // 0 if unknown
+	Identity      string    `json:"identity"` // empty if the request had none
 	FirmwareName  string    `json:"firmware_name"`
 	DeviceVersion string    `json:"device_version"`
 	ServerVersion string    `json:"server_version"` // "unknown" if there is no such firmware

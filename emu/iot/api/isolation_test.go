@@ -15,8 +15,8 @@ import (
 
 // estate is one thing of every kind that an account can have.
 type estate struct {
-	project, device, firmware, other, rollout, base, webhook, token, log, job int64
-	key, identity                                                             string
+	project, device, firmware, other, rollout, base, webhook, token, log, stray, job int64
+	key, identity                                                                    string
 }
 
 func (c *client) settle(name string) estate {
@@ -45,6 +45,13 @@ func (c *client) settle(name string) estate {
 		c.w.t.Fatalf("log %+v", log)
 	}
 	e.log = log.Items[0].ID
+	c.w.ask("project_key=" + p.Key + "&firmware_name=" + name) // without identity
+	c.w.ask("project_key=nobody's")
+	log = want[iot.List[iot.LogEntry]](c, 200, "GET", "/log", nil)
+	if log.Items[0].Reason != iot.NoIdentity || log.Items[0].FirmwareName != name {
+		c.w.t.Fatalf("log %+v", log)
+	}
+	e.stray = log.Items[0].ID
 	return e
 }
 
@@ -194,7 +201,7 @@ func TestIsolation(t *testing.T) {
 		}
 		// A nonexistent id looks exactly the same.
 		if strings.Contains(r.path, "{id}") {
-			none := estate{1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, ea.key, eb.identity}
+			none := estate{1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, 1e9, ea.key, eb.identity}
 			if other := b.call(r, none); other.status != got.status || !bytes.Equal(other.body, got.body) {
 				t.Errorf("%s: %d %s for somebody else's, %d %s for nobody's", name, got.status, got.body, other.status, other.body)
 			}
@@ -204,6 +211,17 @@ func TestIsolation(t *testing.T) {
 				t.Errorf("%s by nobody: %d %s", name, got.status, got.body)
 			}
 		}
+	}
+	// What A's devices without identity asked, and what nobody owns.
+	all := want[iot.List[iot.LogEntry]](b, 200, "GET", "/log?limit=1000", nil)
+	for _, e := range all.Items {
+		if e.FirmwareName == "secretA" || strings.Contains(e.URL, "nobody's") {
+			t.Errorf("B sees %+v", e)
+		}
+	}
+	stray := b.json("GET", fmt.Sprintf("/log/%d", ea.stray), nil)
+	if nothing := b.json("GET", fmt.Sprintf("/log/%d", int64(1e9)), nil); stray.status != 404 || !bytes.Equal(stray.body, nothing.body) {
+		t.Errorf("a request without identity: %d %s", stray.status, stray.body)
 	}
 	// Things of A in bodies and parameters of requests about B's own things.
 	for name, got := range map[string]answer{

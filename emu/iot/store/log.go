@@ -3,15 +3,18 @@ package store
 import "airlift/emu/iot"
 
 // log adds a row to the upgrade log. It belongs to the account whose project was
-// asked, or else to the one that has the device.
+// asked, or else to the one that has the device. Other rows are strays.
 func (t *tx) log(e iot.Effects, d iot.Device) error {
 	l := e.Log
 	project := l.Project
 	if project == 0 {
 		project = d.Project
 	}
-	p, _ := t.Project(project)
-	path, err := t.encodePath(l)
+	p, known := t.Project(project)
+	if !known || l.Identity == "" {
+		return t.stray(p, l)
+	}
+	path, err := encodePath(l, t.textID)
 	if err != nil {
 		return err
 	}
@@ -34,12 +37,17 @@ func (t *tx) log(e iot.Effects, d iot.Device) error {
 			return err
 		}
 	}
-	if p.Account != 0 && t.s.hub.watched() {
-		t.events = append(t.events, accountEvent{p.Account, iot.Event{
-			Kind: iot.EventRequest, Time: l.Time, Project: p.ID, Device: l.Identity, Reason: l.Reason, Log: id, Detail: l.Result,
+	t.logged(p.Account, p.ID, id, l)
+	return t.err
+}
+
+// logged tells those who watch an account that its log has a new row.
+func (t *tx) logged(account, project, id int64, l *iot.LogEntry) {
+	if account != 0 && t.s.hub.watched() {
+		t.events = append(t.events, accountEvent{account, iot.Event{
+			Kind: iot.EventRequest, Time: l.Time, Project: project, Device: l.Identity, Reason: l.Reason, Log: id, Detail: l.Result,
 		}})
 	}
-	return t.err
 }
 
 func scanLog(r scanner) (l iot.LogEntry, err error) {
@@ -64,12 +72,34 @@ const logOfKey = `from (
 	union all
 	select l.* from log l where l.id >= coalesce((select max(block) + 1 from log_keys), 0) * 1024 and l.account = ?1 and l.key = ?2) l where true`
 
+// Log has the rows of devices, and among them the strays where they came.
 func (v *tenant) Log(f iot.LogFilter, p iot.Page) (iot.List[iot.LogEntry], error) {
+	p = p.Clamp()
+	strays, err := v.s.strays(v.id, f)
+	if err != nil {
+		return iot.List[iot.LogEntry]{}, err
+	}
 	from, args := "from log l where l.account = ?", []any{v.id}
 	if f.Identity != "" {
 		from, args = logOfKey, []any{v.id, iot.IdentityKey(f.Identity)}
 	}
-	add := func(clause string, arg any) { from, args = from+" and "+clause, append(args, arg) }
+	where, more := logClauses(f)
+	// So many strays can be among the rows before the page.
+	before := min(p.Offset, len(strays))
+	l, err := part(v.s, p.Offset-before, p.Limit+before, scanLog, logColumns, from+where, "l.id desc", append(args, more...)...)
+	if err != nil {
+		return l, err
+	}
+	l.Total += len(strays)
+	l.Items = merge(l.Items, strays)
+	l.Items = l.Items[min(before, len(l.Items)):]
+	l.Items = l.Items[:min(p.Limit, len(l.Items))]
+	return l, nil
+}
+
+// logClauses are the conditions of a filter, but for that on the identity.
+func logClauses(f iot.LogFilter) (where string, args []any) {
+	add := func(clause string, arg any) { where, args = where+" and "+clause, append(args, arg) }
 	if f.Project != 0 {
 		add("l.project = ?", f.Project)
 	}
@@ -82,18 +112,31 @@ func (v *tenant) Log(f iot.LogFilter, p iot.Page) (iot.List[iot.LogEntry], error
 	if !f.To.IsZero() {
 		add("l.time < ?", nano(f.To))
 	}
-	return page(v.s, p, scanLog, logColumns, from, "l.id desc", args...)
+	return where, args
 }
 
 func (v *tenant) LogEntry(id int64) (iot.LogEntry, error) {
-	return one(v.s, func(r scanner) (iot.LogEntry, error) {
+	table := "log"
+	if id > strayIDs {
+		table, id = "strays", id-strayIDs
+	}
+	return one(v.s, v.s.scanWhole(table), "select "+logColumns+", l.path from "+table+" l where l.id = ? and l.account = ?", id, v.id)
+}
+
+// scanWhole reads a row with its decision path.
+func (s *Store) scanWhole(table string) func(scanner) (iot.LogEntry, error) {
+	return func(r scanner) (iot.LogEntry, error) {
 		var path string
 		l, err := scanLog(also{r, []any{&path}})
-		if err == nil {
-			l.Steps, l.Notes, err = decodePath(path, v.s.keptText)
+		if err != nil {
+			return l, err
 		}
+		if table == "strays" {
+			l.ID += strayIDs
+		}
+		l.Steps, l.Notes, err = decodePath(path, s.keptText)
 		return l, err
-	}, "select "+logColumns+", l.path from log l where l.id = ? and l.account = ?", id, v.id)
+	}
 }
 
 // trimRows is how many rows of the log one piece of work drops: a millisecond's

@@ -34,7 +34,7 @@ func TestPathIsKept(t *testing.T) {
 		for _, keep := range []bool{true, false, true} {
 			var path string
 			err := w.s.hand(quickly(func(t *tx) (err error) {
-				if path, err = t.encodePath(&l); err == nil && !keep {
+				if path, err = encodePath(&l, t.textID); err == nil && !keep {
 					err = undone
 				}
 				return err

@@ -125,6 +125,15 @@ create table texts(id integer primary key, text text not null unique);
 alter table log add column device integer not null default 0;
 create table online(log integer not null);
 insert into online select coalesce(max(id), 0) from log;
+`, `
+-- Requests without identity, and those that nobody owns, are apart from the log;
+-- see stray.
+create table strays(
+	id integer primary key, account integer not null, n integer not null, after integer not null,
+	time integer not null, project integer not null,
+	identity text not null, key text not null, firmware_name text not null, device_version text not null,
+	server_version text not null, url text not null, reason text not null, status integer not null, result text not null,
+	path text not null, unique(account, n));
 `}
 
 // migrate brings the database to the newest schema, each step in a transaction.

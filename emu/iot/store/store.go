@@ -30,6 +30,9 @@ type Options struct {
 	Build    Builder // nil: difference packages are the uploaded files
 	// LogRows is how many rows of the upgrade log are kept, default 2,000,000.
 	LogRows int64
+	// StrayRows is how many requests without identity are kept for an account,
+	// and how many that nobody owns, default 1000. They push out no others.
+	StrayRows int64
 	// AccountBytes is how many bytes an account may upload, default 4 GiB.
 	AccountBytes int64
 	// SilentAfter is when a device that got a file and is in no roll-out counts
@@ -67,6 +70,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.LogRows <= 0 {
 		o.LogRows = 2_000_000
+	}
+	if o.StrayRows <= 0 {
+		o.StrayRows = 1000
 	}
 	if o.AccountBytes <= 0 {
 		o.AccountBytes = 4 << 30
@@ -107,6 +113,7 @@ type Store struct {
 	online online
 	// longJournal asks the writer to begin the journal anew.
 	longJournal atomic.Bool
+	operator    atomic.Int64 // account; see SetOperator
 	hub         hub
 	guess       throttle
 	hashes      chan struct{} // slots for hashing passwords, which takes memory

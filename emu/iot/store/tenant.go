@@ -284,12 +284,17 @@ func like(s string) string {
 // page reads a page of a list and its length.
 func page[T any](s *Store, p iot.Page, read func(scanner) (T, error), columns, from, order string, args ...any) (iot.List[T], error) {
 	p = p.Clamp()
+	return part(s, p.Offset, p.Limit, read, columns, from, order, args...)
+}
+
+// part reads any part of a list and the list's length.
+func part[T any](s *Store, offset, limit int, read func(scanner) (T, error), columns, from, order string, args ...any) (iot.List[T], error) {
 	var l iot.List[T]
 	if err := s.read.QueryRow("select count(*) "+from, args...).Scan(&l.Total); err != nil {
 		return l, wrap(err)
 	}
 	var err error
-	l.Items, err = many(s, read, "select "+columns+" "+from+" order by "+order+" limit ? offset ?", append(args, p.Limit, p.Offset)...)
+	l.Items, err = many(s, read, "select "+columns+" "+from+" order by "+order+" limit ? offset ?", append(args, limit, offset)...)
 	return l, err
 }
 

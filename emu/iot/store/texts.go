@@ -75,8 +75,9 @@ func (t *tx) forgetTexts(n int) {
 
 // encodePath keeps a decision path without the names of its fields: a list of
 // steps, each a list of number, passed, rule, compared, conclusion and fix, and
-// a list of notes. A number in a text's place is that of a kept one.
-func (t *tx) encodePath(l *iot.LogEntry) (string, error) {
+// a list of notes. A number in a text's place is that of a kept one, which textID
+// finds.
+func encodePath(l *iot.LogEntry, textID func(s, identity string) (int64, error)) (string, error) {
 	b := append(make([]byte, 0, pathBytesHint), "[["...)
 	for i, s := range l.Steps {
 		if i > 0 {
@@ -89,7 +90,7 @@ func (t *tx) encodePath(l *iot.LogEntry) (string, error) {
 			b = append(b, ",0"...)
 		}
 		for _, field := range [...]string{s.Rule, s.Compared, s.Conclusion, s.Fix} {
-			id, err := t.textID(field, l.Identity)
+			id, err := textID(field, l.Identity)
 			if err != nil {
 				return "", err
 			}

@@ -2,8 +2,11 @@ package web
 
 import (
 	"encoding/csv"
+	"fmt"
 	"strings"
 	"testing"
+
+	"airlift/emu/iot"
 )
 
 // The export has every row that the filter lets through, whatever the page, and
@@ -48,5 +51,36 @@ func TestExportLog(t *testing.T) {
 	p.get("/choose?language=zh&back=/log")
 	if got := rows(""); len(got) != 2+asked || got[0][0] != "时间" {
 		t.Errorf("%d rows: %q", len(got), got[0])
+	}
+}
+
+// A request without identity is in the log of the key's owner, with the reason,
+// and in nobody else's.
+func TestLogWithoutIdentity(t *testing.T) {
+	s := newSite(t)
+	p, other := s.signUp("13800000000"), s.signUp("13900000000")
+	tenant := s.store.Tenant(p.account, "test")
+	project, err := tenant.CreateProject("demo", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := s.ask("", project.Key, "nobody", "1.0.0"); status != 400 {
+		t.Fatalf("status %d", status)
+	}
+	list, err := tenant.Log(iot.LogFilter{}, iot.Page{})
+	if err != nil || list.Total != 1 {
+		t.Fatalf("%+v: %v", list, err)
+	}
+	why := fmt.Sprintf("/log/%d", list.Items[0].ID)
+	for path, want := range map[string]string{"/log": why, "/log?reason=no_identity": why, why: "send imei= (lower case)"} {
+		if status, body := p.get(path); status != 200 || !strings.Contains(body, want) || !strings.Contains(body, "no identity") {
+			t.Errorf("%s: %d without %q", path, status, want)
+		}
+		if status, body := other.get(path); strings.Contains(body, "nobody") || path == why && status != 404 {
+			t.Errorf("somebody else gets %s: %d", path, status)
+		}
+	}
+	if _, body := p.get("/log/export"); !strings.Contains(body, "no identity") {
+		t.Errorf("the export has %q", body)
 	}
 }
