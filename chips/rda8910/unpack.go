@@ -17,11 +17,14 @@ type unpacker struct {
 }
 
 // inner takes apart what lies inside another file, if it is a format of the
-// family. Faults of it are no faults of the file around it.
-func (u *unpacker) inner(dir string, b []byte) {
-	if k, ok := find(b); ok && k.unpack != nil {
+// family. Faults of it are no faults of the file around it; the error is that
+// there is no room for more parts. A .pac holds no .pac: one that seems to may
+// hold itself.
+func (u *unpacker) inner(dir string, b []byte) error {
+	if k, ok := find(b); ok && k.unpack != nil && !isPac(b) {
 		_ = k.unpack(u, dir+"/", b)
 	}
+	return u.Full()
 }
 
 func (u *unpacker) stream(dir string, b []byte) error {
@@ -123,7 +126,9 @@ func (u *unpacker) pac(dir string, b []byte) error {
 		if err := u.Add(name+".bin", f.Data); err != nil {
 			return err
 		}
-		u.inner(name, f.Data)
+		if err := u.inner(name, f.Data); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -10,21 +10,37 @@ import (
 	"airlift/flash/luadb"
 )
 
-// partsMax bounds the parts of one file.
-const partsMax = 4096
+// Bounds of the parts of one file: more than any has that is no attack.
+const (
+	partsMax     = 4096
+	partsMaxSize = 256 << 20 // bytes of all
+)
 
 // Parts collects what a file is made of.
-type Parts struct{ List []chips.Part }
+type Parts struct {
+	List []chips.Part
+	size int64
+	full error
+}
 
 // Add adds a part. The error is a *explain.FormatError: a file with more than
-// 4096 parts.
+// 4096 parts, or with more than 256 MiB of them.
 func (p *Parts) Add(name string, data []byte) error {
-	if len(p.List) == partsMax {
-		return &explain.FormatError{What: "parts", Want: fmt.Sprintf("at most %d", partsMax), Got: "more"}
+	switch size := p.size + int64(len(data)); {
+	case p.full != nil:
+	case len(p.List) == partsMax:
+		p.full = &explain.FormatError{What: "parts", Want: fmt.Sprintf("at most %d", partsMax), Got: "more"}
+	case size > partsMaxSize:
+		p.full = &explain.FormatError{What: "parts", Want: fmt.Sprintf("at most %d bytes of them", partsMaxSize), Got: fmt.Sprint(size)}
+	default:
+		p.List, p.size = append(p.List, chips.Part{Name: name, Data: data}), size
 	}
-	p.List = append(p.List, chips.Part{Name: name, Data: data})
-	return nil
+	return p.full
 }
+
+// Full returns the error of the first Add for whose part there was no room, or
+// nil.
+func (p *Parts) Full() error { return p.full }
 
 // AddFiles adds the files of a script image.
 func (p *Parts) AddFiles(dir string, image []byte) error {

@@ -26,14 +26,14 @@ func ParseConf(g Generation, flashSize int64, text []byte) (Layout, error) {
 		}
 		c.off += int64(len(line)) + 1
 	}
-	if !c.any {
-		return Layout{}, csvPlace{line: 1}.errorf("luat_conf_bsp.h", "a #define", "none")
-	}
 	end := csvPlace{line: strings.Count(string(text), "\n") + 1, off: int64(len(text))}
 	if g != G1 && in.Fota != (g == G2Fota) {
 		err := end.errorf("LUAT_USE_FOTA", fmt.Sprintf("%v for profile %s", g == G2Fota, g), fmt.Sprint(in.Fota))
 		err.Hint = "choose the profile that the firmware was built as: g2 without, g2-fota with LUAT_USE_FOTA"
 		return Layout{}, err
+	}
+	if !c.any {
+		return Layout{}, csvPlace{line: 1}.errorf("luat_conf_bsp.h", "a #define", "none")
 	}
 	compute := ComputeG2
 	if g == G1 {
