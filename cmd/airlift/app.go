@@ -145,6 +145,9 @@ func (a *app) c(code, s string) string {
 // writeFile writes a file so that it is either complete or not there: to a
 // temporary file in the same folder first, then by rename.
 func writeFile(name string, write func(io.Writer) error) (err error) {
+	if st, err := os.Stat(name); err == nil && st.IsDir() {
+		return usagef("%s is a folder, expected the name of a file", name)
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	var path *os.PathError
 	if errors.As(err, &path) {

@@ -93,7 +93,7 @@ func (a *app) boot(file string, f chipFlags, b bootFlags) error {
 	}
 	console, err := unquote(b.console)
 	if err != nil {
-		return usagef("--console %q: %v", b.console, err)
+		return usagef("--console %q: expected text with Go escapes, like \\x1b", b.console)
 	}
 	chip, err := f.wholeChip()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/afero"
@@ -264,6 +265,9 @@ place unless --out is given; no program on the module takes part.`,
 			if err != nil {
 				return err
 			}
+			if strings.HasPrefix(name, "/luadb/") {
+				return withCode(exitBadInput, fmt.Errorf("%s is in the script image, which cannot be changed: make another with airlift pack", name))
+			}
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
 				table, err := a.mountImage(c, d, mkfs)
 				if err != nil {
@@ -283,9 +287,15 @@ place unless --out is given; no program on the module takes part.`,
 	return cmd
 }
 
+// windowsPath matches what begins with a drive.
+var windowsPath = regexp.MustCompile(`^[A-Za-z]:[/\\]`)
+
 // devicePath cleans a path inside the device and refuses what would be
 // another file on the module than it looks like.
 func devicePath(name string) (string, error) {
+	if windowsPath.MatchString(name) {
+		return "", usagef("%s is a path of this computer: expected one of the module, like /update.bin (Git Bash changes those: set MSYS_NO_PATHCONV=1)", name)
+	}
 	for _, part := range strings.Split(strings.Trim(name, "/"), "/") {
 		switch {
 		case part == "" || part == "." || part == "..":

@@ -153,7 +153,7 @@ Start with:  airlift demo`,
 			return a.prepare(cmd)
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return withCode(exitUsage, err) })
+	root.SetFlagErrorFunc(flagError)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "output `form`: text, json or jsonl")

@@ -273,8 +273,8 @@ func (a *app) runFlash(name string, chip *chips.Chip, r runFlags) ([]*flash.Devi
 		return loadFlash(name, chip)
 	}
 	p, err := project.Load(name)
-	if err != nil && st != nil && st.Size() >= 1<<20 {
-		err = fmt.Errorf("%w; a dump of %s has %d bytes", err, chip.Model.Name, emu.FlashBytes(chip.Model))
+	if err != nil && st != nil && !st.IsDir() && st.Size() >= 1<<20 {
+		err = fmt.Errorf("%w; it has %d bytes, a dump of %s %d: is --chip right?", err, st.Size(), chip.Model.Name, emu.FlashBytes(chip.Model))
 	}
 	if err != nil {
 		return nil, badInput(err)
