@@ -356,7 +356,8 @@ func (r *run) finish() {
 	}
 	if r.d.Project != nil {
 		log.Project = r.d.Project.ID
-	} else if p, ok := r.v.ProjectByKey(r.q.ProjectKey); ok { // so that its owner learns of it
+	} else if r.d.Reason == NoIdentity { // the key's owner wants to know
+		p, _ := r.v.ProjectByKey(r.q.ProjectKey)
 		log.Project = p.ID
 	}
 	switch {
