@@ -32,6 +32,7 @@ type walker struct {
 	fs    *FS
 	visit func(e Entry) error
 	seen  map[uint32]string // first block of every pair so far, and whose it is
+	held  uint32            // blocks of files so far
 }
 
 // directory shows the directory that starts at p and what is in it.
@@ -96,13 +97,28 @@ func (w *walker) entry(dir string, m *mdir, id uint32) error {
 	case typ == typeCTZ && name.tag.typ() == typeReg:
 		list, err := decodeSkipList(body.data)
 		if err == nil {
-			err = w.fs.eachSkipBlock(nil, list, func(b uint32) error { e.Blocks = append(e.Blocks, b); return nil })
+			e.Blocks, err = w.blocks(list)
 		}
 		e.Err = err
 	case typ != typeInline || name.tag.typ() != typeReg:
 		e.Err = corrupt(w.fs.offset(m.pair[0]), "entry "+e.Path, "a file or a directory", "name type 0x%03X with structure type 0x%03X", name.tag.typ(), typ)
 	}
 	return w.visit(e)
+}
+
+// blocks lists the blocks of a file. Where files have more of them together than
+// the volume twice over, they share so many that following the others would only
+// take time.
+func (w *walker) blocks(list skipList) (blocks []uint32, err error) {
+	err = w.fs.eachSkipBlock(nil, list, func(b uint32) error {
+		if w.held/2 >= w.fs.blocks {
+			return corrupt(w.fs.offset(b), "blocks of all files", "no more than the volume has", "more than twice %d", w.fs.blocks)
+		}
+		w.held++
+		blocks = append(blocks, b)
+		return nil
+	})
+	return blocks, err
 }
 
 // Check reads the whole volume and reports everything that is wrong with it:
