@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"airlift/emu/bench"
 	"airlift/emu/iot"
 )
@@ -18,12 +16,7 @@ func shots() string { return os.Getenv("AIRLIFT_SHOTS") }
 // shot writes a picture of the page.
 func (b *browser) shot(name string) {
 	b.t.Helper()
-	b.until("document.fonts.status === 'loaded'")
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		b.fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(shots(), name+".png"), png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(shots(), name+".png"), b.screenshot(), 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -37,7 +30,12 @@ func TestShots(t *testing.T) {
 	b := member(t)
 	b.open("/projects")
 	b.shot("projects-empty")
-	e := b.play()
+	e := b.play(func() {
+		for _, scheme := range []string{"light", "dark"} {
+			b.look(1440, scheme)
+			b.shot("upgrading-" + scheme)
+		}
+	})
 	for _, look := range []struct {
 		name, lang, scheme string
 		width              int64
@@ -65,7 +63,8 @@ func TestShots(t *testing.T) {
 }
 
 // play fills an account with what the pages can show, and returns where that is.
-func (b *browser) play() *estate {
+// Its virtual device is looked at while it upgrades itself.
+func (b *browser) play(upgrading func()) *estate {
 	b.t.Helper()
 	p := b.project("weather station")
 	e := &estate{s: b.s, tenant: b.tenant, owner: b.account, ids: map[string]int64{"projects": p.ID}, key: p.Key}
@@ -93,10 +92,7 @@ func (b *browser) play() *estate {
 	}
 	b.open(pathOf("/bench", u.ID))
 	b.until(`document.getElementById("phase").className === "p-upgrade"`)
-	for _, scheme := range []string{"light", "dark"} {
-		b.look(1440, scheme)
-		b.shot("upgrading-" + scheme)
-	}
+	upgrading()
 	b.until(`document.getElementById("version").innerText.endsWith(".1.1")`)
 	e.ids["bench"] = u.ID
 	b.find(e)
