@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"strings"
+
 	"airlift/chips"
 	"airlift/emu"
 	"airlift/emu/demo"
@@ -83,7 +85,7 @@ func (s *Sweep) systemResult(c Case, r *systemRun, rep demo.Report, boots int) (
 	}
 	spoilt := len(c.Faults) > 0 && c.Faults[0].Standing() // the platform has nothing better
 	if rep.Outcome != emu.OutcomeNew && !s.hopeless() && !spoilt {
-		v.breaks(Reachable, "the module does not go on to the new version: %s", why)
+		v.breaks(Reachable, "the module does not go on to the new version: %s", r.lastWord(why))
 	}
 	if !v.broken[indexOf(Boots)] {
 		if err := s.userData(r.st, v); err != nil {
@@ -91,6 +93,14 @@ func (s *Sweep) systemResult(c Case, r *systemRun, rep demo.Report, boots int) (
 		}
 	}
 	return s.result(c, r.places, v, erasures{}.with(r.erased)), nil
+}
+
+// lastWord adds to the end of a story what the platform answered last.
+func (r *systemRun) lastWord(why string) string {
+	if r.server == "" {
+		return why + "; it never reached the platform"
+	}
+	return why + "; the platform's last answer: " + strings.TrimPrefix(r.server, "platform: ")
 }
 
 // userData compares what the user has in the flash, and what the upgrade leaves

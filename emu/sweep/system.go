@@ -3,6 +3,7 @@ package sweep
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"airlift/chips"
@@ -153,6 +154,7 @@ type systemRun struct {
 	erased  []flash.Sector
 	tell    *teller
 	offset  time.Duration // when the power came back
+	server  string        // what the platform answered last
 }
 
 // watch puts the run's tap and sink in place.
@@ -207,6 +209,9 @@ func (r *systemRun) strike(f *fault.Fault) error {
 // event keeps the stage, and fails the power in time.
 func (r *systemRun) event(e *trace.Event) {
 	r.stage = r.stageOf(e)
+	if e.Kind == trace.Server {
+		r.server, _, _ = strings.Cut(e.Text, ", body ")
+	}
 	if r.tell != nil {
 		r.tell.w.now, r.tell.w.boot = e.Time, e.Boot
 		if e.Kind != trace.Flash && e.Kind != trace.Step && e.Kind != trace.Log && e.Kind != trace.Power {
