@@ -350,6 +350,9 @@ func sweepToFile(ctx context.Context, w *sweep.Sweep, name string, header *sweep
 		return withCode(exitEnv, err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := sweep.Lock(file); err != nil {
+		return withCode(exitEnv, err)
+	}
 	st, err := file.Stat()
 	if err != nil {
 		return withCode(exitEnv, err)

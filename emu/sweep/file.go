@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +27,7 @@ type Header struct {
 	Format   int       `json:"airlift_sweep"` // 1
 	Scenario *Scenario `json:"scenario"`
 	Digest   string    `json:"digest"`
+	Build    string    `json:"build,omitempty"` // of airlift: commit, if that is known
 	Shard    string    `json:"shard,omitempty"` // "2/8"; empty for all
 	Units    uint64    `json:"units"`           // of the whole scenario
 	Package  int       `json:"package_bytes"`
@@ -56,13 +59,46 @@ const fileFormat = 1
 // Header returns the first line of a results file of the sweep.
 func (s *Sweep) Header(opt Options) *Header {
 	h := &Header{
-		Format: fileFormat, Scenario: s.Scenario, Digest: s.Scenario.Digest(), Units: s.Units(), Package: len(s.Package), Ops: s.Clean.Ops,
+		Format: fileFormat, Scenario: s.Scenario, Digest: s.Scenario.Digest(), Build: build(), Units: s.Units(), Package: len(s.Package), Ops: s.Clean.Ops,
 		Clean: CleanLine{s.Clean.Outcome, s.Clean.Broken, s.Clean.Detail, s.Clean.Boots, s.Clean.Virtual.Milliseconds(), s.Clean.Trace},
 	}
 	if opt.Shards > 1 {
 		h.Shard = fmt.Sprintf("%d/%d", opt.Shard, opt.Shards)
 	}
 	return h
+}
+
+// build is the commit that the program was built from, if that is known. Platform
+// and tools do not matter: results depend on neither.
+var build = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	out := ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			out = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			out += "+"
+		}
+	}
+	return out
+})
+
+// sameSweep reports whether two files are of one sweep, whatever their shards.
+func (h *Header) sameSweep(o *Header) bool {
+	return h.Digest == o.Digest && h.Build == o.Build && h.Units == o.Units && h.Package == o.Package && slices.Equal(h.Ops, o.Ops) && reflect.DeepEqual(h.Clean, o.Clean)
+}
+
+// line is the header as a file begins with it.
+func (h *Header) line() ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(h)
+	return buf.Bytes(), err
 }
 
 // Ending is the last line of a results file.
@@ -81,9 +117,10 @@ type Reader struct {
 	// Offset is where the line behind the last whole one begins.
 	Offset int64
 
-	name string
-	r    *bufio.Scanner
-	line int
+	name  string
+	r     *bufio.Scanner
+	line  int
+	order *order
 }
 
 // NewReader reads the header. Name is for errors.
@@ -101,6 +138,10 @@ func NewReader(name string, r io.Reader) (*Reader, error) {
 		return nil, f.bad(fmt.Errorf("airlift_sweep is %d: expected the header of a results file of format %d", f.Header.Format, fileFormat))
 	}
 	if err := f.Header.Scenario.Fill(); err != nil {
+		return nil, f.bad(err)
+	}
+	var err error
+	if f.order, err = newOrder(&f.Header); err != nil {
 		return nil, f.bad(err)
 	}
 	return f, nil
@@ -123,7 +164,8 @@ func wholeLines(data []byte, _ bool) (int, []byte, error) {
 	return 0, nil, nil
 }
 
-// Next returns the next result, or io.EOF behind the last.
+// Next returns the next result, or io.EOF behind the last. Results that are not
+// those of the shard, in their order, are an error.
 func (f *Reader) Next() (*Result, error) {
 	if !f.r.Scan() {
 		if err := f.r.Err(); err != nil {
@@ -135,14 +177,34 @@ func (f *Reader) Next() (*Result, error) {
 	at := f.Offset
 	p := f.take()
 	if bytes.HasPrefix(p, []byte(`{"end":`)) {
-		f.Ended, f.Offset = true, at
-		return nil, io.EOF
+		f.Offset = at
+		return nil, f.end(p)
 	}
 	r := new(Result)
-	if err := json.Unmarshal(p, r); err != nil {
+	if err := errors.Join(json.Unmarshal(p, r), f.order.add(r)); err != nil {
 		return nil, f.bad(err)
 	}
 	return r, nil
+}
+
+// end takes the ending: io.EOF says that all is well.
+func (f *Reader) end(p []byte) error {
+	var e Ending
+	if err := json.Unmarshal(p, &e); err != nil {
+		return f.bad(err)
+	}
+	if err := f.order.end(&e); err != nil {
+		return f.bad(err)
+	}
+	if f.r.Scan() {
+		f.line++
+		return f.bad(errors.New("expected nothing behind the ending"))
+	}
+	if err := f.r.Err(); err != nil {
+		return f.bad(err)
+	}
+	f.Ended = true
+	return io.EOF
 }
 
 // Writer writes a results file. What it got is on disk a moment later, so that
@@ -216,17 +278,17 @@ func (f *Writer) Close(complete bool) error {
 // its results, cuts off what is not whole, and says at which unit to go on. A
 // complete file is left alone: done is true.
 func Resume(file *os.File, want *Header, sum *Summary) (from uint64, done bool, err error) {
+	if again, err := beginAgain(file, want); again || err != nil {
+		return 0, false, err
+	}
 	r, err := NewReader(file.Name(), file)
 	if err != nil {
 		return 0, false, err
 	}
-	if r.Header.Digest != want.Digest || r.Header.Shard != want.Shard || r.Header.Clean.Trace != want.Clean.Trace {
-		return 0, false, fmt.Errorf("%s holds results of another sweep or shard: move it away, or name another file", file.Name())
+	if !r.Header.sameSweep(want) || r.Header.Shard != want.Shard {
+		return 0, false, fmt.Errorf("%s holds results of another sweep, shard or build of airlift: move it away, or name another file", file.Name())
 	}
-	cluster := uint64(1)
-	if s := want.Scenario; s.Sample > 0 && s.Cuts > 1 {
-		cluster = clusterSize
-	}
+	cluster := want.Scenario.cluster()
 	// The last unit may be incomplete: its results wait until the next begins.
 	var last []*Result
 	keep := r.Offset
@@ -264,6 +326,24 @@ func Resume(file *os.File, want *Header, sum *Summary) (from uint64, done bool, 
 	return from, false, err
 }
 
+// beginAgain writes the header of a file that ends in its middle.
+func beginAgain(file *os.File, want *Header) (bool, error) {
+	line, err := want.line()
+	if err != nil {
+		return false, err
+	}
+	have := make([]byte, len(line))
+	n, err := io.ReadFull(file, have)
+	if _, serr := file.Seek(0, io.SeekStart); serr != nil {
+		return false, serr
+	}
+	if err != io.ErrUnexpectedEOF || !bytes.Equal(have[:n], line[:n]) {
+		return false, nil
+	}
+	_, err = file.Write(line)
+	return true, err
+}
+
 // Merge joins the complete results files of all shards of a sweep, in any
 // order, into the one that a run of the whole sweep writes. Memory does not
 // grow with the number of cases.
@@ -290,18 +370,13 @@ func Merge(files []*Reader, w io.Writer) (*Summary, error) {
 func checkShards(files []*Reader) error {
 	shards := make([]bool, len(files))
 	for _, f := range files {
-		i, n := 0, 1
-		if f.Header.Shard != "" {
-			if _, err := fmt.Sscanf(f.Header.Shard, "%d/%d", &i, &n); err != nil {
-				return fmt.Errorf("%s: shard %q: expected i/n", f.name, f.Header.Shard)
-			}
-		}
+		i, n := f.order.shard, f.order.shards
 		switch {
-		case f.Header.Digest != files[0].Header.Digest || f.Header.Clean.Trace != files[0].Header.Clean.Trace:
-			return fmt.Errorf("%s and %s are of different sweeps", files[0].name, f.name)
-		case n != len(files):
+		case !f.Header.sameSweep(&files[0].Header):
+			return fmt.Errorf("%s and %s are of different sweeps, or made by different builds of airlift", files[0].name, f.name)
+		case n != uint64(len(files)):
 			return fmt.Errorf("%s is shard %d of %d, and there are %d files", f.name, i, n, len(files))
-		case i < 0 || i >= n || shards[i]:
+		case shards[i]:
 			return fmt.Errorf("%s: shard %d of %d is there twice", f.name, i, n)
 		}
 		shards[i] = true
