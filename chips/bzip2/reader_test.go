@@ -5,7 +5,9 @@ import (
 	stdbzip2 "compress/bzip2"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -94,5 +96,36 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if _, err := Encode(append(random, append(random, random...)...), UnitEC618); err == nil {
 		t.Error("90,000 bytes in one block")
+	}
+}
+
+// TestOrigin: the place of the first byte must lie in the block (origPtr, 24 bits
+// behind the stream's head, the block's magic and CRC, and one bit).
+func TestOrigin(t *testing.T) {
+	good := unhex(t, first)
+	want, err := Decode(good, UnitStandard, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewReader(good, UnitStandard)
+	if _, err := io.ReadAll(r); err != nil {
+		t.Fatal(err)
+	}
+	size := len(r.tt)
+	for _, origin := range []int{size - 1, size, size + 1, 1<<24 - 1} {
+		p := bytes.Clone(good)
+		at := (4+6+4)*8 + 1
+		for i := range 24 {
+			p[(at+i)/8] &^= 0x80 >> ((at + i) % 8)
+			p[(at+i)/8] |= byte(origin>>(23-i)&1) << (7 - (at+i)%8)
+		}
+		var e *Error
+		got, err := Decode(p, UnitStandard, 1<<20)
+		if !errors.As(err, &e) || bytes.Equal(got, want) {
+			t.Errorf("origin %d of %d: %d bytes, %v", origin, size, len(got), err)
+		}
+		if lies := strings.Contains(fmt.Sprint(err), "lies outside the block"); lies != (origin >= size) {
+			t.Errorf("origin %d of %d: %v", origin, size, err)
+		}
 	}
 }

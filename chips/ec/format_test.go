@@ -276,3 +276,48 @@ func FuzzPar(f *testing.F) {
 		}
 	})
 }
+
+// TestEmptyBlock: the shortest block there is, at the end of a stream: no
+// properties, no data.
+func TestEmptyBlock(t *testing.T) {
+	s := Section{Stream: []byte{1, 0, 2, 0, 0, 0, 'h', 'i', 0, 0, 0, 0, 0}}
+	blocks, err := s.Blocks()
+	if err != nil || len(blocks) != 2 || string(blocks[0].Data) != "hi" || blocks[1].Off != 8 || len(blocks[1].Data) != 0 {
+		t.Errorf("%+v, %v", blocks, err)
+	}
+	for n := range s.Stream {
+		cut := Section{Stream: s.Stream[:n]}
+		if _, err := cut.Blocks(); (err == nil) != (n == 0 || n == 8) {
+			t.Errorf("cut to %d bytes: %v", n, err)
+		}
+	}
+}
+
+// TestShortDelta: in place of a delta a layer takes any bytes, also none that
+// could hold a hash.
+func TestShortDelta(t *testing.T) {
+	for _, series := range []Series{EC618, EC7xx} {
+		par := unhex(t, vFwd)
+		if series == EC7xx {
+			par = (&Par{Version: 0x45, Packages: []*ParPackage{{NewHash: new([32]byte), Payload: []byte(payloadOwn)}}}).Encode()
+		}
+		list, err := new(maker).Layers(NewPackage(series, nil, par).Encode())
+		if err != nil || list[1].Name != "delta" {
+			t.Fatal(list, err)
+		}
+		for _, n := range []int{0, 1, 83, 84, 85} {
+			p := make([]byte, n)
+			pkg, err := list[1].Wrap(p)
+			if err != nil {
+				t.Fatal(series, n, err)
+			}
+			q, err := ParsePackage(pkg)
+			if err != nil || len(q.SDK) != n || n > 0 && n < ParHeadSize && !bytes.Equal(q.SDK, p) {
+				t.Errorf("%v, %d bytes: %v", series, n, err)
+			}
+			if n >= ParHeadSize && parHashOf(q.SDK) != decodeParHead(q.SDK).Hash {
+				t.Errorf("%v, %d bytes: not sealed", series, n)
+			}
+		}
+	}
+}

@@ -61,7 +61,7 @@ func TestRefused(t *testing.T) {
 	if _, err := a.ReadFile("info.json"); !errors.As(err, &method) || method.Method != "PPMd" || method.Name != "info.json" {
 		t.Errorf("unknown method: %v", err)
 	}
-	for _, b := range []string{"", "PK", "7z\xbc\xaf", "Rar!"} {
+	for _, b := range []string{"", "PK", "PK\x03\x04 and no directory", "7z\xbc\xaf", "Rar!"} {
 		var fe *explain.FormatError
 		if _, err := Open([]byte(b)); !errors.As(err, &fe) {
 			t.Errorf("%q: %v", b, err)

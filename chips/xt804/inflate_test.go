@@ -1,13 +1,14 @@
 package xt804
 
 import (
-	"airlift/chips/synth"
 	"bytes"
 	"compress/flate"
 	"io"
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"airlift/chips/synth"
 )
 
 // collector is a sink that keeps the output up to a limit.
@@ -155,6 +156,60 @@ func BenchmarkInflate(b *testing.B) {
 		z.start(func(q []byte, off int64) error { copy(q, c[off:]); return nil }, 0, int64(len(c)), sink)
 		if end, _ := z.run(); end != inflateDone {
 			b.Fatal(end)
+		}
+	}
+}
+
+// bitString packs bits, the first of them lowest, with zeros behind them up to n
+// bytes.
+func bitString(bits string, n int) []byte {
+	p := make([]byte, n)
+	for i := range bits {
+		p[i/8] |= (bits[i] - '0') << (i % 8)
+	}
+	return p
+}
+
+// TestReservedCodes: distance codes 30 and 31, and length codes 286 and 287, can
+// be written in a fixed block but mean nothing (RFC 1951 3.2.6), with much input
+// behind them and with little.
+func TestReservedCodes(t *testing.T) {
+	const head, literal, length3, end = "110", "10010001", "0000001", "0000000"
+	for name, c := range map[string]struct {
+		bits string
+		want inflateEnd
+	}{
+		"distance code 29": {head + literal + length3 + "11101" + "0000000000000" + end, inflateDone},
+		"distance code 30": {head + literal + length3 + "11110" + end, inflateError},
+		"distance code 31": {head + literal + length3 + "11111" + end, inflateError},
+		"length code 285":  {head + literal + "11000101" + "00000" + end, inflateDone},
+		"length code 286":  {head + literal + "11000110" + "00000" + end, inflateError},
+		"length code 287":  {head + literal + "11000111" + "00000" + end, inflateError},
+	} {
+		for _, n := range []int{(len(c.bits) + 7) / 8, 64} {
+			if _, end := inflateBytes(t, bitString(c.bits, n), 1<<20); end != c.want {
+				t.Errorf("%s in %d bytes: ends with %d, expected %d", name, n, end, c.want)
+			}
+		}
+	}
+}
+
+// TestGzipHeaderFlags: of the flags secboot knows that of a name alone; with the
+// others it inflates what stands where the data would begin without them
+// (xt804.md 3.6).
+func TestGzipHeaderFlags(t *testing.T) {
+	for flags := range 256 {
+		p := append([]byte{0x1F, 0x8B, 8, byte(flags), 0, 0, 0, 0, 0, 0}, "name\x00rest"...)
+		z := new(inflater)
+		z.start(func(b []byte, off int64) error { copy(b, p[off:]); return nil }, 0, int64(len(p)), &collector{})
+		end, err := z.gzipHeader()
+		next, _ := z.in.next()
+		want := byte('n')
+		if flags&8 != 0 {
+			want = 'r'
+		}
+		if end != inflateDone || err != nil || next != want || z.plain != (flags&8 == 0) {
+			t.Errorf("flags 0x%02X: %d, %v, goes on with %q", flags, end, err, next)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package xt804
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -152,5 +153,46 @@ func TestRewriteOfBentChip(t *testing.T) {
 	}
 	if ops := dev.Power().Ops(); ops != 17 {
 		t.Errorf("%d operations, expected an erase and 16 pages", ops)
+	}
+}
+
+// TestDriverBounds: what the driver does at the ends of a flash and of what it is
+// given (xt804.md 1.1).
+func TestDriverBounds(t *testing.T) {
+	dev, err := flash.New(flash.NOR(8192))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fls{dev}
+	for _, n := range []int{1, 255, 256, 257, 512, 513} {
+		if code, err := f.erase(FlashBase + 4096); code != 0 || err != nil {
+			t.Fatal(code, err)
+		}
+		if code, err := f.writeNoErase(4096+3, make([]byte, n)); code != 0 || err != nil {
+			t.Fatal(code, err)
+		}
+		want := bytes.Repeat([]byte{0xFF}, 4096)
+		clear(want[3 : 3+n])
+		if got := dev.Bytes()[4096:]; !bytes.Equal(got, want) {
+			t.Errorf("%d bytes without erase: not these bytes alone", n)
+		}
+	}
+	before := dev.Power().Ops()
+	for _, off := range []uint32{8192, 0x7FFFFFF, FlashBase + 8192} {
+		if code, err := f.erase(off); code != flsBadArg || err != nil {
+			t.Errorf("erase at 0x%X: %d, %v", off, code, err)
+		}
+		if code, err := f.write(off, make([]byte, 10)); code != flsBadArg || err != nil {
+			t.Errorf("write at 0x%X: %d, %v", off, code, err)
+		}
+		if code, err := f.writeNoErase(off, make([]byte, 10)); code != flsBadArg || err != nil {
+			t.Errorf("write without erase at 0x%X: %d, %v", off, code, err)
+		}
+	}
+	if code, err := f.write(0, nil); code != flsBadArg || err != nil {
+		t.Errorf("write of nothing: %d, %v", code, err)
+	}
+	if ops := dev.Power().Ops(); ops != before {
+		t.Errorf("%d operations for nothing", ops-before)
 	}
 }

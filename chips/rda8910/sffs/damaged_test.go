@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
+	"airlift/flash"
 	"airlift/flash/explain"
 )
 
@@ -204,5 +206,53 @@ func TestOddNames(t *testing.T) {
 		if err := f.RemoveAll("/other"); !errors.Is(err, ErrNotEmpty) {
 			t.Errorf("%q: the folder around it: %v", name, err)
 		}
+	}
+}
+
+// deaf is a chip that takes no programming any more.
+type deaf struct{}
+
+func (deaf) Before(op *flash.Op) flash.Fate {
+	if op.Kind == flash.OpProgram {
+		return flash.Fate{Kind: flash.FateIgnore}
+	}
+	return flash.Fate{}
+}
+
+func (deaf) After(*flash.Op) {}
+
+// TestDeaf: the block device reads back what it wrote, and panics.
+func TestDeaf(t *testing.T) {
+	d := newFlash(t)
+	f := mustMount(t, d)
+	d.Power().SetTap(deaf{})
+	err := f.WriteSafe("/x", content8(1, 1600))
+	var panics *PanicError
+	if !errors.As(err, &panics) || !strings.Contains(panics.Why, "reads back differently") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDamageHasPlace: what a mount stumbles over is said to be on the file
+// system's part of the flash.
+func TestDamageHasPlace(t *testing.T) {
+	d := newFlash(t)
+	f := mustMount(t, d)
+	if err := f.WriteAll("/x", content8(1, 1600)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := f.find("/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	le.PutUint32(at.head[nodeSize:], 0xFFFFFFF0)
+	if err := f.cache.putNow(at.num, at.head); err != nil {
+		t.Fatal(err)
+	}
+	r := region(t, d)
+	_, err = Mount(r, smallConfig)
+	var damage *explain.FormatError
+	if !errors.As(err, &damage) || r.Off() == 0 || damage.Off != r.Off() {
+		t.Errorf("%v, expected offset 0x%X", err, r.Off())
 	}
 }
