@@ -36,6 +36,9 @@ func (t *tx) log(e iot.Effects, d iot.Device) error {
 		if err := t.exec("insert into log_keys select id / ?1, account, key, id from log where id >= ?2 - ?1 and id < ?2 order by account, key, id", logBlock, id); err != nil {
 			return err
 		}
+		if err := t.exec("insert into log_blocks select account, id / ?1, project, reason, count(*), min(time), max(time) from log where id >= ?2 - ?1 and id < ?2 group by 1, 3, 4", logBlock, id); err != nil {
+			return err
+		}
 	}
 	t.logged(p.Account, p.ID, id, l)
 	return t.err
@@ -79,14 +82,15 @@ func (v *tenant) Log(f iot.LogFilter, p iot.Page) (iot.List[iot.LogEntry], error
 	if err != nil {
 		return iot.List[iot.LogEntry]{}, err
 	}
-	from, args := "from log l where l.account = ?", []any{v.id}
-	if f.Identity != "" {
-		from, args = logOfKey, []any{v.id, iot.IdentityKey(f.Identity)}
-	}
-	where, more := logClauses(f)
 	// So many strays can be among the rows before the page.
 	before := min(p.Offset, len(strays))
-	l, err := part(v.s, p.Offset-before, p.Limit+before, scanLog, logColumns, from+where, "l.id desc", append(args, more...)...)
+	var l iot.List[iot.LogEntry]
+	if f.Identity == "" {
+		l, err = v.logPart(f, p.Offset-before, p.Limit+before)
+	} else {
+		where, more := logClauses(f)
+		l, err = part(v.s, p.Offset-before, p.Limit+before, scanLog, logColumns, logOfKey+where, "l.id desc", append([]any{v.id, iot.IdentityKey(f.Identity)}, more...)...)
+	}
 	if err != nil {
 		return l, err
 	}
@@ -150,5 +154,13 @@ func (t *tx) trim() (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return n == trimRows, t.exec("delete from log_keys where block < (select min(id) from log) / ?", logBlock)
+	for _, query := range []string{
+		"delete from log_keys where block < (select min(id) from log) / ?",
+		"delete from log_blocks where block < (select min(id) from log) / ?",
+	} {
+		if err := t.exec(query, logBlock); err != nil {
+			return false, err
+		}
+	}
+	return n == trimRows, nil
 }

@@ -134,6 +134,17 @@ create table strays(
 	identity text not null, key text not null, firmware_name text not null, device_version text not null,
 	server_version text not null, url text not null, reason text not null, status integer not null, result text not null,
 	path text not null, unique(account, n));
+`, `
+-- How many rows of the log a block has of each account, project and result, and
+-- of which time; see spans.
+create table log_blocks(
+	account integer not null, block integer not null, project integer not null, reason text not null,
+	n integer not null, first integer not null, last integer not null,
+	primary key(account, block, project, reason)
+) without rowid;
+create index log_blocks_block on log_blocks(block);
+insert into log_blocks select account, id / 1024, project, reason, count(*), min(time), max(time) from log
+	where id / 1024 <= (select max(block) from log_keys) group by 1, 2, 3, 4;
 `}
 
 // migrate brings the database to the newest schema, each step in a transaction.
