@@ -149,6 +149,9 @@ type cutStory struct {
 // after the cut nothing moves; when the power comes back the module runs what
 // the references say, and goes on to the new version.
 func TestPowerCutsDuringUpgrade(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short, which the race detector is used with: one thing after the other")
+	}
 	for _, c := range []*cutStory{
 		{model: "Air6208", profile: "g3", kind: "fota", coreSize: 12 << 10, want: (*cutStory).wantFotaArea},
 		{model: "Air101", profile: "g2-fota", kind: "fota", coreSize: 12 << 10, want: (*cutStory).wantFotaArea},
