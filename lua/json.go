@@ -223,8 +223,7 @@ func (e *jsonEncoder) table(t *glua.LTable, depth int) {
 // jsonDecode returns value and 1, or nil, false (0 in the documentation; the
 // code says false) and a message.
 func (m *Machine) jsonDecode(a lua53.Args) int {
-	d := jsonDecoder{m: m, l: m.l, s: a.Str(0)}
-	v, err := d.document()
+	v, err := m.decodeJSON(a)
 	if err != nil {
 		a.PushNil()
 		a.PushBool(false)
@@ -234,6 +233,20 @@ func (m *Machine) jsonDecode(a lua53.Args) int {
 	a.Push(v)
 	a.PushInt(1)
 	return 2
+}
+
+// decodeJSON also has an error for what is no text: the C code checks its
+// arguments where that is caught.
+func (m *Machine) decodeJSON(a lua53.Args) (glua.LValue, error) {
+	if a.N() != 1 {
+		return nil, errors.New("bad argument #1 to '?' (expected 1 argument)")
+	}
+	s, ok := m.text(a.Get(0))
+	if !ok {
+		return nil, fmt.Errorf("bad argument #1 to '?' (string expected, got %s)", a.Get(0).Type())
+	}
+	d := jsonDecoder{m: m, l: m.l, s: s}
+	return d.document()
 }
 
 type jsonDecoder struct {

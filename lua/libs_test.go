@@ -2,6 +2,7 @@ package lua_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,30 @@ func TestTable(t *testing.T) {
 		[2]string{`(function() local t = {} t[3000000] = 1 t[1] = 2 return #t, t[3000000] end)()`, "1|1"},
 		[2]string{`table.maxn({1, 2, [10] = 3})`, "10.0"},
 	)
+}
+
+// TestJSONDecodeOfNoText checks that json.decode never raises: libfota2 gives it
+// nil when the platform did not answer in time.
+func TestJSONDecodeOfNoText(t *testing.T) {
+	b := luatest.New(`
+print(json.decode(nil))
+print(json.decode())
+print(json.decode({}))
+print(json.decode("1", 2))
+print(json.decode(12))
+rtos.reboot()`)
+	b.FW.CoreDate = "2026-01-01"
+	run(t, b)
+	want := []string{
+		"nil false bad argument #1 to '?' (string expected, got nil)",
+		"nil false bad argument #1 to '?' (expected 1 argument)",
+		"nil false bad argument #1 to '?' (string expected, got table)",
+		"nil false bad argument #1 to '?' (expected 1 argument)",
+		"12 1",
+	}
+	if got := printed(b); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestJSON(t *testing.T) {
