@@ -91,6 +91,9 @@ func (a *app) fuzz(args []string, f *fuzzFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if f.flags.Changed("tell") && f.out == "" {
+		return usagef("--tell %d: name the file of the finding with --out", f.tell)
+	}
 	if f.runs > 0 && !f.flags.Changed("time") {
 		f.time = 0
 	}
@@ -99,21 +102,20 @@ func (a *app) fuzz(args []string, f *fuzzFlags) (err error) {
 		return err
 	}
 	x := fuzz.New(w, s.Seed)
+	if f.flags.Changed("tell") {
+		if err := x.Load(f.out); err != nil {
+			return fuzzFileError(err)
+		}
+		return a.tellFuzz(w, x, f.tell)
+	}
 	log := fuzz.Discard
 	if f.out != "" {
 		file, err := x.Open(f.out)
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			return withCode(exitEnv, err)
-		}
 		if err != nil {
-			return withCode(exitBadInput, err)
+			return fuzzFileError(err)
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		log = file
-	}
-	if f.tell > 0 {
-		return a.tellFuzz(w, x, f.tell)
 	}
 	if a.text() {
 		a.printf("%s  %s: package of %d bytes, %d flash operations without a fault, seed %d\n", a.c(bold, s.Name), s.Chip, len(w.Package), len(w.Clean.Ops), s.Seed)
@@ -127,6 +129,15 @@ func (a *app) fuzz(args []string, f *fuzzFlags) (err error) {
 		return notRun(err)
 	}
 	return a.fuzzReport(x, x.Stats.Runs-before, time.Since(from), f.out)
+}
+
+// fuzzFileError tags why a fuzz file cannot be used: the host, or what it holds.
+func fuzzFileError(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) || errors.Is(err, sweep.ErrBusy) {
+		return withCode(exitEnv, err)
+	}
+	return withCode(exitBadInput, err)
 }
 
 // fuzzReport prints what a fuzzer found.
@@ -181,7 +192,7 @@ func (a *app) fuzzFinding(f *fuzz.Finding) {
 
 // tellFuzz tells a finding step by step.
 func (a *app) tellFuzz(w *sweep.Sweep, x *fuzz.Fuzzer, number int) error {
-	if number > len(x.Findings) {
+	if number < 1 || number > len(x.Findings) {
 		return usagef("--tell %d: the file has %s", number, plural(int64(len(x.Findings)), "finding"))
 	}
 	f := x.Findings[number-1]

@@ -19,15 +19,13 @@ import (
 
 // Header is the first line of a fuzz file.
 type Header struct {
-	Format   int             `json:"airlift_fuzz"` // 2
+	Format   int             `json:"airlift_fuzz"` // 3, or 2: schedules of cuts and brown-outs alone
 	Scenario *sweep.Scenario `json:"scenario"`
 	Digest   string          `json:"digest"`
 	Seed     uint64          `json:"seed"`
 	Round    int             `json:"round_runs"`
 	Clean    string          `json:"clean_trace_sha256"`
 }
-
-const fileFormat = 2
 
 // line is one line behind the header; one of the fields is set.
 type line struct {
@@ -39,7 +37,7 @@ type line struct {
 
 // Header returns the header of the fuzzer's file.
 func (f *Fuzzer) Header() *Header {
-	return &Header{fileFormat, f.s.Scenario, f.s.Scenario.Digest(), f.seed, roundRuns, f.s.Clean.Trace}
+	return &Header{f.format, f.s.Scenario, f.s.Scenario.Digest(), f.seed, roundRuns, f.s.Clean.Trace}
 }
 
 // Writer writes a fuzz file. It implements [Log].
@@ -107,8 +105,25 @@ func (f *Fuzzer) Open(name string) (*Writer, error) {
 	return w, nil
 }
 
+// Load reads the fuzz file called name, and leaves it as it is.
+func (f *Fuzzer) Load(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = f.read(name, file)
+	return err
+}
+
 func (f *Fuzzer) open(name string, file *os.File) (*Writer, error) {
+	if err := sweep.Lock(file); err != nil {
+		return nil, err
+	}
 	keep, err := f.read(name, file)
+	if err == nil && keep == 0 {
+		err = f.beginning(name, file)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +143,19 @@ func (f *Fuzzer) open(name string, file *os.File) (*Writer, error) {
 	return w, w.flush()
 }
 
+// beginning reports a file without a line that is no beginning of a header.
+func (f *Fuzzer) beginning(name string, file *os.File) error {
+	var head bytes.Buffer
+	if err := encode(&head, f.Header()); err != nil {
+		return err
+	}
+	have, err := io.ReadAll(io.NewSectionReader(file, 0, int64(head.Len())+1))
+	if err == nil && !bytes.HasPrefix(head.Bytes(), have) {
+		err = fmt.Errorf("%s: %w", name, errOther)
+	}
+	return err
+}
+
 // read takes what a file holds, and says how many of its bytes are whole rounds.
 func (f *Fuzzer) read(name string, r io.Reader) (keep int64, err error) {
 	var round []line
@@ -137,6 +165,7 @@ func (f *Fuzzer) read(name string, r io.Reader) (keep int64, err error) {
 		at += int64(len(text)) + 1
 		if number == 1 {
 			keep = at
+			f.goOnAs(text)
 			return f.same(text)
 		}
 		var l line
@@ -169,6 +198,8 @@ func eachLine(r io.Reader, take func([]byte) error) error {
 	return in.Err()
 }
 
+var errOther = errors.New("the file is of another scenario, seed or build: move it away, or name another file")
+
 // same reports a header of another fuzzer.
 func (f *Fuzzer) same(text []byte) error {
 	want, err := json.Marshal(f.Header())
@@ -184,7 +215,7 @@ func (f *Fuzzer) same(text []byte) error {
 		return err
 	}
 	if !bytes.Equal(want, have) {
-		return errors.New("the file is of another scenario, seed or build: move it away, or name another file")
+		return errOther
 	}
 	return nil
 }

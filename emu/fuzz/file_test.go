@@ -292,6 +292,66 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestOpenBeginning: a header that was not whole when the fuzzer was killed is
+// written again; a file of something else, though it has no line, is left alone.
+func TestOpenBeginning(t *testing.T) {
+	w := prepare(t, "naive")
+	head := headerText(t, w)
+	name := filepath.Join(t.TempDir(), "fuzz")
+	for text, good := range map[string]bool{
+		"": true, head[:1]: true, head[:len(head)/2]: true, head[:len(head)-1]: true, head: true,
+		"x": false, `{"my": "precious"}`: false, head[:len(head)-1] + "x": false,
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		log, err := New(w, 7).Open(name)
+		if (err == nil) != good {
+			t.Fatalf("%.30q: %v", text, err)
+		}
+		want := text
+		if good {
+			want = head
+			if err := log.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := contents(t, name); string(got) != want {
+			t.Errorf("%.30q is now %.30q", text, got)
+		}
+	}
+}
+
+// TestOneFuzzer: the file of a fuzzer at work is not another's; it can be read, and
+// stays as it is.
+func TestOneFuzzer(t *testing.T) {
+	w := prepare(t, "naive")
+	name := filepath.Join(t.TempDir(), "fuzz")
+	f := New(w, 7)
+	log, err := f.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := f.Run(context.Background(), Options{Runs: 16}, log); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(w, 7).Open(name); !errors.Is(err, sweep.ErrBusy) {
+		t.Errorf("opened twice: %v", err)
+	}
+	before := contents(t, name)
+	reader := New(w, 7)
+	if err := reader.Load(name); err != nil || reader.Stats.Runs != 16 {
+		t.Errorf("%d runs read (%v)", reader.Stats.Runs, err)
+	}
+	if !bytes.Equal(contents(t, name), before) {
+		t.Error("reading it has changed it")
+	}
+	if err := New(w, 7).Load(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
 // TestOpenRefuses wants an error for files of something else.
 func TestOpenRefuses(t *testing.T) {
 	w := prepare(t, "naive")
