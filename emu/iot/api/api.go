@@ -100,10 +100,7 @@ func New(p iot.Platform, opt Options) (*API, error) {
 	return a, nil
 }
 
-// Description is the OpenAPI description of this API and of what devices ask.
-func (a *API) Description() []byte { return a.spec }
-
-// Description is that of every API.
+// Description is the OpenAPI description of the API and of what devices ask.
 func Description() ([]byte, error) { return json.MarshalIndent(describe(routes), "", "  ") }
 
 // ServeHTTP answers.

@@ -18,7 +18,6 @@ import (
 
 	"airlift/emu/iot"
 	"airlift/emu/iot/api"
-	"airlift/emu/iot/api/apitest"
 	"airlift/emu/iot/host"
 	"airlift/emu/iot/store"
 	"airlift/emu/link/linktest"
@@ -55,7 +54,7 @@ func newWholeOn(t *testing.T, ln net.Listener, opt store.Options, o host.Options
 	server := must[*iot.Server](t)(iot.NewServerOn(w.store, w.store.AnswerSet(), iot.DefaultSettings()))
 	server.Wifi = &iot.Wifi{Version: "1", Content: []byte("wifi")}
 	people := must[*api.API](t)(api.New(w.store, api.Options{PerSecond: -1, Error: func(err error) { t.Log(err) }}))
-	o.Devices, o.People, o.IsDevice = apitest.New(t, people.Description()).Handler(server), people, server.IsDevice
+	o.Devices, o.People, o.IsDevice = server, people, server.IsDevice
 	w.addr = frontOn(t, ln, o)
 	return w
 }

@@ -17,8 +17,6 @@ import (
 	"airlift/chips/all"
 	"airlift/emu"
 	"airlift/emu/iot"
-	"airlift/emu/iot/api"
-	"airlift/emu/iot/api/apitest"
 	"airlift/emu/iot/host"
 	"airlift/emu/iot/store"
 	"airlift/emu/link"
@@ -32,18 +30,17 @@ import (
 // other, each with a project and a device of its own. Its time is that of the
 // device that tries it: waiting takes none.
 type ground struct {
-	t         testing.TB
-	folder    string
-	store     *store.Store
-	server    *iot.Server
-	described link.Handler // the server, whose answers are checked against the description
-	addr      string
-	dead      string // where nobody listens
-	a, b      iot.Tenant
-	clock     atomic.Int64  // since link.Epoch, ns
-	began     time.Duration // when the current trial did
-	cuts      *cuttingListener
-	under     sync.WaitGroup // answers on their way
+	t      testing.TB
+	folder string
+	store  *store.Store
+	server *iot.Server
+	addr   string
+	dead   string // where nobody listens
+	a, b   iot.Tenant
+	clock  atomic.Int64  // since link.Epoch, ns
+	began  time.Duration // when the current trial did
+	cuts   *cuttingListener
+	under  sync.WaitGroup // answers on their way
 
 	mu   sync.Mutex
 	seen []link.Request
@@ -72,7 +69,6 @@ func newGround(t testing.TB, answers string, settings iot.Settings) *ground {
 		},
 	}))
 	g.server = must[*iot.Server](t)(iot.NewServerOn(g.store, set, settings))
-	g.described = apitest.New(t, must[*api.API](t)(api.New(g.store, api.Options{})).Description()).Handler(g.server)
 	g.cuts = &cuttingListener{Listener: must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))}
 	ctx, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
@@ -124,7 +120,7 @@ func (g *ground) serve(req *link.Request) *link.Response {
 	g.mu.Unlock()
 	resp := g.hooked(req)
 	if resp == nil {
-		resp = g.described.Serve(req)
+		resp = g.server.Serve(req)
 	}
 	if done := resp.Done; done != nil {
 		g.under.Add(1)
@@ -154,14 +150,24 @@ func (g *ground) next() {
 	g.seen, g.hooks = nil, nil
 }
 
-// cuttingListener closes connections in the middle of an answer.
+// cuttingListener closes connections in the middle of an answer, or says nothing
+// more.
 type cuttingListener struct {
 	net.Listener
-	after atomic.Int64 // that many bytes
-	times atomic.Int64 // so many connections more
+	after atomic.Int64                  // that many bytes
+	times atomic.Int64                  // so many connections more
+	until atomic.Pointer[chan struct{}] // what is silent ends with this; nil: it is closed at once
 }
 
 func (l *cuttingListener) cut(after, times int64) {
+	l.until.Store(nil)
+	l.after.Store(after)
+	l.times.Store(times)
+}
+
+// hold is cut for connections that stay open until over is closed.
+func (l *cuttingListener) hold(after, times int64, over chan struct{}) {
+	l.until.Store(&over)
 	l.after.Store(after)
 	l.times.Store(times)
 }
@@ -181,6 +187,9 @@ func (c *cuttingConn) Write(p []byte) (int, error) {
 	after, times := c.l.after.Load(), c.l.times.Load()
 	if times > 0 && c.sent+int64(len(p)) > after && c.l.times.CompareAndSwap(times, times-1) {
 		n, _ := c.Conn.Write(p[:max(0, after-c.sent)])
+		if until := c.l.until.Load(); until != nil {
+			<-*until
+		}
 		c.Conn.Close()
 		return n, net.ErrClosed
 	}

@@ -26,6 +26,7 @@ type ask struct {
 	ranged   bool   // with Range: bytes=0-
 	redirect bool   // need_oss_url=1
 	restart  bool   // when a package has come
+	seconds  int    // that the library is told to wait, at least 1; 0: its own
 }
 
 // filler makes a script long enough for a package.
@@ -117,6 +118,9 @@ func (tr *trial) request(a ask) string {
 			query := fmt.Sprintf("imei=%s&project_key=%s&firmware_name=%s&version=%s", id, tr.project.Key, tr.firmwareName(a), tr.sent(a))
 			return fmt.Sprintf("fota.request(done, %q)", firmwareURL+"?"+strings.TrimSuffix(query+"&"+a.more, "&"))
 		}
+		if a.seconds > 0 { // the address, where it goes and the port are before it
+			return fmt.Sprintf("fota.request(done, nil, nil, nil, nil, nil, %d)", 1000*a.seconds)
+		}
 		return "fota.request(done)"
 	}
 	var opts []string
@@ -139,6 +143,9 @@ func (tr *trial) request(a ask) string {
 	}
 	if a.base != "" {
 		add("url = %q", a.base)
+	}
+	if a.seconds > 0 {
+		add("timeout = %d", 1000*a.seconds)
 	}
 	table := "{" + strings.Join(opts, ", ") + "}"
 	if a.same {
@@ -324,7 +331,13 @@ func (tr *trial) expect(texts ...string) {
 // device.
 func (tr *trial) logged(want iot.Reason) {
 	tr.t.Helper()
-	l := must[iot.List[iot.LogEntry]](tr.t)(tr.g.a.Log(iot.LogFilter{Project: tr.project.ID, Identity: tr.identity()}, iot.Page{}))
+	tr.loggedOf(tr.identity(), want)
+}
+
+// loggedOf is logged for another device, or with "" for any of the project.
+func (tr *trial) loggedOf(identity string, want iot.Reason) {
+	tr.t.Helper()
+	l := must[iot.List[iot.LogEntry]](tr.t)(tr.g.a.Log(iot.LogFilter{Project: tr.project.ID, Identity: identity}, iot.Page{}))
 	if l.Total == 0 || l.Items[0].Reason != want {
 		tr.t.Errorf("the platform's log says %+v, want %s", l, want)
 	}

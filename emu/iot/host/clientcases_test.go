@@ -139,7 +139,10 @@ func (tr *trial) refused(a ask, body string, reason iot.Reason) {
 	tr.t.Helper()
 	tr.run(tr.script(a), answered)
 	tr.complains(400, body)
-	if reason != "" {
+	switch {
+	case a.nobody:
+		tr.loggedOf("", iot.NoIdentity)
+	case reason != "":
 		tr.logged(reason)
 	}
 }

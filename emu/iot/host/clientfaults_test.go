@@ -82,6 +82,13 @@ var faultCases = []clientCase{
 		tr.run(tr.script(ask{url: "http://" + deadHost + "/update"}), answered)
 		tr.expect(tr.failed(1))
 	}},
+	{name: "no answer", not: onlyKinds(waitsLong, kindSocket, kindFota, kindFota2), run: (*trial).noAnswer},
+	{name: "stops in the middle", not: onlyKinds("it goes on with Range", kindFota, kindFota2), run: func(tr *trial) {
+		tr.upload(tr.draft(), tr.pack(next))
+		tr.silent(700, 1)
+		tr.installs(ask{seconds: 1})
+		tr.timesOut()
+	}},
 	{name: "no key", run: (*trial).noKey},
 	{name: "VERSION of another form", run: (*trial).badVersion},
 	{name: "asked twice", not: onlyKinds("it has no table of options that could be used again", kindFota2), run: func(tr *trial) {
@@ -176,6 +183,48 @@ var faultCases = []clientCase{
 		tr.run(tr.script(tr.own("long-header", tr.pack(next))), answered)
 		tr.expect(tr.failed(4))
 	}},
+}
+
+// waitsLong is why nobody wants to see a client wait.
+const waitsLong = "nobody can tell it how long to wait: it is a minute, thirty times"
+
+// noAnswer is a platform that takes the question and says nothing.
+func (tr *trial) noAnswer() {
+	if tr.c.kind != kindSocket {
+		tr.silent(0, 1)
+		tr.run(tr.script(ask{seconds: 1}), answered)
+		tr.timesOut()
+		return
+	}
+	if os.Getenv("AIRLIFT_SCALE") != "full" {
+		tr.t.Skip("this client waits three times five seconds: NOT tried without AIRLIFT_SCALE=full")
+	}
+	tr.silent(0, 3)
+	tr.run(tr.script(ask{}), answered)
+	tr.expect("fota 服务器没有数据*", "fota 服务器没有数据*", "fota 服务器没有数据*", "answer 1")
+}
+
+// silent lets the platform say nothing more after so many bytes of the next
+// answers. What waits ends with the trial.
+func (tr *trial) silent(after, times int64) {
+	over := make(chan struct{})
+	tr.t.Cleanup(func() { close(over) })
+	tr.g.cuts.hold(after, times, over)
+}
+
+// timesOut checks what the client logs when the answer took too long
+// (iot-platform.md 1.13): nothing but the code has come.
+func (tr *trial) timesOut() {
+	tr.t.Helper()
+	if tr.c.kind == kindFota || tr.c.tag == "http fota" {
+		tr.expect(orElse(tr.c.tag, "http fota")+" -8 nil nil", "answer 4")
+		return
+	}
+	lines := []string{orElse(tr.c.tag, "fota") + " -8 nil"}
+	if tr.c.words {
+		lines = append(lines, "使用合宙服务器,接下来解析body里的code", notJSON+" 我看看body是个什么东西 nil nil")
+	}
+	tr.expect(append(lines, "answer 4")...)
 }
 
 // lost checks the answer to a connection that ended. To a client with a socket
