@@ -32,14 +32,14 @@ func (f *chipFlags) add(cmd *cobra.Command, model string) {
 func (f *chipFlags) addProfile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.profile, "profile", "", "firmware generation of the model (default: the model's own)")
 	f.addOwn(cmd)
-	cmd.Flags().Var(&f.spiFlash, "spi-flash", "an SPI flash of this `size` on the board, 8M for example, on bus 0 with chip select 8, or 8M@BUS:CS (docs/EC.md)")
 }
 
-// addOwn adds the flags that name files of the user's.
+// addOwn adds the flags that name files of the user's, and what is on the board.
 func (f *chipFlags) addOwn(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "chip-file", "", "board `file`: a model of your own, instead of --chip (docs/GUESTS.md)")
 	cmd.Flags().StringVar(&f.boot, "boot", "", "`file.wasm`, or the name of a guest that is shipped, to use as boot code (docs/GUESTS.md)")
 	cmd.Flags().StringVar(&f.layout, "layout", "", "partition `file` in the family's own form, instead of the profile's")
+	cmd.Flags().Var(&f.spiFlash, "spi-flash", "an SPI flash of this `size` on the board, 8M for example, on bus 0 with chip select 8, or 8M@BUS:CS (docs/EC.md)")
 }
 
 // chip resolves the flags.

@@ -46,7 +46,7 @@ The exit code is 1 if there are findings. docs/FUZZ.md explains the rest.`,
 		Args: operands("[SCENARIO]"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.fuzz(args, &f) },
 	}
-	f.add(cmd)
+	f.addUpgrade(cmd)
 	cmd.Flags().Uint64Var(&f.runs, "runs", 0, "stop after so many `runs` in all, rounded up to 8 (0: no bound)")
 	cmd.Flags().DurationVar(&f.time, "time", time.Minute, "stop after so long, unless --runs is given (0: never)")
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "`file` with corpus and findings")

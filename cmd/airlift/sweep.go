@@ -33,16 +33,21 @@ type scenarioFlags struct {
 }
 
 func (f *scenarioFlags) add(cmd *cobra.Command) {
-	f.flags = cmd.Flags()
-	f.chip.add(cmd, "")
-	cmd.Flags().StringVar(&f.kind, "package", "", "`kind` of upgrade package: see airlift chips show")
+	f.addUpgrade(cmd)
 	cmd.Flags().StringVar(&f.mode, "mode", "", "what is cut: boot (code), update (and updater) or system (everything)")
-	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of everything random")
 	cmd.Flags().IntVar(&f.cuts, "cuts", 1, "power cuts a case, each in the recovery from the one before")
 	cmd.Flags().IntVar(&f.recoveries, "recoveries", 0, "cut every recovery, so many `times` in a row, then leave the module alone")
 	cmd.Flags().Uint64Var(&f.sample, "sample", 0, "draw so many `cases` (0: try all)")
 	cmd.Flags().Uint64Var(&f.damages, "damages", 0, "try so many damaged `packages`, too, without a cut")
 	cmd.Flags().BoolVar(&f.repair, "repair", false, "damage packages inside, and make the checksums around that right")
+}
+
+// addUpgrade adds the flags that say what upgrade it is, not what goes wrong.
+func (f *scenarioFlags) addUpgrade(cmd *cobra.Command) {
+	f.flags = cmd.Flags()
+	f.chip.add(cmd, "")
+	cmd.Flags().StringVar(&f.kind, "package", "", "`kind` of upgrade package: see airlift chips show")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of everything random")
 	cmd.Flags().Int64Var(&f.old, "old-core-size", 0, "`bytes` of code in the old core")
 	cmd.Flags().Int64Var(&f.fresh, "new-core-size", 0, "`bytes` of code in the new core")
 }
@@ -91,9 +96,9 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 	return withCode(exitUsage, s.Fill())
 }
 
-// ownFlagNames are the flags that name files of the user's, which neither
-// scenarios nor results files hold.
-var ownFlagNames = []string{"boot", "chip-file", "layout"}
+// ownFlagNames are the flags that name files of the user's, or what is on the
+// board, which neither scenarios nor results files hold.
+var ownFlagNames = []string{"boot", "chip-file", "layout", "spi-flash"}
 
 // scenarioFlagNames are the flags that make or change a scenario.
 var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "recoveries", "sample", "damages", "repair", "old-core-size", "new-core-size"}, ownFlagNames...)

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 
 // A case of a sweep depends on files of the user's: boot code, board file. Their
 // hashes are part of the scenario and of its IDs, so that a replay with other
-// files is refused, by the name of the file.
+// files is refused, by the name of the file. An SPI flash that was added to the
+// board is told with them, though it is no file.
 
 // Use notes the user's own files of the chip, or compares them with those that
 // the scenario was swept with.
@@ -31,7 +33,7 @@ func (s *Scenario) Use(c *chips.Chip) error {
 		}
 		switch {
 		case is == "":
-			return fmt.Errorf("scenario %s was swept with %s: name it with --boot, --chip-file or --layout, or in the scenario", s.Name, shortFile(was))
+			return fmt.Errorf("scenario %s was swept with %s: name it with --boot, --chip-file, --layout or --spi-flash, or in the scenario", s.Name, shortFile(was))
 		case was == "":
 			return fmt.Errorf("scenario %s was swept without %s", s.Name, shortFile(is))
 		}
@@ -61,6 +63,10 @@ func ownFiles(c *chips.Chip) (out []string) {
 	}
 	for _, f := range done {
 		out = append(out, fmt.Sprintf("%s %s@%x", f.Role, f.Name, f.Sum))
+	}
+	if f := c.SPI; f != nil {
+		text := fmt.Sprintf("SPI flash of %d bytes on bus %d with chip select %d", f.Size, f.Bus, f.CS)
+		out = append(out, fmt.Sprintf("%s@%x", text, sha256.Sum256([]byte(text))))
 	}
 	return out
 }
