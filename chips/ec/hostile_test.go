@@ -58,7 +58,7 @@ func sectionOf(t *testing.T, blocks, n int, props lzma.Properties) *Section {
 // every way of taking it apart.
 func TestBombs(t *testing.T) {
 	whole := sectionOf(t, maxImage/BlockLen, BlockLen, lzma.Properties{LC: 3, LP: 1, PB: 2})
-	wild := sectionOf(t, 2000, 4096, lzma.Properties{LC: 4, LP: 4, PB: 2})
+	wild := sectionOf(t, 2000, 4096, lzma.Properties{LC: 4, LP: 3, PB: 2})
 	for name, c := range map[string]struct {
 		section *Section
 		want    string
@@ -96,10 +96,10 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestLargeModel: a decoder whose model has no place in boot code's heap of
-// 768 KiB cannot run (ec618.md 10.1).
+// TestLargeModel: a decoder whose model has no place in boot code's pool of
+// 384 KiB cannot run (ec618.md 4.3).
 func TestLargeModel(t *testing.T) {
-	for bits, ok := range map[int]bool{4: true, 8: true, 9: false, 12: false} {
+	for bits, ok := range map[int]bool{4: true, 7: true, 8: false, 12: false} {
 		s := sectionOf(t, 1, 4096, lzma.Properties{LC: min(bits, 8), LP: max(0, bits-8), PB: 0})
 		_, err := s.Unpack()
 		if ok != (err == nil) {

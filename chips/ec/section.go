@@ -192,9 +192,10 @@ func (s *Section) Unpack() ([]byte, error) {
 // errProps is a block without usable LZMA properties.
 var errProps = errors.New("no LZMA properties")
 
-// bootHeap is the memory that boot code has for decoder and data, in bytes: that
-// of EC618, and taken for EC7xx, too (ec618.md 10.1).
-const bootHeap = 768 << 10
+// lzmaPool is the memory that boot code has for a decoder's model, in bytes: that
+// of EC7xx (ec618.md 4.3). EC618 has 768 KiB for model and data together (10.1),
+// which is taken to leave no more.
+const lzmaPool = 384 << 10
 
 // model is how many bytes the block's decoder takes for its probabilities, or 0
 // for a block without a decoder.
@@ -213,8 +214,8 @@ func (b *Block) Unpack(n int) ([]byte, error) {
 		return b.Data[:min(n, len(b.Data))], nil
 	case len(b.Props) < 5:
 		return nil, errProps
-	case b.model() > bootHeap:
-		return nil, fmt.Errorf("the decoder's model takes %d KiB, boot code has %d", b.model()>>10, bootHeap>>10)
+	case b.model() > lzmaPool:
+		return nil, fmt.Errorf("the decoder's model takes %d KiB, boot code has %d", b.model()>>10, lzmaPool>>10)
 	case n == 0:
 		return nil, nil // behind the end of the data
 	}
