@@ -54,12 +54,16 @@ func (c *ctx) startUnit() error {
 	if err != nil {
 		return err
 	}
+	n, err := c.counts("speed", "poll")
+	if err != nil {
+		return err
+	}
 	var seed [8]byte
 	rand.Read(seed[:])
 	spec := bench.Spec{
-		Model: c.value("model"), Profile: c.value("profile"), Link: c.value("link"), Speed: int(c.number("speed")), IMEI: c.value("imei"),
+		Model: c.value("model"), Profile: c.value("profile"), Link: c.value("link"), Speed: n[0], IMEI: c.value("imei"),
 		Seed:    binary.LittleEndian.Uint64(seed[:]),
-		Project: bench.Project{Name: c.value("name"), Version: c.value("version"), Key: p.Key, PollS: int(c.number("poll"))},
+		Project: bench.Project{Name: c.value("name"), Version: c.value("version"), Key: p.Key, PollS: n[1]},
 	}
 	if c.on("own") {
 		spec.Main = c.r.PostFormValue("main")

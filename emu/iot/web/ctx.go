@@ -9,8 +9,8 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -63,13 +63,22 @@ func (c *ctx) asker() string {
 	return c.address()
 }
 
-// address is where a request comes from.
+// address is where a request comes from. Of an IPv6 address it is the network,
+// because a host has as many addresses in it as it likes.
 func (c *ctx) address() string {
-	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	from, err := netip.ParseAddrPort(c.r.RemoteAddr)
 	if err != nil {
 		return c.r.RemoteAddr
 	}
-	return host
+	addr := from.Addr().Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	network, err := addr.Prefix(64)
+	if err != nil {
+		return addr.String()
+	}
+	return network.String()
 }
 
 // failure is an error that a person is to read.
@@ -292,6 +301,23 @@ func (c *ctx) id() int64 {
 
 // pageSize is how many rows a table shows.
 const pageSize = 25
+
+// counts are fields that are small numbers, or are not there, which is 0.
+func (c *ctx) counts(names ...string) ([]int, error) {
+	list := make([]int, len(names))
+	for i, name := range names {
+		text := c.value(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			return nil, c.failed(http.StatusUnprocessableEntity, c.t("Please check what you entered."), fmt.Errorf("%.40q is no number", text))
+		}
+		list[i] = int(n)
+	}
+	return list, nil
+}
 
 // pageOf is the part of a list that is asked for.
 func (c *ctx) pageOf() iot.Page {

@@ -412,3 +412,17 @@ func TestBenchIsFull(t *testing.T) {
 		t.Errorf("a second one: %d", status)
 	}
 }
+
+// A host counts as one address, and it has a whole network of them with IPv6.
+func TestAddresses(t *testing.T) {
+	for from, want := range map[string]string{
+		"192.0.2.1:5": "192.0.2.1", "[::ffff:192.0.2.1]:5": "192.0.2.1",
+		"[2001:db8::1]:5": "2001:db8::/64", "[2001:db8::ffff:1]:7": "2001:db8::/64", "[2001:db8:0:1::1]:5": "2001:db8:0:1::/64",
+		"[fe80::1%eth0]:5": "fe80::/64", "pipe": "pipe",
+	} {
+		c := &ctx{r: &http.Request{RemoteAddr: from}}
+		if got := c.asker(); got != want {
+			t.Errorf("%s counts as %s, want %s", from, got, want)
+		}
+	}
+}

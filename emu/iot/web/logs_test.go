@@ -3,8 +3,12 @@ package web
 import (
 	"encoding/csv"
 	"fmt"
+	"html"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+	_ "time/tzdata" // Windows has no time zones
 
 	"airlift/emu/iot"
 )
@@ -83,4 +87,55 @@ func TestLogWithoutIdentity(t *testing.T) {
 	if _, body := p.get("/log/export"); !strings.Contains(body, "no identity") {
 		t.Errorf("the export has %q", body)
 	}
+}
+
+func TestPlainCell(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "fotademo": "fotademo", "1.1.1": "1.1.1", "a=b": "a=b", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)",
+		"\t=1": "'\t=1", "\r=1": "'\r=1", "\n=1": "'\n=1", "＝1": "'＝1", "＋1": "'＋1", "－1": "'－1", "＠x": "'＠x", "\xff": "\xff", "固件": "固件",
+	} {
+		if got := plainCell(in); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Days are those of the server's clock, whatever their length, and pages say
+// which clock that is.
+func TestDays(t *testing.T) {
+	was := time.Local
+	defer func() { time.Local = was }()
+	for _, zone := range []struct{ name, day, from, to string }{
+		{"UTC", "2026-03-29", "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z"},
+		{"Asia/Shanghai", "2026-03-29", "2026-03-28T16:00:00Z", "2026-03-29T16:00:00Z"},
+		{"Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"}, // 23 hours
+		{"Europe/Berlin", "2026-10-25", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"}, // 25 hours
+		{"America/St_Johns", "2026-12-31", "2026-12-31T03:30:00Z", "2027-01-01T03:30:00Z"},
+	} {
+		var err error
+		if time.Local, err = time.LoadLocation(zone.name); err != nil {
+			t.Fatal(err)
+		}
+		c := &ctx{r: httptest.NewRequest("GET", "/log?date="+zone.day, nil)}
+		f, err := c.logFilter()
+		if from, to := f.From.UTC().Format(time.RFC3339), f.To.UTC().Format(time.RFC3339); err != nil || from != zone.from || to != zone.to {
+			t.Errorf("%s in %s is %s to %s, want %s to %s; %v", zone.day, zone.name, from, to, zone.from, zone.to, err)
+		}
+	}
+	time.Local = time.FixedZone("", 8*3600)
+	var b strings.Builder
+	at := time.Date(2026, 1, 31, 23, 0, 0, 0, time.UTC)
+	if err := must(loadViews()).fragments["en"].ExecuteTemplate(&b, "moment", at); err != nil {
+		t.Fatal(err)
+	}
+	if want := `<time datetime="2026-01-31T23:00:00Z" title="UTC+08:00">2026-02-01 07:00:00</time>`; html.UnescapeString(b.String()) != want {
+		t.Errorf("%s, want %s", b.String(), want)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

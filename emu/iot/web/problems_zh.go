@@ -42,6 +42,7 @@ var problems = []phrase{
 	say("IMEI {} is not 15 digits", "IMEI $1 不是 15 位数字"),
 	say("main.lua is larger than {} bytes", "main.lua 超过 $1 字节"),
 	say(`main.lua has no lines PROJECT = "name" and VERSION = "1.0.0" that a package could be made from`, `main.lua 里没有 PROJECT = "名称" 和 VERSION = "1.0.0" 这样的行，无法制作升级包`),
+	say("{} is no number", "$1 不是数字"),
 	say("switched off: nobody watched for {}", "无人观看已达 $1，自动关机"),
 	say("switched off: it ran for {}", "运行已达 $1，自动关机"),
 	say("switched off after {} boots", "启动 $1 次后自动关机"),

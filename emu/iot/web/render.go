@@ -129,6 +129,7 @@ func functions(lang string, a *assets) template.FuncMap {
 		"asset":  a.url,
 		"date":   func(t time.Time) string { return stamp(t, time.DateOnly) },
 		"time":   func(t time.Time) string { return stamp(t, time.DateTime) },
+		"zone":   func(t time.Time) string { return t.Local().Format("UTC-07:00") },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"bytes":  sizeText,
 		"soft":   softBreaks,

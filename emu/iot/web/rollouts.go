@@ -47,10 +47,13 @@ func (c *ctx) createRollout() error {
 	if err != nil {
 		return err
 	}
+	n, err := c.counts("advance", "errors", "least", "silent")
+	if err != nil {
+		return err
+	}
 	r, err := c.tenant.CreateRollout(c.number("project"), iot.RolloutDraft{
 		Firmware: c.number("firmware"), Name: c.value("name"), Groups: groups,
-		AdvancePercent: int(c.number("advance")), ErrorPercent: int(c.number("errors")),
-		MinOutcomes: int(c.number("least")), SilentAfterS: c.number("silent") * 60,
+		AdvancePercent: n[0], ErrorPercent: n[1], MinOutcomes: n[2], SilentAfterS: int64(n[3]) * 60,
 	})
 	if err != nil {
 		return err
