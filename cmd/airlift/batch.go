@@ -108,7 +108,7 @@ func redirect(w *emu.World, network string, moves []string) error {
 
 // addNetFlag adds --net.
 func addNetFlag(cmd *cobra.Command, network *string, def string) {
-	cmd.Flags().StringVar(network, "net", def, "what unknown hosts `are`: none, lab (a server for the protocol of each port) or real (this computer's network)")
+	cmd.Flags().StringVar(network, "net", def, "what is behind unknown `hosts`: none, lab (a server for the protocol of each port) or real (this computer's network)")
 }
 
 // chooseNet puts behind unknown hosts what --net says.

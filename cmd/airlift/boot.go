@@ -30,6 +30,8 @@ the fraction F of the next operation still takes effect.
 
 The exit code is 1 if nothing can be started, or if an upgrade overwrites what
 is not its own.`,
+		Example: `  airlift boot module.img --chip air601
+  airlift boot module.img --chip air601 --cut 100 --tear 0.5 --out torn.img`,
 		Args: operands("FLASH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.cutSet = cmd.Flags().Changed("cut")

@@ -206,6 +206,8 @@ func (a *app) chipsCmd() *cobra.Command {
 	show := &cobra.Command{
 		Use:   "show [MODEL]",
 		Short: "Show a model's layout, profiles, packages and what is assumed about it",
+		Example: `  airlift chips show air601
+  airlift chips show air601 --profile g2-fota`,
 		Args:  operands("[MODEL]"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if (len(args) == 1) == (f.file != "") {

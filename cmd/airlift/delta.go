@@ -34,7 +34,7 @@ its bytes, not by its version.
 
 The exit code is 1 if the cores may not go together.`,
 		Example: `  airlift delta V1112.soc V1113.soc --project myproject
-  airlift delta old.soc new.soc --check
+  airlift delta V1112.soc V1113.soc --check
   airlift delta --chip air780e --from V1112 --to V1113 --kind par -o core.par`,
 		Args: operands("[OLD]", "[NEW]"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.delta(args, f, d) },

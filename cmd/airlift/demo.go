@@ -28,6 +28,9 @@ func (a *app) demoCmd() *cobra.Command {
 		Long: `The whole story in one command: a platform with a new version on it, a module
 with the old one, the request, the download, the reset into upgrade mode, and
 the new version running.`,
+		Example: `  airlift demo
+  airlift demo --chip air780e --seed 7
+  airlift demo --chip air6208 --link nbiot --format json`,
 		Args: operands(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error

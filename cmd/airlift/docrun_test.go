@@ -231,6 +231,22 @@ func TestDocSessions(t *testing.T) {
 	}
 }
 
+// TestHelpExamples types the examples of --help, and wants some for each verb.
+func TestHelpExamples(t *testing.T) {
+	var typed []docCommand
+	for _, c := range commands() {
+		if c.RunE != nil && c.HasParent() && !c.HasSubCommands() && c.Example == "" && c.Flags().HasFlags() {
+			t.Errorf("%s --help has no example", c.CommandPath())
+		}
+		lines := strings.Split(c.Example, "\n")
+		for i := range lines {
+			lines[i] = strings.TrimSpace(lines[i])
+		}
+		typed = append(typed, commandsOf([]docBlock{{doc: c.CommandPath(), line: 1, lines: lines}})...)
+	}
+	helpSession.run(&reader{t: t, doc: "--help"}, typed)
+}
+
 // types tells whether a command is typed.
 func (s docSession) types(c docCommand) bool {
 	switch why := s.not[c.text]; why {

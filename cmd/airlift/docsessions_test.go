@@ -61,6 +61,50 @@ func (r *reader) partitionFile(doc string) {
 	r.write("partitions.csv", text)
 }
 
+// helpSession is for the examples of --help, in the order of the verbs.
+var helpSession = docSession{
+	before: func(r *reader) {
+		r.project("myproject", "v1", "mydemos/hello")
+		r.write("hello.lua", idleProject)
+		r.write("mytests/json_basic/main.lua", `log.info("json", "### OVERALL_PASS ###")`)
+		r.write("platform.json", "{}")
+		r.shipped("my.wasm", "ab")
+		r.airlift("pack", "myproject", "--chip", "air601", "--kind", "flash", "-o", "module.img")
+		r.airlift("pack", "myproject", "--chip", "air601", "--kind", "bin", "-o", "update.bin")
+		r.airlift("pack", "myproject", "--chip", "air601", "--kind", "bin", "-o", "v2.bin")
+		r.airlift("flash", "put", "module.img", "/a.txt", "hello.lua", "--chip", "air601", "--mkfs", "-o", "updated.img")
+		r.airlift("serve", "--data", "platform", "--listen", "127.0.0.1:0", "--for", "1ms")
+		for _, v := range []string{"V1112", "V1113"} {
+			r.airlift("pack", "v1", "--chip", "air780e", "--kind", "soc", "--core-version", v, "--core-size", "60000", "-o", v+".soc")
+		}
+		for _, shard := range []string{"0", "1"} {
+			r.airlift("sweep", "xt804-file", "--shard", shard+"/2", "-o", "part"+shard+".jsonl")
+		}
+	},
+	ends: map[string]int{
+		"airlift doctor myproject":                                                                         exitFindings,
+		"airlift doctor myproject --chip air6208 --format json":                                            exitFindings,
+		"airlift doctor myproject --ignore poll-once,library-copy":                                         exitFindings,
+		"airlift explain --data platform \"/api/site/firmware_upgrade?imei=C81234567830&project_key=123\"": exitFindings,
+		"airlift explain --platform platform.json --answers wiki2024 \"imei=1&project_key=123\"":           exitFindings,
+		"airlift flash diff module.img updated.img --chip air601":                                          exitFindings,
+	},
+	not: map[string]string{
+		"airlift explain --server http://127.0.0.1:8000 \"imei=C81234567830&project_key=123\"": "asks the server that serve would be",
+		"airlift delta --chip air780e --from V1112 --to V1113 --kind par -o core.par":          longRun,
+		"airlift fuzz xt804-file --runs 64":                                                    longRun,
+		"airlift fuzz --boot my.wasm --time 5m --out mine.jsonl":                               "takes minutes: fuzz.txtar has a shorter one",
+		"airlift replay xt804-download/5182 --shrink":                                          longRun,
+		"airlift run myproject --net real --redirect iot.openluat.com:80=127.0.0.1:8080":       "asks the server that serve would be",
+		"airlift serve --demo --firmware fotademo_1025.1.1_LuatOS-SoC_AIR601.bin":              listening,
+		"airlift serve --data platform --listen :8000 --admin 127.0.0.1:8001":                  listening,
+		"airlift serve --platform platform.json --answers wiki2024":                            listening,
+		"airlift serve --route /fota/v2.bin=v2.bin --site /files/=packages":                    listening,
+		"airlift survey LuatOS --within demo --libs LuatOS/script":                             checkout,
+		"airlift test LuatOS/testcase/unit --libs LuatOS/script":                               checkout,
+	},
+}
+
 var docSessions = map[string]docSession{
 	"README.md":       {says: map[string][]string{"airlift demo": {"outcome new"}}},
 	"README.zh-CN.md": {whole: "TestReadmesAgree: the same as in README.md"},

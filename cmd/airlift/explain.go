@@ -29,7 +29,7 @@ type explainFlags struct {
 func (a *app) explainCmd() *cobra.Command {
 	var e explainFlags
 	cmd := &cobra.Command{
-		Use:   "explain URL",
+		Use:   "explain [URL]",
 		Short: "Tell why the platform answers a request as it does",
 		Long: `Decide about a request as the platform would, and show each rule: what it
 compared, what it concluded, and how to put it right. Nothing changes.
@@ -42,9 +42,9 @@ The exit code is 1 if the device would not get a file.
 
 --unowned lists what was asked and is in nobody's log, because neither its key
 nor its device is anybody's. For whoever runs the platform: it needs the folder.`,
-		Example: `  airlift explain --server http://127.0.0.1:8000 'imei=C81234567830&project_key=123'
-  airlift explain --data platform '/api/site/firmware_upgrade?imei=C81234567830&project_key=123'
-  airlift explain --platform platform.json --answers wiki2024 'imei=1&project_key=123'
+		Example: `  airlift explain --server http://127.0.0.1:8000 "imei=C81234567830&project_key=123"
+  airlift explain --data platform "/api/site/firmware_upgrade?imei=C81234567830&project_key=123"
+  airlift explain --platform platform.json --answers wiki2024 "imei=1&project_key=123"
   airlift explain --data platform --unowned`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if e.unowned {

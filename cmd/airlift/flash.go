@@ -40,6 +40,7 @@ func (a *app) flashMapCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "map FLASH",
 		Short: "Draw the partitions to scale and how full they are",
+		Example: `  airlift flash map module.img --chip air601`,
 		Args:  operands("FLASH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, a.flashMap)
@@ -132,6 +133,8 @@ func (a *app) flashLsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls FLASH [PATH]",
 		Short: "List the files of all file systems in a flash image",
+		Example: `  airlift flash ls module.img --chip air601
+  airlift flash ls module.img /luadb --chip air601`,
 		Args:  operands("FLASH", "[PATH]"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			root := ""
@@ -205,6 +208,7 @@ func (a *app) flashCatCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cat FLASH PATH",
 		Short: "Write a file of a flash image to stdout",
+		Example: `  airlift flash cat module.img /luadb/main.lua --chip air601`,
 		Args:  operands("FLASH", "PATH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
@@ -252,6 +256,7 @@ func (a *app) flashPutCmd() *cobra.Command {
 		Long: `Write a host file into a file system of a flash image, over a file of that name
 if there is one. Folders on the way to it are made. The image is changed in
 place unless --out is given; no program on the module takes part.`,
+		Example: `  airlift flash put module.img /update.bin update.bin --chip air601 --mkfs -o updated.img`,
 		Args: operands("FLASH", "PATH", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if out == "" {
@@ -339,6 +344,7 @@ func (a *app) flashDumpCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dump FLASH PARTITION FILE",
 		Short: "Write one partition of a flash image to a file",
+		Example: `  airlift flash dump module.img script script.img --chip air601`,
 		Args:  operands("FLASH", "PARTITION", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
@@ -371,6 +377,7 @@ func (a *app) flashDiffCmd() *cobra.Command {
 		Use:   "diff FLASH FLASH",
 		Short: "Show which sectors of two flash images differ, by partition",
 		Long:  "Show which sectors of two flash images differ, by partition. The exit code is 1 if any does.",
+		Example: `  airlift flash diff module.img updated.img --chip air601`,
 		Args:  operands("FLASH", "FLASH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {

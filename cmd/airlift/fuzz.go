@@ -43,6 +43,8 @@ With --out FILE corpus and findings are kept; the same command goes on where the
 file ends. With --runs everything depends on the scenario and --seed alone.
 
 The exit code is 1 if there are findings. docs/FUZZ.md explains the rest.`,
+		Example: `  airlift fuzz xt804-file --runs 64
+  airlift fuzz --boot my.wasm --time 5m --out mine.jsonl`,
 		Args: operands("[SCENARIO]"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.fuzz(args, &f) },
 	}

@@ -19,6 +19,8 @@ func (a *app) inspectCmd() *cobra.Command {
 		Long: `Explain every field of a file of this world: offset, length, value, meaning and
 verdict. The exit code is 1 if a field is wrong and 4 if the file is of no known
 format.`,
+		Example: `  airlift inspect update.bin
+  airlift inspect module.img --all --format json`,
 		Args: operands("FILE..."),
 		RunE: func(_ *cobra.Command, args []string) error {
 			defer a.flush()

@@ -146,7 +146,10 @@ func (a *app) root() *cobra.Command {
 the server they upgrade from. It shows what an over-the-air upgrade does, step
 by step, on a virtual clock, without a module to brick.
 
-Start with:  airlift demo`,
+Start with:  airlift demo
+
+Exit codes: 0 fine, 1 findings, 2 usage, 3 the host, 4 a bad file, 124 a time
+limit, 130 stopped with Ctrl-C.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

@@ -26,6 +26,7 @@ of your own that the sweep was made with are named as in airlift sweep; without
 them the accounts are left out.
 
 The exit code is 1 if there are findings.`,
+		Example: `  airlift merge part0.jsonl part1.jsonl -o all.jsonl --html all.html`,
 		Args: operands("FILE..."),
 		RunE: func(_ *cobra.Command, args []string) error { return a.merge(args, &f) },
 	}

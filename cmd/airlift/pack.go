@@ -35,7 +35,7 @@ LuaTools makes production packages with compiled scripts, and leaves out those
 that no literal require reaches: --luac --tree-shake does the same.`,
 		Example: `  airlift pack myproject --chip air601 --kind bin -o update.bin
   airlift pack myproject --chip air6208 --kind fota --core-version V2002 -o v2.fota
-  airlift pack myproject --chip air6208 --kind bin --luac --tree-shake
+  airlift pack myproject --chip air6208 --kind fota --luac --tree-shake
   airlift pack myproject --chip air601 --kind flash -o module.img`,
 		Args: operands("[PROJECT]"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.pack(args, f, p) },

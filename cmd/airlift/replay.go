@@ -35,6 +35,8 @@ name, or that of --scenario FILE, or that of a results file, --results FILE. The
 trace hash covers everything that happens and is the same on every platform.
 
 The exit code is 1 if the case goes wrong.`,
+		Example: `  airlift replay xt804-file/100
+  airlift replay xt804-download/5182 --shrink`,
 		Args: operands("ID"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.replay(args[0], &f) },
 	}

@@ -22,7 +22,7 @@ func (f *sceneFlags) add(cmd *cobra.Command) {
 }
 
 func (f *sceneFlags) addDevices(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.devices, "devices", "refuse", "functions of screens, cameras, sound ...: `refuse` them by name, or noop: do nothing")
+	cmd.Flags().StringVar(&f.devices, "devices", "refuse", "functions of screens, cameras, sound ...: `way` is refuse (by name) or noop (do nothing)")
 }
 
 // apply puts the scene into cfg.

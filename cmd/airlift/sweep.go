@@ -205,6 +205,10 @@ joins the files.
 
 The exit code is 1 if a case leaves neither the old nor the new version, or
 breaks an invariant, or if the run without a cut does.`,
+		Example: `  airlift sweep xt804-file
+  airlift sweep --chip air601 --mode update -o results.jsonl
+  airlift sweep --boot my.wasm --sample 100
+  airlift sweep --list`,
 		Args: operands("[SCENARIO]..."),
 		RunE: func(_ *cobra.Command, args []string) error { return a.sweep(args, &f) },
 	}

@@ -23,6 +23,8 @@ func (a *app) unpackCmd() *cobra.Command {
 files of a script image or of a littlefs volume, or the partitions of a flash
 dump with the scripts and the files of file systems in them. Names that are not
 safe on every host are escaped with %XX.`,
+		Example: `  airlift unpack update.bin
+  airlift unpack module.img -o parts`,
 		Args: operands("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.unpack(args[0], out) },
 	}
