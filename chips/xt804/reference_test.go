@@ -3,7 +3,12 @@ package xt804
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"testing"
+
+	"github.com/spf13/afero"
+
+	"airlift/chips"
 )
 
 // TestAttributeBits: bits 0 to 3 are the type, 4 says encrypted, 8 signed with 128
@@ -36,6 +41,36 @@ func TestAttributeBits(t *testing.T) {
 		}
 		if encrypted := m.Attr&AttrEncrypted != 0; encrypted != (bit == 4) {
 			t.Errorf("bit %d: encrypted %v", bit, encrypted)
+		}
+	}
+}
+
+// TestUpdateSizes: how long /update.bin may be, in bytes, with the check of V0011
+// and later and with that before (xt804.md 4.2).
+func TestUpdateSizes(t *testing.T) {
+	var logs []string
+	r := &coreRun{env: &chips.Env{Step: func(s chips.Step) { logs = append(logs, s.Text) }}}
+	for _, c := range []struct {
+		size            int
+		md5ok, luadbLen bool
+	}{{511, false, false}, {512, true, false}, {1023, true, false}, {1024, true, true}, {1 << 20, true, true}, {1<<20 + 1, false, false}} {
+		root := afero.NewMemMapFs()
+		if err := afero.WriteFile(root, updateBin, withMD5(make([]byte, c.size-16)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		logs = nil
+		if ok, err := r.checkMD5(root); ok != c.md5ok || err != nil {
+			t.Errorf("%d bytes, MD5: %v, %v", c.size, ok, err)
+		}
+		if complains := strings.Contains(strings.Join(logs, "\n"), "too small/big"); complains == c.md5ok {
+			t.Errorf("%d bytes, MD5: %q", c.size, logs)
+		}
+		logs = nil
+		if ok, err := r.checkLuadb(root); ok || err != nil { // no image in any case
+			t.Errorf("%d bytes, image: %v, %v", c.size, ok, err)
+		}
+		if complains := strings.Contains(strings.Join(logs, "\n"), "too small/big"); complains == c.luadbLen {
+			t.Errorf("%d bytes, image: %q", c.size, logs)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -471,4 +472,66 @@ func TestShortTinyWrite(t *testing.T) {
 	if n, err := small.WriteAt(make([]byte, 405), 0); n >= 405 || !errors.Is(err, ErrNoSpace) {
 		t.Errorf("%d bytes written, %v", n, err)
 	}
+}
+
+// TestGeometryByteIsMark: the CRC's 0 and 0xFF would be the mark of nothing, so
+// there are other bytes for them (8910.md 1.7).
+func TestGeometryByteIsMark(t *testing.T) {
+	g := Geometry{EraseBlock: 0x8000, Place: 0x200}
+	seen := map[byte]bool{}
+	for start := int64(0); start < 0x1000*0x1000; start += 0x1000 {
+		crc := byte(0xFF)
+		for _, word := range []uint32{0x20000, uint32(start), 0x260000, 0x8000, 0x200} {
+			for bit := range 32 { // the CRC bit by bit
+				feedback := crc&1 != byte(word>>bit&1)
+				if crc >>= 1; feedback {
+					crc ^= 0xE0
+				}
+			}
+		}
+		want := crc
+		switch crc {
+		case 0:
+			want = 1
+		case 0xFF:
+			want = 0x7F
+		}
+		seen[crc] = true
+		if got := g.geometryByte(start, 0x260000); got != want {
+			t.Fatalf("0x%X: 0x%02X, expected 0x%02X for the CRC 0x%02X", start, got, want, crc)
+		}
+	}
+	if !seen[0] || !seen[0xFF] {
+		t.Error("neither special CRC came up")
+	}
+}
+
+// TestPlaceCRCIsMark does the same for the CRC of a place (8910.md 1.7): 0 is
+// that of one that was struck out, all ones that of an erased one.
+func TestPlaceCRCIsMark(t *testing.T) {
+	for crc, want := range map[uint32]uint32{0: 1, 0xFFFFFFFF: 0x80000000, 1: 1, 0x12345678: 0x12345678} {
+		p := content8(7, 512)
+		forge(p[:508], crc)
+		if got := crc32.ChecksumIEEE(p[:508]); got != crc {
+			t.Fatalf("forged 0x%08X, expected 0x%08X", got, crc)
+		}
+		if got := placeCRC(p); got != want {
+			t.Errorf("0x%08X: 0x%08X, expected 0x%08X", crc, got, want)
+		}
+	}
+}
+
+// forge changes the last four bytes of p so that its CRC-32 is the one given: the
+// table is gone through backwards, by the top bytes of its entries.
+func forge(p []byte, crc uint32) {
+	state := ^crc
+	for range 4 {
+		for i, e := range crc32.IEEETable {
+			if e>>24 == state>>24 {
+				state = (state^e)<<8 | uint32(i)
+				break
+			}
+		}
+	}
+	le.PutUint32(p[len(p)-4:], state^^crc32.ChecksumIEEE(p[:len(p)-4]))
 }
