@@ -87,22 +87,29 @@ type Fuzzer struct {
 	Corpus   []*Entry
 	Stats    Stats
 
-	s     *sweep.Sweep
-	seed  uint64
-	mutor mutator
-	seen  map[string]bool // features
-	looks map[string]bool // signatures of results that were minimised
-	ways  map[string]*Finding
-	part  part
+	s      *sweep.Sweep
+	seed   uint64
+	format int // of its file
+	mutor  mutator
+	seen   map[string]bool // features
+	looks  map[string]bool // signatures of results that were minimised
+	ways   map[string]*Finding
+	part   part
 }
 
 // New returns a fuzzer that knows nothing yet.
 func New(s *sweep.Sweep, seed uint64) *Fuzzer {
-	return &Fuzzer{
+	f := &Fuzzer{
 		s: s, seed: seed, mutor: newMutator(s), seen: map[string]bool{}, looks: map[string]bool{}, ways: map[string]*Finding{},
 		Stats: Stats{Outcomes: map[emu.Outcome]uint64{}},
 	}
+	f.setFormat(fileFormat)
+	return f
 }
+
+// PowerOnly leaves the chip good: schedules are cuts and brown-outs alone, and so
+// is a file that begins with it.
+func (f *Fuzzer) PowerOnly() { f.setFormat(cutsFileFormat) }
 
 // Log takes what a fuzzer finds as it goes: entries, findings, and the stats at
 // the end of each round. Work is what was done within a round and would be lost

@@ -124,7 +124,7 @@ func TestSafeGuest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, x := range f.Findings {
-		if len(x.Trial.Package)+len(x.Trial.Flash) == 0 && x.Result.Outcome != emu.OutcomeNew && x.Result.Outcome != emu.OutcomeOld {
+		if len(x.Trial.Package)+len(x.Trial.Flash)+len(ofChip(x.Trial.Faults)) == 0 && x.Result.Outcome != emu.OutcomeNew && x.Result.Outcome != emu.OutcomeOld {
 			t.Errorf("%s by %v", x.Signature, Describe(&x.Trial))
 		}
 	}

@@ -36,7 +36,7 @@ func (f *Fuzzer) minimise(ctx context.Context, r *run, log Log) (*Finding, error
 	m := &minimiser{f: f, ctx: ctx, log: log, run: r.number, why: r.Result.Reason(), best: cloneTrial(&r.trial), known: f.part.tried[r.number]}
 	for more := true; more && m.tries < triesMax; {
 		more = false
-		for _, step := range []func() (bool, error){m.fewer, m.plainer, m.earlier, m.shorter} {
+		for _, step := range []func() (bool, error){m.fewer, m.plainer, m.earlier, m.milder, m.shorter} {
 			ok, err := step()
 			if err != nil {
 				return nil, err
@@ -71,6 +71,9 @@ func signature(t *sweep.Trial, r *sweep.Result) string {
 	}
 	for i := range r.Places {
 		add(r.Places[i].Stage + " " + r.Places[i].Kind + " " + r.Places[i].Part)
+	}
+	for _, text := range ofChip(t.Faults) {
+		add(strings.TrimSpace(text))
 	}
 	return r.Reason() + "; by " + cmp.Or(strings.Join(by, ", "), "nothing")
 }
@@ -145,7 +148,7 @@ func dropEdit(list *[]fault.Edit, i int) bool {
 	return true
 }
 
-// plainer replaces tears and brown-outs by a cut before or after the operation.
+// plainer replaces tears, brown-outs and faults of the chip by a cut before or after the operation.
 func (m *minimiser) plainer() (bool, error) {
 	any := false
 	for i := 0; i < len(m.best.Faults); i++ {

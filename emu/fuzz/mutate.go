@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"airlift/chips"
 	"airlift/emu/fault"
@@ -18,6 +19,18 @@ type mutator struct {
 	parts  []flash.Partition
 	words  [][]byte // the dictionary
 	hows   []fault.How
+	chips  bool // faults of the chip, too, and resets
+	places []opPlace
+	axis   []fault.Fault // of the chip, that are tried by themselves
+	total  time.Duration // of the run without a fault
+}
+
+// opPlace is a partition with a kind of operation that the upgrade without a
+// fault has there.
+type opPlace struct {
+	part string
+	kind string
+	n    uint64
 }
 
 // layer is something that edits of a package can be of.
@@ -26,7 +39,7 @@ type layer struct {
 	data []byte
 }
 
-// FaultsMax is how many power cuts a trial has at most.
+// FaultsMax is how many faults of power and flash a trial has at most.
 const FaultsMax = 4
 
 // editsMax is how many edits of a kind a trial has at most.
@@ -35,7 +48,21 @@ const editsMax = 6
 func newMutator(s *sweep.Sweep) mutator {
 	m := mutator{layers: layersOf(s), ops: uint64(len(s.Clean.Ops)), parts: s.Parts(), hows: fault.DefaultHows()}
 	m.words = dictionary(s, m.layers)
+	m.places, m.total = placesOf(s), s.Clean.Virtual
+	m.axis = m.chipAxis()
 	return m
+}
+
+func placesOf(s *sweep.Sweep) (out []opPlace) {
+	for i := range s.Clean.Ops {
+		p := &s.Clean.Ops[i]
+		at := slices.IndexFunc(out, func(o opPlace) bool { return o.part == p.Part && o.kind == p.Kind })
+		if at < 0 {
+			at, out = len(out), append(out, opPlace{part: p.Part, kind: p.Kind})
+		}
+		out[at].n++
+	}
+	return out
 }
 
 // layersOf takes the package apart, if that can be done.
@@ -65,6 +92,9 @@ func (m *mutator) next(corpus []*Entry, r *rand.Rand, run uint64) sweep.Trial {
 		op := m.ops * (run - 1) / (firstRuns - 1) % max(1, m.ops)
 		return sweep.Trial{Faults: []fault.Fault{{Kind: fault.Cut, Op: op, How: m.hows[run%uint64(len(m.hows))]}}}
 	}
+	if n := run - firstRuns; m.chips && n < uint64(len(m.axis)) {
+		return sweep.Trial{Faults: []fault.Fault{m.axis[n]}}
+	}
 	e := corpus[r.IntN(len(corpus))]
 	if r.IntN(2) == 0 { // rather one of the last, which nobody has looked behind
 		e = corpus[len(corpus)-1-r.IntN(min(16, len(corpus)))]
@@ -82,12 +112,20 @@ const firstRuns = 64
 
 // change makes one change.
 func (m *mutator) change(t *sweep.Trial, ops uint64, corpus []*Entry, r *rand.Rand) {
+	if m.chips && r.IntN(4) == 0 {
+		m.chipFault(t, r)
+		return
+	}
 	switch r.IntN(10) {
 	case 0, 1, 2:
 		m.cut(t, ops, r)
 	case 3:
 		if n := len(t.Faults); n > 0 { // the same a little earlier or later, or otherwise
 			f := &t.Faults[r.IntN(n)]
+			if f.Kind != fault.Cut && f.Kind != fault.BrownOut {
+				m.vary(f, r)
+				return
+			}
 			f.Op = max(0, f.Op+uint64(r.IntN(9))) - min(f.Op, uint64(r.IntN(9)))
 			f.How = m.how(r)
 			return
@@ -128,7 +166,7 @@ func (m *mutator) cut(t *sweep.Trial, ops uint64, r *rand.Rand) {
 	if len(t.Faults) >= FaultsMax {
 		return
 	}
-	if len(t.Faults) == 0 || ops == 0 {
+	if ops == 0 || !slices.ContainsFunc(t.Faults, func(f fault.Fault) bool { return !f.Standing() }) {
 		ops = m.ops
 	}
 	f := fault.Fault{Kind: fault.Cut, Op: r.Uint64N(max(1, ops)), How: m.how(r)}

@@ -21,6 +21,7 @@ type board struct {
 	at       *point        // of the mode volume
 	bites    int           // of a watchdog that bites so many times only
 	reset    *pendingReset // that has begun
+	defects  uint64        // which the chips have, 0 where all boards of a sweep have the same
 }
 
 // newBoard puts flash chips on one supply.
@@ -45,7 +46,7 @@ func boardOf(flashes []*flash.Device) *board {
 // fork copies the board; the copy has a supply of its own, without a tap.
 func (b *board) fork() *board {
 	n := boardOf(b.flashes)
-	n.cause, n.at, n.bites = b.cause, b.at, b.bites
+	n.cause, n.at, n.bites, n.defects = b.cause, b.at, b.bites, b.defects
 	n.retained = append([]uint32(nil), b.retained...)
 	return n
 }
@@ -69,6 +70,9 @@ func (b *board) key() key {
 	k := key{flash: flashSum(b.flashes), cause: b.cause, retained: uint64(b.bites)}
 	for _, w := range b.retained {
 		k.retained = k.retained*0x9E3779B97F4A7C15 + uint64(w) + 1
+	}
+	if b.defects != 0 {
+		k.retained = (k.retained ^ b.defects) * 0xC2B2AE3D27D4EB4F
 	}
 	for _, f := range b.flashes {
 		if d := f.Defects(); d != nil {
@@ -102,6 +106,7 @@ const (
 type boot struct {
 	end     end
 	why     string // for endDead, and the source of a reset
+	failed  bool   // the chip said that an operation failed, and what real code then does is not known
 	running *chips.Running
 	env     *chips.Env
 }
@@ -214,7 +219,7 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 		return m.reset(b, out, "boot code panics: "+err.Error()), nil
 	}
 	if errors.Is(err, flash.ErrOpFailed) {
-		out.end, out.why = endDead, "boot code stops: "+err.Error()
+		out.end, out.why, out.failed = endDead, "boot code stops: "+err.Error(), true
 		return out, nil
 	}
 	if err != nil {
@@ -251,7 +256,7 @@ func (m *machine) run(b *board, w *watcher, p *walk) (*boot, error) {
 	case panics(err):
 		return m.reset(b, out, "the core panics: "+err.Error()), nil
 	case errors.Is(err, flash.ErrOpFailed):
-		out.end, out.why = endDead, "the core stops: "+err.Error()
+		out.end, out.why, out.failed = endDead, "the core stops: "+err.Error(), true
 		return out, nil
 	case err != nil:
 		return nil, fmt.Errorf("core: %w", err)

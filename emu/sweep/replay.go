@@ -269,7 +269,7 @@ func (t *teller) cut(op *flash.Op, p *Place, fate flash.Fate) {
 	case flash.FateCutTorn:
 		now = fate.Torn
 	}
-	t.line("cut", fmt.Sprintf("the power fails at operation %s, %s", p, howWords(t.fault)))
+	t.line("cut", fmt.Sprintf("%s at operation %s, %s", failing(t.fault), p, howWords(t.fault)))
 	todo, done := 0, 0
 	first, last := -1, -1
 	for i := range old {
@@ -291,8 +291,15 @@ func (t *teller) cut(op *flash.Op, p *Place, fate flash.Fate) {
 		op.Off+int64(first), op.Off+int64(last)+1, op.Off+int64(first), hex.EncodeToString(old[first:n]), hex.EncodeToString(want[first:n]), hex.EncodeToString(now[first:n])))
 }
 
+func failing(f *fault.Fault) string {
+	if f.Kind == fault.ResetAt {
+		return "the chip resets with the power on"
+	}
+	return "the power fails"
+}
+
 func howWords(f *fault.Fault) string {
-	if f.Kind == fault.CutAt {
+	if f.Kind == fault.CutAt || f.Kind == fault.ResetAt {
 		return "as the time is up"
 	}
 	return f.How.Words()

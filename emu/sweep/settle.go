@@ -17,6 +17,7 @@ type verdict struct {
 	boots   int // until nothing changes any more, if that ever happens
 	span    int // boots until that is known: that nothing changes, or that states repeat
 	endless bool
+	failed  bool     // see boot
 	erased  erasures // until then
 	broken  [invariantCount]bool
 	detail  string
@@ -63,7 +64,7 @@ func (s *Sweep) settle(b *board) (*verdict, error) {
 		p.bootEnds(r.why)
 		switch {
 		case r.end == endDead:
-			v := &verdict{outcome: emu.OutcomeBrick}
+			v := &verdict{outcome: emu.OutcomeBrick, failed: r.failed}
 			v.breaks(Boots, "%s", r.why)
 			return p.conclude(v), nil
 		case r.end == endReset:

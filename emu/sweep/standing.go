@@ -100,7 +100,12 @@ func (w *Sweep) damageBoard(b *board) error {
 			}
 		}
 	}
-	for _, f := range w.Scenario.standing("flash") {
+	return w.defects(b, w.Scenario.standing("flash"))
+}
+
+// defects gives the board's chips those of the faults that are of a chip.
+func (w *Sweep) defects(b *board, faults []*fault.Fault) error {
+	for _, f := range faults {
 		if f.Kind == fault.Flips {
 			continue
 		}
@@ -142,20 +147,25 @@ func (w *Sweep) flips(b *board) error {
 		if f.Kind != fault.Flips {
 			continue
 		}
-		chip, p, err := w.findPart(f.Part)
-		if err != nil {
-			return fmt.Errorf("fault %s: %w", f.Kind, err)
-		}
-		data := make([]byte, p.Size)
-		if err := b.flashes[chip].Cells(data, p.Off); err != nil {
-			return err
-		}
-		f.Flipped(data)
-		if err := b.flashes[chip].Burn(p.Off, data); err != nil {
+		if err := w.flip(b, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// flip turns bits of a partition over.
+func (w *Sweep) flip(b *board, f *fault.Fault) error {
+	chip, p, err := w.findPart(f.Part)
+	if err != nil {
+		return fmt.Errorf("fault %s: %w", f.Kind, err)
+	}
+	data := make([]byte, p.Size)
+	if err := b.flashes[chip].Cells(data, p.Off); err != nil {
+		return err
+	}
+	f.Flipped(data)
+	return b.flashes[chip].Burn(p.Off, data)
 }
 
 // fillFile is what fills a file system.

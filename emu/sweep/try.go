@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"airlift/chips"
 	"airlift/emu"
@@ -18,7 +19,7 @@ import (
 type Trial struct {
 	Package []fault.Edit  `json:"package,omitempty"`
 	Flash   []fault.Edit  `json:"flash,omitempty"`
-	Faults  []fault.Fault `json:"faults,omitempty"` // of the power, by operation
+	Faults  []fault.Fault `json:"faults,omitempty"` // of the power and of the flash
 }
 
 // Tried is what came of a trial.
@@ -45,14 +46,8 @@ func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
 	if s.Scenario.Mode == ModeSystem || s.Scenario.Mode == ModeVolume {
 		return nil, errors.New("a trial is of a package in mode boot or update")
 	}
-	for i := range t.Faults {
-		f := &t.Faults[i]
-		if f.Kind != fault.Cut && f.Kind != fault.BrownOut {
-			return nil, fmt.Errorf("fault %s: a trial takes cuts and brown-outs", f.Kind)
-		}
-		if err := f.Check(); err != nil {
-			return nil, err
-		}
+	if err := s.checkFaults(t.Faults); err != nil {
+		return nil, err
 	}
 	for _, edits := range [][]fault.Edit{t.Package, t.Flash} {
 		for i := range edits {
@@ -66,7 +61,8 @@ func (s *Sweep) Try(t *Trial, saw func(string), tell bool) (*Tried, error) {
 	s.forking.Unlock()
 	r := &trial{s: s, t: t, b: b, saw: saw, w: &watcher{rec: trace.New()}, out: new(Tried)}
 	r.w.rec.Sink(r.event)
-	r.inject.Faults = append([]fault.Fault(nil), t.Faults...)
+	r.power = ofPower(t.Faults)
+	r.inject.Faults = r.power
 	if tell {
 		r.out.before = b.fork().flashes
 		r.tell = &teller{sweep: s, w: r.w}
@@ -94,8 +90,11 @@ type trial struct {
 	b      *board
 	w      *watcher
 	saw    func(string)
-	tell   *teller // nil where nobody listens
+	tell   *teller       // nil where nobody listens
+	power  []fault.Fault // that strike
 	inject fault.Injector
+	since  time.Duration // when the power came back
+	resets bool          // the fault that struck leaves the power on
 	places []Place
 	spent  erasures // before the last cut
 	ops    uint64
@@ -111,23 +110,34 @@ func (r *trial) run() error {
 	if first.end != endRuns {
 		return fmt.Errorf("the old version does not start: %s", first.why)
 	}
+	if err := r.weaken(); err != nil {
+		return err
+	}
 	r.b.power.SetTap(r)
 	r.b.power.Reset()
+	r.since = r.w.now
 	if err := r.deliver(first); err != nil {
 		return err
 	}
-	if err := r.corrupt(); err != nil {
+	if err := errors.Join(r.corrupt(), r.flip()); err != nil {
 		return err
 	}
 	if err := r.boots(); err != nil {
-		return err
+		return r.notKnown(err)
 	}
 	r.b.power.SetTap(nil)
 	v, err := r.s.settle(r.b.fork())
-	if err != nil {
-		return err
+	if err == nil && v.failed {
+		err = errors.New(v.detail)
 	}
-	faults := r.t.Faults[:len(r.t.Faults)-len(r.inject.Faults)]
+	if err != nil {
+		return r.notKnown(err)
+	}
+	faults := slices.Clone(r.t.Faults)
+	if left := len(r.inject.Faults); left > 0 { // those that never struck are the last of their group
+		faults = slices.DeleteFunc(faults, func(f fault.Fault) bool { return !f.Standing() })
+		faults = append(faults, r.power[:len(r.power)-left]...)
+	}
 	r.out.Result, r.out.Ops = r.s.result(Case{Faults: faults}, r.places, v, r.spent), r.ops
 	r.out.Result.Faults, r.out.Result.Places = faults, r.places
 	if o := r.out.Result; (o.Outcome == emu.OutcomeBrick || slices.Contains(o.Broken, Converges)) && r.last != "" { // which is why
@@ -233,6 +243,8 @@ func (r *trial) boots() error {
 			r.saw(r.class())
 		}
 		switch {
+		case e.failed:
+			return errors.New(e.why)
 		case e.end == endDead:
 			return nil
 		case e.end == endCut:
@@ -249,14 +261,13 @@ func (r *trial) boots() error {
 	return nil
 }
 
-// cutOff takes the power away and gives it back.
+// cutOff takes the power away and gives it back, or resets the chip.
 func (r *trial) cutOff() {
 	r.spent = r.spent.with(r.b.power.Erased())
 	r.b.power.SetTap(nil)
-	r.b = r.b.switchedOff()
-	r.b.power.SetTap(r)
 	r.w.boot++
-	r.line("power", "the power is back")
+	r.b = r.behindFault()
+	r.b.power.SetTap(r)
 }
 
 // class says coarsely what the partitions that the upgrade writes hold: how many
@@ -334,7 +345,10 @@ func (r *trial) event(e *trace.Event) {
 func (r *trial) Before(op *flash.Op) flash.Fate {
 	number := r.ops
 	r.ops++
-	fate := r.inject.Before(op)
+	fate := r.inTime(op, number)
+	if fate.Kind == flash.FateProceed {
+		fate = r.inject.Before(op)
+	}
 	if fate.Kind == flash.FateProceed && r.tell == nil {
 		return fate
 	}
@@ -348,10 +362,10 @@ func (r *trial) Before(op *flash.Op) flash.Fate {
 		return fate
 	}
 	r.places = append(r.places, p)
-	r.decision(fmt.Sprintf("cut %s %s %s", p.Stage, p.Kind, p.Part))
+	r.decision(fmt.Sprintf("%s %s %s %s", map[bool]string{false: "cut", true: "reset"}[r.resets], p.Stage, p.Kind, p.Part))
 	if r.tell != nil {
 		r.tell.endOps()
-		r.tell.fault = &r.t.Faults[len(r.places)-1]
+		r.tell.fault = &r.power[len(r.places)-1]
 		r.tell.cut(op, &p, fate)
 	}
 	r.ops = 0
