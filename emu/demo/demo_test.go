@@ -48,6 +48,9 @@ func play(t testing.TB, cfg Config) (Report, []string) {
 // Every model upgrades itself with every profile that can be upgraded; those
 // that cannot are refused with the reason.
 func TestEveryModelUpgrades(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short, which the race detector is used with: one thing after the other")
+	}
 	upgraded := 0
 	for _, f := range all.Families() {
 		for _, m := range f.Models() {

@@ -16,6 +16,9 @@ import (
 // TestBytecodeBothWays runs random programs as luac5.3's bytecode on our
 // machine, and as our bytecode on lua5.3: both print what the source does.
 func TestBytecodeBothWays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short, which the race detector is used with: one thing after the other")
+	}
 	ref := reference(t, 64)
 	luac, err := exec.LookPath("luac5.3")
 	if err != nil {

@@ -214,6 +214,9 @@ func (d *diffRun) one(seed uint64, src string) {
 }
 
 func testDiff(t *testing.T, bits int) {
+	if testing.Short() {
+		t.Skip("not with -short, which the race detector is used with: one thing after the other")
+	}
 	d := &diffRun{t: t, ref: reference(t, bits), bits: bits, cover: coverage{}}
 	n, first := 1000, uint64(1)
 	if full() {
