@@ -224,7 +224,7 @@ func TestStrayFilesGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	then := time.Now().Add(-2 * strayAge)
+	then := time.Now().Add(-2 * orphanAge)
 	if err := os.Chtimes(old, then, then); err != nil {
 		t.Fatal(err)
 	}

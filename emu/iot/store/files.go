@@ -24,9 +24,6 @@ func (f files) path(sum string) string {
 
 func (f files) tmp() string { return filepath.Join(f.dir, "tmp") }
 
-// strayAge is when a file that nobody finished is removed.
-const strayAge = time.Hour
-
 // prepare makes the folders and removes uploads that a crash left behind.
 func (f files) prepare(now time.Time) error {
 	if err := makeDirs(f.dir, filepath.Join(f.dir, "files"), f.tmp()); err != nil {
@@ -37,7 +34,7 @@ func (f files) prepare(now time.Time) error {
 		return err
 	}
 	for _, e := range list {
-		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > strayAge {
+		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > orphanAge {
 			os.Remove(filepath.Join(f.tmp(), e.Name()))
 		}
 	}

@@ -47,7 +47,7 @@ func (v *tenant) CreateFirmware(project int64, d iot.FirmwareDraft, content io.R
 	if f.SHA256, f.Size, err = v.upload(content); err != nil {
 		return f, err
 	}
-	err = v.do(func(t *tx) error {
+	err = v.uploaded(f.SHA256, func(t *tx) error {
 		if _, err := v.own(t, project); err != nil {
 			return err
 		}
@@ -77,23 +77,20 @@ func (v *tenant) CreateFirmware(project int64, d iot.FirmwareDraft, content io.R
 func (v *tenant) upload(content io.Reader) (sum string, size int64, err error) {
 	sum, size, err = v.s.files.put(content, iot.FirmwareMax)
 	if err == nil && size == 0 {
+		v.s.discard(sum)
 		err = fmt.Errorf("%w: the file is empty; a device takes that for an error", iot.ErrInvalid)
 	}
 	return sum, size, err
 }
 
-// room checks that an account may keep more, and that the file is still there:
-// deleting the same content elsewhere may have taken it along.
+// room checks that an account may keep more, and that the file is still there.
 func (v *tenant) room(t *tx, size int64, sum string) error {
-	f, err := v.s.files.open(sum)
-	if err != nil {
-		return fmt.Errorf("the file went away while it was uploaded, try again: %w", err)
+	if err := v.s.files.there(sum); err != nil {
+		return err
 	}
-	f.Close()
 	var used int64
-	err = t.row("select coalesce((select sum(f.size) from firmware f join projects p on p.id = f.project where p.account = ?1), 0) + coalesce((select sum(b.size) from bases b join projects p on p.id = b.project where p.account = ?1), 0)", v.id).Scan(&used)
+	err := t.row("select coalesce((select sum(f.size) from firmware f join projects p on p.id = f.project where p.account = ?1), 0) + coalesce((select sum(b.size) from bases b join projects p on p.id = b.project where p.account = ?1), 0)", v.id).Scan(&used)
 	if err == nil && used+size > v.s.opt.AccountBytes {
-		t.unused([]string{sum})
 		err = fmt.Errorf("%w: an account keeps at most %d bytes", iot.ErrTooLarge, v.s.opt.AccountBytes)
 	}
 	return err

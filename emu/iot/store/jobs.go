@@ -42,7 +42,7 @@ func (v *tenant) CreateBase(project int64, d iot.BaseDraft, content io.Reader) (
 	case d.Chip != "":
 		return b, fmt.Errorf("%w: to build from a core its file is needed", iot.ErrInvalid)
 	}
-	err = v.do(func(t *tx) error {
+	err = v.uploaded(b.SHA256, func(t *tx) error {
 		if _, err := v.own(t, project); err != nil {
 			return err
 		}
@@ -168,6 +168,9 @@ func (s *Store) buildNext() (bool, error) {
 		state, why := iot.JobReady, ""
 		if failure != nil {
 			state, why = iot.JobFailed, shorten(failure.Error())
+		} else if s.files.there(sum) != nil {
+			t.kick = true // it is built again
+			return nil
 		}
 		n, err := t.affect("update jobs set state = ?, error = ?, size = ?, sha256 = ? where id = ?", string(state), why, size, sum, job.ID)
 		if err != nil {

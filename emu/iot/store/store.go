@@ -207,10 +207,18 @@ func (s *Store) start() {
 		return
 	}
 	s.group.Go(s.checkpointer)
+	s.group.Go(s.tidy)
 	s.group.Go(s.builder)
 	s.group.Go(s.caller)
 	if s.opt.Every > 0 {
 		s.group.Go(s.sweeper)
+	}
+}
+
+// tidy removes what a crash left behind.
+func (s *Store) tidy() {
+	if err := s.removeOrphans(); err != nil && s.ctx.Err() == nil && !errors.Is(err, errClosed) {
+		s.opt.Error(fmt.Errorf("files that nothing refers to: %w", err))
 	}
 }
 

@@ -265,17 +265,6 @@ func (t *tx) sums(query string, args ...any) ([]string, error) {
 	return all(rows, err, func(r scanner) (s string, err error) { return s, r.Scan(&s) })
 }
 
-// unused puts the files that nothing refers to any more on the list of what is
-// removed after the commit.
-func (t *tx) unused(sums []string) {
-	for _, sum := range sums {
-		var n int
-		if t.fail(t.row("select (select count(*) from firmware where sha256 = ?1) + (select count(*) from bases where sha256 = ?1) + (select count(*) from jobs where sha256 = ?1)", sum).Scan(&n)) && n == 0 {
-			t.strays = append(t.strays, sum)
-		}
-	}
-}
-
 // like is a pattern that finds text anywhere.
 func like(s string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s) + "%"

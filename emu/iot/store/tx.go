@@ -24,7 +24,7 @@ type tx struct {
 
 	// What follows from the transaction once it is committed.
 	events  []accountEvent
-	strays  []string // files that nothing refers to
+	orphans []string // files that nothing refers to
 	kick    bool
 	added   int64 // devices
 	touched []touch
@@ -63,22 +63,22 @@ func (t *tx) forget() {
 
 // reset begins a transaction.
 func (t *tx) reset() {
-	t.events, t.strays, t.kick, t.added, t.touched, t.texts.added = t.events[:0], nil, false, 0, t.touched[:0], t.texts.added[:0]
+	t.events, t.orphans, t.kick, t.added, t.touched, t.texts.added = t.events[:0], nil, false, 0, t.touched[:0], t.texts.added[:0]
 }
 
 // marks are where undo goes back to.
 type marks struct {
-	events, strays, touched, texts int
-	kick                           bool
-	added                          int64
+	events, orphans, touched, texts int
+	kick                            bool
+	added                           int64
 }
 
 func (t *tx) marks() marks {
-	return marks{len(t.events), len(t.strays), len(t.touched), len(t.texts.added), t.kick, t.added}
+	return marks{len(t.events), len(t.orphans), len(t.touched), len(t.texts.added), t.kick, t.added}
 }
 
 func (t *tx) undo(m marks) {
-	t.events, t.strays, t.touched, t.kick = t.events[:m.events], t.strays[:m.strays], t.touched[:m.touched], m.kick
+	t.events, t.orphans, t.touched, t.kick = t.events[:m.events], t.orphans[:m.orphans], t.touched[:m.touched], m.kick
 	t.forgetTexts(m.texts)
 	keep := m.added
 	t.devices -= t.added - keep

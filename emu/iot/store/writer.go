@@ -91,6 +91,9 @@ func (t *tx) commit(batch []*work) {
 		err = t.piece(batch[i])
 	}
 	if err == nil {
+		err = t.checkOrphans()
+	}
+	if err == nil {
 		err = t.exec("commit")
 	}
 	if err == nil {
@@ -148,8 +151,8 @@ func (t *tx) guard(fn func(*tx) error) (err error) {
 
 // publish tells everybody what a commit has made true.
 func (t *tx) publish() {
-	if len(t.strays) > 0 {
-		t.s.files.remove(t.strays)
+	if len(t.orphans) > 0 {
+		t.s.files.remove(t.orphans)
 	}
 	t.s.online.note(t.touched)
 	for _, e := range t.events {
