@@ -208,7 +208,7 @@ func (a *app) chipsCmd() *cobra.Command {
 		Short: "Show a model's layout, profiles, packages and what is assumed about it",
 		Example: `  airlift chips show air601
   airlift chips show air601 --profile g2-fota`,
-		Args:  operands("[MODEL]"),
+		Args: operands("[MODEL]"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if (len(args) == 1) == (f.file != "") {
 				return usagef("expected MODEL or --chip-file")

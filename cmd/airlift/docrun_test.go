@@ -220,6 +220,11 @@ func TestDocSessions(t *testing.T) {
 		if !ok && len(commands) > 0 {
 			t.Errorf("%v: docSessions has no word about %s", commands[0], doc)
 		}
+		for _, c := range commands {
+			if _, err := shellWords(c.text); err != nil && c.kind != "sh" {
+				t.Errorf("%v: %v", c, err)
+			}
+		}
 		if len(commands) > 0 && s.whole == "" {
 			t.Run(doc, func(t *testing.T) { s.run(&reader{t: t, doc: doc, block: blocks, all: all}, commands) })
 		}
@@ -271,9 +276,6 @@ func (s docSession) run(r *reader, commands []docCommand) {
 	for _, c := range commands {
 		there[c.text] = true
 		if !s.types(c) {
-			if _, err := shellWords(c.text); err != nil && c.kind != "sh" {
-				t.Errorf("%v: %v", c, err)
-			}
 			continue
 		}
 		typed++

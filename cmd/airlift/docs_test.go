@@ -3,9 +3,12 @@ package main
 import (
 	"flag"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -181,14 +184,139 @@ func checkExample(words []string) string {
 	return ""
 }
 
-// TestDocLinks follows every link to a file of the repository.
+// TestDocLinks follows every link to a file of the repository, and to a heading
+// in it.
 func TestDocLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	for name, text := range documents(t) {
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	docs := documents(t)
+	for name, text := range docs {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(m[1]))); err != nil {
+			file := name
+			if m[1] != "" {
+				file = filepath.Join(filepath.Dir(name), filepath.FromSlash(m[1]))
+			}
+			if _, err := os.Stat(file); err != nil {
 				t.Errorf("%s: link to %s: %v", name, m[1], err)
 			}
+			if m[2] != "" && !slices.Contains(anchors(docs[file]), m[2][1:]) {
+				t.Errorf("%s: link to %s%s: no such heading", name, m[1], m[2])
+			}
+		}
+	}
+}
+
+// anchors are the names that a document's headings get on the web.
+func anchors(text string) (all []string) {
+	other := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	for _, m := range regexp.MustCompile("(?m)^#+ (.*)$").FindAllStringSubmatch(text, -1) {
+		all = append(all, strings.ReplaceAll(strings.ToLower(other.ReplaceAllString(m[1], "")), " ", "-"))
+	}
+	return all
+}
+
+// TestDocGoTests: the tests and benchmarks that documents tell people to run
+// exist in the packages that they name.
+func TestDocGoTests(t *testing.T) {
+	seen := 0
+	for name, text := range documents(t) {
+		for _, m := range regexp.MustCompile("go test ([^`\n]*)").FindAllStringSubmatch(text, -1) {
+			words := strings.Fields(strings.NewReplacer("'", "", `"`, "", ";", " ", ",", " ", ")", " ").Replace(m[1]))
+			for i, w := range words {
+				if (w == "-run" || w == "-bench") && i+1 < len(words) && words[i+1] != "^$" && words[i+1] != "NAME" {
+					seen++
+					kind := map[string]string{"-run": "(?:Test|Fuzz)", "-bench": "Benchmark"}[w]
+					if !hasTest(t, words, kind, words[i+1]) {
+						t.Errorf("%s: go test %s: no such test", name, m[1])
+					}
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d found", seen)
+	}
+}
+
+// hasTest tells whether a package of a go test command has a test that the
+// pattern selects.
+func hasTest(t *testing.T, words []string, kind, pattern string) bool {
+	t.Helper()
+	pattern, _, _ = strings.Cut(pattern, "/")
+	want, err := regexp.Compile(pattern)
+	if err != nil {
+		return false
+	}
+	function := regexp.MustCompile("(?m)^func (" + kind + `\w+)\(`)
+	for _, w := range words {
+		folder, below := strings.CutSuffix(w, "/...")
+		if !strings.HasPrefix(folder, ".") {
+			continue
+		}
+		found := false
+		err := filepath.WalkDir(filepath.Join(repo, filepath.FromSlash(folder)), func(file string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && !below && filepath.Clean(file) != filepath.Join(repo, filepath.FromSlash(folder)):
+				return filepath.SkipDir
+			case !strings.HasSuffix(file, "_test.go"):
+				return nil
+			}
+			text, err := os.ReadFile(file)
+			for _, m := range function.FindAllStringSubmatch(string(text), -1) {
+				found = found || want.MatchString(m[1])
+			}
+			return err
+		})
+		if err != nil || found {
+			return err == nil
+		}
+	}
+	return false
+}
+
+// TestDesignNamesPackages: DESIGN.md has every package of the project.
+func TestDesignNamesPackages(t *testing.T) {
+	text := documents(t)[filepath.Join(repo, "DESIGN.md")]
+	packages := map[string]bool{}
+	err := filepath.WalkDir(repo, func(file string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && len(d.Name()) > 2) {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			folder, err := filepath.Rel(repo, filepath.Dir(file))
+			if err != nil {
+				return err
+			}
+			packages[filepath.ToSlash(folder)] = true
+		}
+		return err
+	})
+	if err != nil || len(packages) < 40 {
+		t.Fatal(err, len(packages))
+	}
+	for name := range packages {
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(path.Base(name)) + `\b`).MatchString(text) {
+			t.Errorf("DESIGN.md does not name the package %s", name)
+		}
+	}
+}
+
+// TestRationaleNamesModules: RATIONALE.md has a reason for every module that
+// go.mod requires, at the version that is required.
+func TestRationaleNamesModules(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(repo, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := documents(t)[filepath.Join(repo, "RATIONALE.md")]
+	direct := regexp.MustCompile(`(?m)^\t(\S+) (v\S+)$`).FindAllStringSubmatch(string(mod), -1)
+	if len(direct) < 10 {
+		t.Fatalf("only %d modules in go.mod", len(direct))
+	}
+	for _, m := range direct {
+		if !strings.Contains(text, "| "+m[1]+" "+m[2]+" |") {
+			t.Errorf("RATIONALE.md has no line | %s %s |", m[1], m[2])
 		}
 	}
 }

@@ -38,10 +38,10 @@ func (a *app) flashCmd() *cobra.Command {
 func (a *app) flashMapCmd() *cobra.Command {
 	var f chipFlags
 	cmd := &cobra.Command{
-		Use:   "map FLASH",
-		Short: "Draw the partitions to scale and how full they are",
+		Use:     "map FLASH",
+		Short:   "Draw the partitions to scale and how full they are",
 		Example: `  airlift flash map module.img --chip air601`,
-		Args:  operands("FLASH"),
+		Args:    operands("FLASH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, a.flashMap)
 		},
@@ -135,7 +135,7 @@ func (a *app) flashLsCmd() *cobra.Command {
 		Short: "List the files of all file systems in a flash image",
 		Example: `  airlift flash ls module.img --chip air601
   airlift flash ls module.img /luadb --chip air601`,
-		Args:  operands("FLASH", "[PATH]"),
+		Args: operands("FLASH", "[PATH]"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			root := ""
 			if len(args) == 2 {
@@ -206,10 +206,10 @@ func (a *app) flashCatCmd() *cobra.Command {
 	var f chipFlags
 	var out string
 	cmd := &cobra.Command{
-		Use:   "cat FLASH PATH",
-		Short: "Write a file of a flash image to stdout",
+		Use:     "cat FLASH PATH",
+		Short:   "Write a file of a flash image to stdout",
 		Example: `  airlift flash cat module.img /luadb/main.lua --chip air601`,
-		Args:  operands("FLASH", "PATH"),
+		Args:    operands("FLASH", "PATH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
 				table, err := a.mountImage(c, d, false)
@@ -257,7 +257,7 @@ func (a *app) flashPutCmd() *cobra.Command {
 if there is one. Folders on the way to it are made. The image is changed in
 place unless --out is given; no program on the module takes part.`,
 		Example: `  airlift flash put module.img /update.bin update.bin --chip air601 --mkfs -o updated.img`,
-		Args: operands("FLASH", "PATH", "FILE"),
+		Args:    operands("FLASH", "PATH", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if out == "" {
 				out = args[0]
@@ -342,10 +342,10 @@ func putFile(table *mount.Table, name string, data []byte) (err error) {
 func (a *app) flashDumpCmd() *cobra.Command {
 	var f chipFlags
 	cmd := &cobra.Command{
-		Use:   "dump FLASH PARTITION FILE",
-		Short: "Write one partition of a flash image to a file",
+		Use:     "dump FLASH PARTITION FILE",
+		Short:   "Write one partition of a flash image to a file",
 		Example: `  airlift flash dump module.img script script.img --chip air601`,
-		Args:  operands("FLASH", "PARTITION", "FILE"),
+		Args:    operands("FLASH", "PARTITION", "FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
 				var names []string
@@ -374,11 +374,11 @@ func (a *app) flashDumpCmd() *cobra.Command {
 func (a *app) flashDiffCmd() *cobra.Command {
 	var f chipFlags
 	cmd := &cobra.Command{
-		Use:   "diff FLASH FLASH",
-		Short: "Show which sectors of two flash images differ, by partition",
-		Long:  "Show which sectors of two flash images differ, by partition. The exit code is 1 if any does.",
+		Use:     "diff FLASH FLASH",
+		Short:   "Show which sectors of two flash images differ, by partition",
+		Long:    "Show which sectors of two flash images differ, by partition. The exit code is 1 if any does.",
 		Example: `  airlift flash diff module.img updated.img --chip air601`,
-		Args:  operands("FLASH", "FLASH"),
+		Args:    operands("FLASH", "FLASH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withFlash(args[0], f, func(c *chips.Chip, d []*flash.Device) error {
 				other, err := loadFlash(args[1], c)

@@ -24,11 +24,11 @@ docs/GUESTS.md for the interface and docs/GUEST-TUTORIAL.md for a start.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	fresh := &cobra.Command{
-		Use:   "new DIR",
-		Short: "Write a folder to begin with: header, boot code in C, board file",
+		Use:     "new DIR",
+		Short:   "Write a folder to begin with: header, boot code in C, board file",
 		Example: `  airlift guest new myboot`,
-		Args:  operands("DIR"),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.newGuest(args[0]) },
+		Args:    operands("DIR"),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.newGuest(args[0]) },
 	}
 	list := &cobra.Command{
 		Use:   "list",
@@ -43,7 +43,7 @@ docs/GUESTS.md for the interface and docs/GUEST-TUTORIAL.md for a start.`,
 		Short: "Check a .wasm file, or a guest that is shipped, and say what it can be used for",
 		Example: `  airlift guest check my.wasm
   airlift guest check ab`,
-		Args:  operands("GUEST"),
+		Args: operands("GUEST"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.checkGuest(args[0], guest.Limits{RAM: ram, WASI: wasi})
 		},

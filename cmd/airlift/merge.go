@@ -27,8 +27,8 @@ them the accounts are left out.
 
 The exit code is 1 if there are findings.`,
 		Example: `  airlift merge part0.jsonl part1.jsonl -o all.jsonl --html all.html`,
-		Args: operands("FILE..."),
-		RunE: func(_ *cobra.Command, args []string) error { return a.merge(args, &f) },
+		Args:    operands("FILE..."),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.merge(args, &f) },
 	}
 	f.reports.add(cmd.Flags())
 	f.own.flags = cmd.Flags()
