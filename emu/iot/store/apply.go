@@ -300,6 +300,7 @@ func (t *tx) event(project int64, e iot.Event) {
 	for _, h := range t.webhooks(p.Account) {
 		if wants(h, e.Kind) {
 			t.kick = true
+			t.newCalls[h.ID]++
 			t.fail(t.exec("insert into webhook_calls(webhook, event, next_try) values(?, ?, ?)", h.ID, text(e), nano(e.Time)))
 		}
 	}

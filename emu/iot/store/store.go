@@ -33,6 +33,9 @@ type Options struct {
 	// StrayRows is how many requests without identity are kept for an account,
 	// and how many that nobody owns, default 1000. They push out no others.
 	StrayRows int64
+	// CallRows is how many calls of a webhook are kept, made or not, default
+	// 10,000.
+	CallRows int64
 	// AccountBytes is how many bytes an account may upload, default 4 GiB.
 	AccountBytes int64
 	// SilentAfter is when a device that got a file and is in no roll-out counts
@@ -73,6 +76,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.StrayRows <= 0 {
 		o.StrayRows = 1000
+	}
+	if o.CallRows <= 0 {
+		o.CallRows = 10_000
 	}
 	if o.AccountBytes <= 0 {
 		o.AccountBytes = 4 << 30
@@ -182,7 +188,7 @@ func (s *Store) openDatabase() (err error) {
 	if err := s.keepSettings(); err != nil {
 		return err
 	}
-	return errors.Join(s.t.count(), s.t.loadTexts(), s.recoverOnline())
+	return errors.Join(s.t.count(), s.t.loadTexts(), s.t.loadHooks(), s.recoverOnline())
 }
 
 // DatabaseName is the database in the folder.

@@ -21,6 +21,9 @@ type tx struct {
 	err     error // of a method that cannot return one; sticky within a piece
 	device  *iot.Device
 	texts   texts
+	// newCalls counts by webhook what was added since its calls were trimmed. It
+	// may be too much, after a failure.
+	newCalls map[int64]int64
 
 	// What follows from the transaction once it is committed.
 	events  []accountEvent
@@ -48,7 +51,7 @@ type cache struct {
 }
 
 func newTx(s *Store) *tx {
-	t := &tx{s: s, stmts: map[string]*sql.Stmt{}}
+	t := &tx{s: s, stmts: map[string]*sql.Stmt{}, newCalls: map[int64]int64{}}
 	t.forget()
 	return t
 }

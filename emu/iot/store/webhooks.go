@@ -23,11 +23,10 @@ import (
 )
 
 const (
-	webhooksMax     = 20 // of an account
-	callTimeout     = 10 * time.Second
-	callsAtOnce     = 50
-	webhookURLMax   = 2048
-	webhookCallsMax = 10_000 // kept for a webhook
+	webhooksMax   = 20 // of an account
+	callTimeout   = 10 * time.Second
+	callsAtOnce   = 50
+	webhookURLMax = 2048
 )
 
 // pauses are the times between the tries of a call.
@@ -113,7 +112,11 @@ func checkWebhook(d iot.WebhookDraft) error {
 
 func (v *tenant) DeleteWebhook(id int64) error {
 	return v.do(func(t *tx) error {
-		return v.gone(t, "webhook.delete", id, "delete from webhooks where id = ? and account = ?", id, v.id)
+		if err := v.gone(t, "webhook.delete", id, "delete from webhooks where id = ? and account = ?", id, v.id); err != nil {
+			return err
+		}
+		delete(t.newCalls, id)
+		return nil
 	})
 }
 
@@ -248,9 +251,35 @@ func (s *Store) called(d *due, failure error) error {
 		if !gaveUp {
 			next = next.Add(pauses[d.Tries])
 		}
-		if err := t.exec("update webhook_calls set tries = tries + 1, gave_up = ?, status = ?, error = ?, next_try = ? where id = ?", gaveUp, d.Status, shorten(failure.Error()), nano(next), d.ID); err != nil {
-			return err
-		}
-		return t.exec("delete from webhook_calls where webhook = ?1 and id < (select max(id) from webhook_calls where webhook = ?1) - ?2", d.webhook, webhookCallsMax)
+		return t.exec("update webhook_calls set tries = tries + 1, gave_up = ?, status = ?, error = ?, next_try = ? where id = ?", gaveUp, d.Status, shorten(failure.Error()), nano(next), d.ID)
 	})
+}
+
+// loadHooks lets the first trimming look at all webhooks.
+func (t *tx) loadHooks() error {
+	rows, err := t.query("select id from webhooks")
+	_, err = all(rows, err, func(r scanner) (_ struct{}, err error) {
+		var id int64
+		err = r.Scan(&id)
+		t.newCalls[id] = t.s.opt.CallRows
+		return struct{}{}, err
+	})
+	return err
+}
+
+// trimCalls drops some calls of webhooks that have had many new ones, and reports
+// whether there may be more.
+func (t *tx) trimCalls() (bool, error) {
+	for hook, n := range t.newCalls {
+		if n < max(t.s.opt.CallRows/10, 1) {
+			continue
+		}
+		n, err := t.affect(`delete from webhook_calls where id in (select id from webhook_calls where webhook = ?1 and id <
+			(select id from webhook_calls where webhook = ?1 order by id desc limit 1 offset ?2) order by id limit ?3)`, hook, t.s.opt.CallRows-1, trimRows)
+		if n < trimRows && err == nil {
+			delete(t.newCalls, hook)
+		}
+		return true, err
+	}
+	return false, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -81,6 +82,67 @@ func TestWebhooks(t *testing.T) {
 	if last := calls.Items[0]; calls.Total != 3 || !last.GaveUp || last.Tries != len(pauses)+1 || len(got) != 3+len(pauses)+1 {
 		t.Errorf("%+v after %d calls", calls.Items[0], len(got))
 	}
+}
+
+// TestWebhookCallsAreBounded checks that so many calls of a webhook are kept,
+// whatever became of them, and that those of others take no room from them.
+func TestWebhookCallsAreBounded(t *testing.T) {
+	const bound = 20
+	w := newWorld(t, func(o *Options) { o.PrivateWebhooks, o.Look, o.CallRows = true, true, bound })
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/quiet" {
+			rw.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	defer server.Close()
+	hook := func(v iot.Tenant, path string) iot.Webhook {
+		return must[iot.Webhook](t)(v.CreateWebhook(iot.WebhookDraft{URL: server.URL + path, Events: []iot.EventKind{iot.EventRegistered}}))
+	}
+	busy, waiting, quiet := hook(w.a, "/busy"), hook(w.a, "/waiting"), hook(w.b, "/quiet")
+	check := func(v iot.Tenant, h iot.Webhook, want int, newest string) {
+		t.Helper()
+		l := must[iot.List[iot.WebhookCall]](t)(v.WebhookCalls(h.ID, iot.Page{Limit: iot.PageMax}))
+		if l.Total != want || l.Items[0].Event.Device != newest {
+			t.Errorf("%s: %d calls, want %d; the newest is %+v", h.URL, l.Total, want, l.Items[0])
+		}
+	}
+	sweep := func() {
+		t.Helper()
+		if err := w.s.Sweep(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.ask("q1", w.pb.Key, "f", "1.0.0")
+	for i := range 10 * bound {
+		w.ask(fmt.Sprint("d", i), w.pa.Key, "f", "1.0.0")
+	}
+	w.ask("q2", w.pb.Key, "f", "1.0.0")
+	sweep()
+	last := fmt.Sprint("d", 10*bound-1)
+	check(w.a, busy, bound, last)
+	check(w.a, waiting, bound, last)
+	check(w.b, quiet, 2, "q2")
+	client := w.s.webhookClient()
+	for more := true; more; {
+		var err error
+		if more, err = w.s.callDue(client); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep()
+	check(w.a, busy, bound, last)
+	check(w.b, quiet, 2, "q2")
+	// Another start looks at what there is.
+	dir, opt := w.s.dir, w.s.opt
+	if err := w.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opt.CallRows = bound / 2
+	w.s = must[*Store](t)(Open(dir, opt))
+	defer w.s.Close()
+	w.a = w.s.Tenant(w.pa.Account, "test")
+	sweep()
+	check(w.a, busy, bound/2, last)
 }
 
 func TestWebhooksStayOut(t *testing.T) {

@@ -199,7 +199,7 @@ func (s *Store) Sweep() error {
 	if err := s.keepOnline(s.hand); err != nil {
 		return err
 	}
-	for _, piece := range []func(*tx) (bool, error){(*tx).overdue, (*tx).trim} {
+	for _, piece := range []func(*tx) (bool, error){(*tx).overdue, (*tx).trim, (*tx).trimCalls} {
 		for more := true; more; {
 			err := s.hand(quickly(func(t *tx) (err error) {
 				more, err = piece(t)
