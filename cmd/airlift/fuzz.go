@@ -22,19 +22,21 @@ type fuzzFlags struct {
 	out     string
 	workers int
 	tell    int
+	power   bool
 }
 
 func (a *app) fuzzCmd() *cobra.Command {
 	var f fuzzFlags
 	cmd := &cobra.Command{
 		Use:   "fuzz [SCENARIO]",
-		Short: "Change packages, flash and power cuts at random until an upgrade goes wrong",
+		Short: "Change packages, flash and faults at random until an upgrade goes wrong",
 		Long: `Run an upgrade again and again with changes: of the package, of what lies in
-flash, and with power cuts, alone and together. A run that makes boot code, core
-or updater decide something new, or leaves flash in a way not seen before, is
-kept, and the next ones are made from it. A run that ends with neither the old
-nor the new version, or breaks an invariant, is made as small as possible and
-reported.
+flash, and with faults, alone and together: power cuts, resets, operations of
+the flash that fail or do nothing, cells that are stuck or unstable. A run that
+makes boot code, core or updater decide something new, or leaves flash in a way
+not seen before, is kept, and the next ones are made from it. A run that ends
+with neither the old nor the new version, or breaks an invariant, is made as
+small as possible and reported.
 
 The SCENARIO is a built-in name (airlift sweep --list) or a YAML file; without
 one a plain upgrade of the model of --chip, or of --boot. Its mode is update.
@@ -52,6 +54,7 @@ The exit code is 1 if there are findings. docs/FUZZ.md explains the rest.`,
 	cmd.Flags().Uint64Var(&f.runs, "runs", 0, "stop after so many `runs` in all, rounded up to 8 (0: no bound)")
 	cmd.Flags().DurationVar(&f.time, "time", time.Minute, "stop after so long, unless --runs is given (0: never)")
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "`file` with corpus and findings")
+	cmd.Flags().BoolVar(&f.power, "power-only", false, "of faults take power cuts and brown-outs alone: the flash chip is good")
 	cmd.Flags().IntVar(&f.workers, "jobs", 0, "runs made at a time (0: one a processor)")
 	cmd.Flags().IntVar(&f.tell, "tell", 0, "tell the `finding` of that number of --out step by step, and do nothing else")
 	return cmd
@@ -104,6 +107,9 @@ func (a *app) fuzz(args []string, f *fuzzFlags) (err error) {
 		return err
 	}
 	x := fuzz.New(w, s.Seed)
+	if f.power {
+		x.PowerOnly()
+	}
 	if f.flags.Changed("tell") {
 		if err := x.Load(f.out); err != nil {
 			return fuzzFileError(err)

@@ -138,7 +138,9 @@ func (c *Chip) Read(d *flash.Device, p []byte, off int64) {
 		case Stuck:
 			f.stick(p, off)
 		case ReadDisturb:
-			c.disturbed(d, f, off)
+			if f.Part == "" || f.covers(off) {
+				c.disturbed(d, f, off)
+			}
 		}
 	}
 	for _, m := range c.marks {
@@ -231,11 +233,14 @@ func (f *chipFault) hits(op *flash.Op) bool {
 	default:
 		return false
 	}
-	if op.Off < f.in.Off || op.Off >= f.in.Off+f.in.Size {
+	if !f.covers(op.Off) {
 		return false
 	}
 	return f.bad == nil || f.bad[op.Off/flash.DefaultSectorSize]
 }
+
+// covers reports an address in the range of the fault.
+func (f *chipFault) covers(off int64) bool { return off >= f.in.Off && off < f.in.Off+f.in.Size }
 
 // After implements flash.Defects.
 func (c *Chip) After(op *flash.Op) {
@@ -253,7 +258,7 @@ func (c *Chip) After(op *flash.Op) {
 		if f.wraps(op) {
 			f.programWrapped(op, c.before)
 		}
-		if f.Kind != ProgramDisturb {
+		if f.Kind != ProgramDisturb || f.Part != "" && !f.covers(op.Off) {
 			continue
 		}
 		h := mix(f.Seed+1, uint64(op.Off))

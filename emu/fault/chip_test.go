@@ -128,6 +128,34 @@ func TestReadDisturb(t *testing.T) {
 	}
 }
 
+// TestDisturbInPart wants a disturb with a partition to leave the rest alone.
+func TestDisturbInPart(t *testing.T) {
+	for _, f := range []Fault{{Kind: ReadDisturb, Part: "x", Count: 1}, {Kind: ProgramDisturb, Part: "x", Count: 1}} {
+		d, zeros := device(t, f), make([]byte, 256)
+		for _, off := range []int64{0, 4096} { // the sector of the partition is the second
+			if err := d.Program(off, zeros); err != nil {
+				t.Fatal(err)
+			}
+			for range 9 {
+				if _, err := d.ReadAt(zeros[:1], off); err != nil {
+					t.Fatal(err)
+				}
+			}
+			clear(zeros)
+		}
+		rest := func(off int64) bool {
+			p := make([]byte, 4096)
+			if err := d.Cells(p, off); err != nil {
+				t.Fatal(err)
+			}
+			return flash.Erased(p[256:])
+		}
+		if !rest(0) || rest(4096) {
+			t.Errorf("%s: the first sector is disturbed: %v, that of the partition: %v", f.Kind, !rest(0), !rest(4096))
+		}
+	}
+}
+
 // TestUnstable wants the cells of a torn program to read differently from time to
 // time, and to be firm once they were erased.
 func TestUnstable(t *testing.T) {

@@ -20,9 +20,10 @@ const (
 	// or programmed again.
 	Unstable Kind = "unstable"
 	// ProgramDisturb clears a bit in another page of the sector at one in Count
-	// programs.
+	// programs, of Part if it is given.
 	ProgramDisturb Kind = "program-disturb"
-	// ReadDisturb clears a bit of the sector that is read at one in Count reads.
+	// ReadDisturb clears a bit of the sector that is read at one in Count reads, of
+	// Part if it is given.
 	ReadDisturb Kind = "read-disturb"
 	// BadProgram and BadErase have programs or erases fail, and the chip say so,
 	// in Count sectors of Part; in all of them without Count. With Op or Times
@@ -158,8 +159,8 @@ var Specs = []Spec{
 	{Flips, "flash", everywhere, []string{"part", "count"}, []string{"seed"}, "bits of a partition change at rest"},
 	{Stuck, "flash", everywhere, []string{"part", "count"}, []string{"value", "seed"}, "cells always read 0, or 1"},
 	{Unstable, "flash", everywhere, nil, []string{"count", "seed"}, "cells of a torn operation read differently each time"},
-	{ProgramDisturb, "flash", everywhere, []string{"count"}, []string{"seed"}, "one in count programs clears a bit of another page"},
-	{ReadDisturb, "flash", everywhere, []string{"count"}, []string{"seed"}, "one in count reads clears a bit of the sector"},
+	{ProgramDisturb, "flash", everywhere, []string{"count"}, []string{"part", "seed"}, "one in count programs clears a bit of another page"},
+	{ReadDisturb, "flash", everywhere, []string{"count"}, []string{"part", "seed"}, "one in count reads clears a bit of the sector"},
 	{BadProgram, "flash", everywhere, []string{"part"}, []string{"count", "op", "times", "seed"}, "programs of sectors fail with an error"},
 	{BadErase, "flash", everywhere, []string{"part"}, []string{"count", "op", "times", "seed"}, "erases of sectors fail with an error"},
 	{DeafProgram, "flash", everywhere, []string{"part"}, []string{"count", "op", "times", "seed"}, "programs of sectors do nothing, silently"},

@@ -13,6 +13,7 @@ import (
 // Faults of the chip in a schedule: operations that fail or do nothing, cells that
 // are stuck, unstable or flip at rest, disturb, and resets with the power on. They
 // take the same places as power cuts, and are mutated and minimised like them.
+// Cells change only where a package waits: see docs/FUZZ.md.
 
 // chipKinds are the faults of the chip that a schedule has. Geometry that is not
 // what the layout says, and wear, are no schedule: a sweep has them.
@@ -26,8 +27,8 @@ const (
 	timesMax = 4  // operations in a row that fail
 	cellsMax = 64 // that are stuck, or flip
 	// One in so many operations disturbs, as powers of two.
-	oneInLog2Min = 6
-	oneInLog2Max = 16
+	oneInLog2Min = 2
+	oneInLog2Max = 12
 )
 
 // opFaults are the kinds that strike operations, with the kind of those.
@@ -91,7 +92,10 @@ func (m *mutator) chipFault(t *sweep.Trial, r *rand.Rand) {
 	case fault.Unstable:
 		f.Count, f.Seed = 1+r.IntN(cellsMax), 1+r.Uint64N(1000)
 	case fault.ProgramDisturb, fault.ReadDisturb:
-		f.Count, f.Seed = 1<<(oneInLog2Min+r.IntN(oneInLog2Max-oneInLog2Min+1)), 1+r.Uint64N(1000)
+		if len(m.parts) == 0 {
+			return
+		}
+		f.Part, f.Count, f.Seed = m.parts[r.IntN(len(m.parts))].Name, 1<<(oneInLog2Min+r.IntN(oneInLog2Max-oneInLog2Min+1)), 1+r.Uint64N(1000)
 	case fault.ResetAt:
 		f.At = m.moment(r)
 	}

@@ -38,31 +38,34 @@ func (p planted) Boot(e *chips.Env) (chips.BootResult, error) {
 	return p.Bootloader.Boot(e)
 }
 
-// blindNote counts the restarts in a sector behind the boot code, and gives up if
-// the count is not what it wrote: nothing that fails may be taken for done, but
-// giving up is no way to go on. A power cut does not show it, as the next boot
-// writes no note.
+// blindNote counts the restarts in a sector behind the boot code, and locks the
+// module for good if the count is not what it wrote. A power cut does not show it,
+// as the next boot writes no note.
 func blindNote(e *chips.Env) (bool, error) {
-	if e.Board.Reset != chips.ResetSoftware {
-		return false, nil
-	}
-	const off = 0x007000 // the last sector of the boot code's own
+	const note, lock = 0x007000, 0x006000
 	d := e.Board.Flash[0]
-	var was, is [4]byte
-	if _, err := d.ReadAt(was[:], off); err != nil {
+	read := func(off int64) (n uint32, err error) {
+		var p [4]byte
+		_, err = d.ReadAt(p[:], off)
+		return binary.LittleEndian.Uint32(p[:]), err
+	}
+	if locked, err := read(lock); locked == 0 || err != nil || e.Board.Reset != chips.ResetSoftware {
+		return locked == 0, err
+	}
+	was, err := read(note)
+	if err != nil {
 		return false, err
 	}
-	next := binary.LittleEndian.AppendUint32(nil, binary.LittleEndian.Uint32(was[:])+2)
-	if err := d.Erase(off, flash.DefaultSectorSize); err != nil {
+	if err := d.Erase(note, flash.DefaultSectorSize); err != nil {
 		return false, err
 	}
-	if err := d.Program(off, next); err != nil {
+	if err := d.Program(note, binary.LittleEndian.AppendUint32(nil, was+2)); err != nil {
 		return false, err
 	}
-	if _, err := d.ReadAt(is[:], off); err != nil {
+	if is, err := read(note); is == was+2 || err != nil {
 		return false, err
 	}
-	return !bytes.Equal(is[:], next), nil
+	return true, d.Program(lock, make([]byte, 4))
 }
 
 // plant prepares the upgrade of the board of the guest swap with such a mistake.
