@@ -18,6 +18,7 @@ type Answer struct {
 	Status       int
 	Type         string // Content-Type
 	Body         []byte // without that of a binary file
+	Device       bool   // of the devices' side
 }
 
 // Sum is one number for all of an answer.
@@ -39,7 +40,7 @@ func Device(req *link.Request, resp *link.Response) {
 
 // Of is an answer to a device. HEAD is answered as GET is, without the body.
 func Of(req *link.Request, resp *link.Response) Answer {
-	a := Answer{Method: req.Method, Path: req.Path(), Status: resp.Status, Type: resp.Header.Get("Content-Type"), Body: resp.Body}
+	a := Answer{Method: req.Method, Path: req.Path(), Status: resp.Status, Type: resp.Header.Get("Content-Type"), Body: resp.Body, Device: true}
 	if a.Method == http.MethodHead {
 		a.Method = http.MethodGet
 	}
@@ -66,7 +67,7 @@ func Handler(h http.Handler) http.Handler {
 		if rec.status == 0 {
 			rec.status = http.StatusOK
 		}
-		See(Answer{r.Method, r.URL.EscapedPath(), rec.status, w.Header().Get("Content-Type"), rec.body.Bytes()})
+		See(Answer{Method: r.Method, Path: r.URL.EscapedPath(), Status: rec.status, Type: w.Header().Get("Content-Type"), Body: rec.body.Bytes()})
 	})
 }
 
