@@ -73,6 +73,7 @@ func (v *tenant) logPart(f iot.LogFilter, offset, limit int) (l iot.List[iot.Log
 	if err != nil {
 		return l, err
 	}
+	l.Items = []iot.LogEntry{} // none are none in JSON, too
 	where, more := logClauses(f)
 	for _, x := range spans {
 		l.Total += x.n
