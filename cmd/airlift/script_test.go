@@ -94,8 +94,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// sideBySide are commands that do several things at the same time.
-var sideBySide = regexp.MustCompile(`(?m)airlift (fuzz|merge|serve|survey|sweep|test) |^serve |--net real`)
+// sideBySide are commands that do several things at the same time. Sweeps alone
+// are not among them: the tests of package sweep run the same side by side.
+var sideBySide = regexp.MustCompile(`(?m)airlift (fuzz|merge|serve|survey|test) |^serve |--net real`)
 
 // scripts are the sessions: with -short those in which the race detector, which
 // makes all of them ten times as slow, can find something.

@@ -14,6 +14,7 @@ import (
 // blocks are run, the lines below them must be in what comes out, in this
 // order, and diff blocks change boot.c.
 func TestGuestTutorial(t *testing.T) {
+	oneByOne(t)
 	for _, tool := range []string{"clang", "wasm-ld"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("the tutorial was NOT tried: %s is not installed", tool)

@@ -16,6 +16,7 @@ import (
 // one the run says so. No such file is published, so airlift's own delta gets a
 // payload with the vendor's head and noise.
 func TestVendorDelta(t *testing.T) {
+	oneByOne(t)
 	dir := t.TempDir()
 	write := func(name, text string) {
 		path := filepath.Join(dir, name)
