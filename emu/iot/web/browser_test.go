@@ -154,13 +154,12 @@ func visitor(t testing.TB) *browser {
 func member(t testing.TB) *browser {
 	t.Helper()
 	b := visitor(t)
-	const password = "correct horse"
-	a, err := b.s.store.SignUp(b.name, password)
+	a, err := b.s.store.SignUp(b.name, "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.owns(a.ID)
-	session, err := b.s.store.LogIn(b.name, password)
+	session, err := b.s.store.OpenSession(a)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,36 @@ func TestOwnPath(t *testing.T) {
 	}
 }
 
+// Choosing a language, and logging in, lead to where one came from only if that
+// is here.
+func TestBack(t *testing.T) {
+	s := newSite(t)
+	s.signUp("13800000000")
+	p := s.person()
+	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for back, want := range map[string]string{
+		"/log?imei=1": "/log?imei=1", "//example.com/": "/", "https://example.com/": "/", `/\example.com`: "/", "javascript:alert(1)": "/", "": "/",
+	} {
+		for name, ask := range map[string]func() (*http.Response, error){
+			"choose": func() (*http.Response, error) {
+				return p.client.Get(s.http.URL + "/choose?language=en&back=" + url.QueryEscape(back))
+			},
+			"login": func() (*http.Response, error) {
+				return p.client.PostForm(s.http.URL+"/login", url.Values{"name": {"13800000000"}, "password": {"correct horse"}, "back": {back}})
+			},
+		} {
+			resp, err := ask()
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if got := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || got != want {
+				t.Errorf("%s with back to %q: %d, leads to %q, want %q", name, back, resp.StatusCode, got, want)
+			}
+		}
+	}
+}
+
 // The demo is for this host under its own name.
 func TestDemo(t *testing.T) {
 	s := newSite(t, func(o *Options) {
@@ -120,12 +151,16 @@ func TestDemo(t *testing.T) {
 		ok           bool
 	}{
 		{"127.0.0.1:5", "localhost:8000", true}, {"[::1]:5", "[::1]:8000", true}, {"127.0.0.1:5", "127.0.0.1", true}, {"[::ffff:127.0.0.1]:5", "LOCALHOST", true},
-		{"127.0.0.1:5", "example.com", false}, {"192.168.1.2:5", "localhost", false}, {"127.0.0.1:5", "127.0.0.1.example.com", false}, {"", "localhost", false},
+		{"127.0.0.1:5", "example.com", false}, {"127.0.0.1:5", "192.168.1.2:8000", false}, {"192.168.1.2:5", "localhost", false}, {"127.0.0.1:5", "127.0.0.1.example.com", false}, {"", "localhost", false},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr, r.Host = c.remote, c.host
 		if got := local(r); got != c.ok {
 			t.Errorf("from %s for %s: %v", c.remote, c.host, got)
+		}
+		w := httptest.NewRecorder()
+		if s.pages.ServeHTTP(w, r); w.Code == http.StatusForbidden == c.ok {
+			t.Errorf("from %s for %s: %d", c.remote, c.host, w.Code)
 		}
 	}
 }
@@ -143,7 +178,7 @@ func TestRateLimits(t *testing.T) {
 		resp.Body.Close()
 		return resp.StatusCode, resp.Header.Get("Retry-After")
 	}
-	p := s.signUp("13800000000")
+	p := s.join("13800000000")
 	for range 20 {
 		if status, _ := get(p, "/static/app.js"); status != 200 {
 			t.Fatalf("a file: %d", status)
@@ -163,7 +198,7 @@ func TestRateLimits(t *testing.T) {
 	if served == 0 || served > 12 {
 		t.Errorf("%d pages, 12 are allowed", served)
 	}
-	s.signUp("13900000000") // an account has requests of its own
+	s.join("13900000000") // an account has requests of its own
 	if status, body := s.person().post("/signup", "name", "13700000000", "password", "correct horse", "again", "correct horse"); status != 429 || !strings.Contains(body, "Too many attempts") {
 		t.Errorf("a third account: %d", status)
 	}
