@@ -155,6 +155,32 @@ func TestDocExamples(t *testing.T) {
 	}
 }
 
+// TestDocMentions: commands that a text mentions exist with their flags, and
+// none is in an indented block, where TestDocSessions does not look.
+func TestDocMentions(t *testing.T) {
+	root := (&app{out: io.Discard, err: io.Discard}).root()
+	seen := 0
+	for name, text := range documents(t) {
+		outside := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")
+		if m := regexp.MustCompile(`(?m)^    airlift .*$`).FindString(outside); m != "" {
+			t.Errorf("%s: %q: commands are in blocks with ```", name, m)
+		}
+		for _, m := range regexp.MustCompile("`airlift ([^`]*)`").FindAllStringSubmatch(text, -1) {
+			words := strings.Fields(m[1])
+			if c, _, err := root.Find(words); words[0] == "VERB" || err == nil && c == root && words[0] == "--help" {
+				continue
+			}
+			seen++
+			if err := checkExample(words); err != "" {
+				t.Errorf("%s: airlift %s: %s", name, m[1], err)
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d mentions found", seen)
+	}
+}
+
 // checkExample says what is wrong with a command line.
 func checkExample(words []string) string {
 	root := (&app{out: io.Discard, err: io.Discard}).root()

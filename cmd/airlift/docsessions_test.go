@@ -157,6 +157,18 @@ var docSessions = map[string]docSession{
 	},
 	"FUZZ.md":           {whole: "takes minutes: fuzz.txtar has shorter ones"},
 	"GUEST-TUTORIAL.md": {whole: "TestGuestTutorial types it"},
+	"GUESTS.md": {
+		before: func(r *reader) {
+			r.project("myproject")
+			r.shipped("my.wasm", "ab")
+			r.write("board.yaml", r.text("yaml", 1))
+		},
+		says: map[string][]string{
+			"airlift boot module.img --chip genab --boot my.wasm": {"scripts would start now"},
+			"airlift demo --chip-file board.yaml":                 {"MyBoard upgraded", "outcome new"},
+		},
+		not: map[string]string{"airlift sweep --boot my.wasm": longRun},
+	},
 	"LITTLEFS.md": {
 		before: func(r *reader) {
 			r.project("myproject")
