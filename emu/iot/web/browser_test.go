@@ -25,7 +25,7 @@ import (
 
 // patience is how long a page may take to show something. It only ends tests
 // that fail.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // shared is the server and the window of a headless Chromium that all tests
 // with a browser use, one after the other: a window of its own for each would
@@ -67,7 +67,7 @@ func openShared() {
 		shared.missing = "no Chromium on this machine (Debian: apt-get install chromium); the pages were not tried in a browser"
 		return
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US"),
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true))
 	alloc, kill := chromedp.NewExecAllocator(context.Background(), opts...)
