@@ -19,12 +19,12 @@ func TestMemoChangesNothing(t *testing.T) {
 		count int
 		fresh bool // another chip for each case: boot code itself remembers
 	}{
-		"xt804":      {s: small["download"], count: 150},
-		"xt804-zip":  {s: Scenario{Chip: "Air6208", Old: Version{CoreBytes: 90 << 10}, New: Version{CoreBytes: 140 << 10, ScriptBytes: 70 << 10}, Sample: 120}, count: 40},
+		"xt804":      {s: small["download"], count: 80},
+		"xt804-zip":  {s: Scenario{Chip: "Air6208", Old: Version{CoreBytes: 90 << 10}, New: Version{CoreBytes: 140 << 10, ScriptBytes: 70 << 10}, Sample: 120}, count: 20},
 		"xt804-copy": {s: Scenario{Chip: "Air101", Profile: "g2-fota", Package: "app.img", Old: Version{CoreBytes: 130 << 10}, New: Version{Core: "V1026", CoreBytes: 150 << 10, SameScripts: true}, Sample: 120}, count: 40},
 		"ec618":      {s: Scenario{Chip: "Air780E", Profile: "full", Package: "combined", Old: Version{CoreBytes: 70 << 10}, New: Version{ScriptBytes: 4000}, Sample: 160}, count: 50},
 		"ec7xx":      {s: Scenario{Chip: "Air780EP", Package: "combined", Old: Version{CoreBytes: 70 << 10}, New: Version{ScriptBytes: 4000}, Sample: 160}, count: 50},
-		"volume":     {s: small["volume"], count: 200},
+		"volume":     {s: small["volume"], count: 100},
 		"sffs":       {s: Scenario{Chip: "Air724UG", Mode: ModeVolume, Cuts: 1, Sample: 300}, count: 60},
 		"rda8910":    {s: Scenario{Chip: "Air724UG", Old: Version{CoreBytes: 16 << 10}, New: Version{ScriptBytes: 2000}, Sample: 60}, count: 3, fresh: true},
 	}

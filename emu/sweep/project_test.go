@@ -133,22 +133,22 @@ func TestOwnFilesRefused(t *testing.T) {
 	dir := ownDir(t, map[string][]byte{"core": []byte("no core"), "up.bin": []byte("no package"), "small.img": make([]byte, 100)})
 	head := "name: x\nchip: Air6208\nmode: update\n"
 	for text, want := range map[string]string{
-		head + "old: {project: app0, script_bytes: 10}":                                  "leave out script_bytes",
-		head + "old: {core_file: core, core_bytes: 10}":                                  "leave out core, core_bytes",
-		head + "old: {image: small.img, project: app0}":                                  "old.image: core and scripts are in it",
-		head + "new: {image: small.img}":                                                 "new.image",
-		head + "package_file: up.bin\npackage: fota":                                     "leave out new, package",
-		head + "old: {project: ../../../../../../../../nowhere/at/all}":                  "old project",
-		head + "old: {project: 'c:\\\\app'}":                                             "expected a path relative",
-		head + "old: {core_file: core}":                                                  "",
-		head + "old: {core_bytes: 12288}\npackage_file: up.bin":                          "refuses the package",
-		head + "old: {image: small.img}":                                                 "small.img: 100 bytes, expected a flash dump",
-		"name: x\nchip: Air6208\nmode: system\nold: {project: app0}":                     "needs old.project and new.project",
-		"name: x\nchip: Air6208\nmode: system\npackage_file: up.bin":                     "mode system has to know",
-		"name: x\nchip: Air780E\nmode: update\nold: {image: small.img}\n":                "a delta leads from a core that the image does not give",
-		"name: x\nchip: Air6208\nmode: volume\nold: {project: app0}\n":                   "mode volume has no versions",
-		head + "old: {core_file: core}\nfaults: [{kind: wrong-base}]":                    "",
-		head + "old: {core_bytes: 12288}\npackage_file: up.bin\nfaults: [{kind: older}]": "",
+		head + "old: {project: app0, script_bytes: 10}":                                         "leave out script_bytes",
+		head + "old: {core_file: core, core_bytes: 10}":                                         "leave out core, core_bytes",
+		head + "old: {image: small.img, project: app0}":                                         "old.image: core and scripts are in it",
+		head + "new: {image: small.img}":                                                        "new.image",
+		head + "package_file: up.bin\npackage: fota":                                            "leave out new, package",
+		head + "old: {project: ../../../../../../../../nowhere/at/all}":                         "old project",
+		head + "old: {project: 'c:\\\\app'}":                                                    "expected a path relative",
+		head + "old: {core_file: core}\nnew: {core_bytes: 12288}":                               "",
+		head + "old: {core_bytes: 12288}\npackage_file: up.bin":                                 "refuses the package",
+		head + "old: {image: small.img}\nnew: {core_bytes: 12288}":                              "small.img: 100 bytes, expected a flash dump",
+		"name: x\nchip: Air6208\nmode: system\nold: {project: app0}":                            "needs old.project and new.project",
+		"name: x\nchip: Air6208\nmode: system\npackage_file: up.bin":                            "mode system has to know",
+		"name: x\nchip: Air780E\nmode: update\nold: {image: small.img}\n":                       "a delta leads from a core that the image does not give",
+		"name: x\nchip: Air6208\nmode: volume\nold: {project: app0}\n":                          "mode volume has no versions",
+		head + "old: {core_file: core}\nnew: {core_bytes: 12288}\nfaults: [{kind: wrong-base}]": "",
+		head + "old: {core_bytes: 12288}\npackage_file: up.bin\nfaults: [{kind: older}]":        "",
 	} {
 		s, err := ReadScenario([]byte(text))
 		if err == nil {
