@@ -2,7 +2,11 @@ package ec
 
 import (
 	"bytes"
+	"strings"
 	"testing"
+
+	"airlift/chips"
+	"airlift/flash/explain"
 )
 
 // pattern fills n bytes with the numbers from first on, so that each shows where
@@ -151,6 +155,83 @@ func TestMaps(t *testing.T) {
 		}
 		if tg.download != want {
 			t.Errorf("%s: download zone of %d bytes, expected %d", target, tg.download, want)
+		}
+	}
+}
+
+// TestErrorMarks: a failure clears the bit of its number in the error mask, and
+// leaves the package's id in the byte of the validations (ec618.md 3.5, 4.4).
+func TestErrorMarks(t *testing.T) {
+	for errno, byteAndBit := range map[int][2]int{errnoMethod: {5, 6}, errnoBase: {5, 7}, errnoPatch: {6, 0}, errnoChecksum: {6, 4}} {
+		d := &deltaRun{}
+		for i := range d.field {
+			d.field[i] = 0xFF
+		}
+		d.fail(&ParPackage{ID: 1}, errno)
+		want := bytes.Repeat([]byte{0xFF}, retentionSize)
+		want[2] = 0x1F
+		want[byteAndBit[0]] &^= 1 << byteAndBit[1]
+		if !bytes.Equal(d.field[:], want) {
+			t.Errorf("errno %d: % X, expected % X", errno, d.field, want)
+		}
+	}
+}
+
+// TestGuardedAccess: the driver looks at the first and the last byte of an access to the
+// AP flash, and at nothing between (ec618.md 10.2).
+func TestGuardedAccess(t *testing.T) {
+	for _, c := range []struct {
+		series   Series
+		chip     int
+		off, len int64
+		refused  bool
+	}{
+		{EC618, 0, 0, 1, true}, {EC618, 0, 0x1FFF, 1, true}, {EC618, 0, 0x2000, 0x2000, false}, {EC618, 0, 0x2000, 0x2001, true},
+		{EC618, 0, 0x3FFF, 1, false}, {EC618, 0, 0x4000, 1, true}, {EC618, 0, 0x21FFF, 1, true}, {EC618, 0, 0x22000, 1, false},
+		{EC618, 0, 0x2000, 0x20000, true}, {EC618, 0, 0x2000, 0x20001, false}, {EC618, 0, 0x21FFF, 0x10000, true},
+		{EC618, 0, 0, 0, false}, {EC618, 1, 0, 0x1000, false}, {EC7xx, 0, 0, 0x1000, false},
+	} {
+		b := &bootRun{areas: areas{l: &Layout{Series: c.series}}}
+		if got := b.refused(c.chip, c.off, c.len); got != c.refused {
+			t.Errorf("%v chip %d, 0x%X bytes at 0x%X: refused %v", c.series, c.chip, c.len, c.off, got)
+		}
+	}
+}
+
+// TestDeltaLimit: EC618's boot code takes a delta of 491520 bytes, and none that
+// is longer (ec618.md 10.1).
+func TestDeltaLimit(t *testing.T) {
+	for _, n := range []uint32{491519, 491520, 491521} {
+		if _, v := lengthMeaning(&Par{Version: 0x20, Len: n}); (v == explain.OK) != (n <= 491520) {
+			t.Errorf("%d bytes: %v", n, v)
+		}
+		m := newModule(t)
+		head := make([]byte, ParHeadSize)
+		copy(head, parMagic)
+		copy(head[2:], []byte{0x20, 0x40, 0, 0, 0, 0x80, byte(n), byte(n >> 8), byte(n >> 16)})
+		m.burn(0, m.part(PartFota).Off, head)
+		if _, err := m.once(); err != nil {
+			t.Fatal(err)
+		}
+		if large := m.printed("error! too large '*.par', maxsize(491520)"); large != (n > 491520) {
+			t.Errorf("%d bytes: too large %v: %q", n, large, m.lines)
+		}
+	}
+}
+
+// TestAlignedTargets: EC7xx' boot code writes whole words only to what begins at
+// 0x7E000 or below (ec618.md 4.3).
+func TestAlignedTargets(t *testing.T) {
+	for addr, want := range map[uint32]string{0: "need align 1", 0x1A000: "need align 1", 0x7E000: "need align 1", 0x7E001: "need align 0", 0x2D0000: "need align 0"} {
+		head := Section{Magic: magicEC7xx, TotalLen: 1, DataLen: 2, BlockLen: 2 * BlockLen, StartAddr: addr}
+		var lines []string
+		b := &bootRun{areas: areas{l: &Layout{Series: EC7xx}}, env: &chips.Env{Step: func(s chips.Step) { lines = append(lines, s.Text) }}}
+		s := &commonRun{bootRun: b, read: func(p []byte, _ int64) error { copy(p, head.Encode()); return nil }}
+		if more, err := s.section(); more || err != nil {
+			t.Fatal(more, err)
+		}
+		if text := strings.Join(lines, "\n"); !strings.Contains(text, want) {
+			t.Errorf("0x%X: %q, expected %s", addr, text, want)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package rda8910
 
 import (
+	"bytes"
+	"hash/crc32"
 	"strings"
 	"testing"
 
@@ -96,6 +98,14 @@ func TestPartitionRecords(t *testing.T) {
 	}
 	if string(v[:8]) != "SFFSFSYS" || cstring(v[8:72]) != name64 || le.Uint32(v[72:]) != 128 || le.Uint32(v[76:]) != 7 {
 		t.Errorf("volume % X", v)
+	}
+	for _, version := range []uint32{0xFF, 0x101, 0x200, 0} {
+		other := bytes.Clone(b)
+		le.PutUint32(other[12:], version)
+		le.PutUint32(other[4:], crc32.ChecksumIEEE(other[8:]))
+		if _, err := ParsePartitions(other); err == nil || !strings.Contains(err.Error(), "version of the partition table") {
+			t.Errorf("version 0x%X: %v", version, err)
+		}
 	}
 	again, err := ParsePartitions(b)
 	if err != nil || len(again.Devices) != 1 || again.Devices[0] != p.Devices[0] || len(again.Volumes) != 1 || again.Volumes[0] != p.Volumes[0] {
