@@ -26,6 +26,7 @@ type scenarioFlags struct {
 	seed, sample uint64
 	damages      uint64
 	repair       bool
+	reachable    bool
 	cuts         int
 	recoveries   int
 	old, fresh   int64
@@ -39,6 +40,7 @@ func (f *scenarioFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.recoveries, "recoveries", 0, "cut every recovery, so many `times` in a row, then leave the module alone")
 	cmd.Flags().Uint64Var(&f.sample, "sample", 0, "draw so many `cases` (0: try all)")
 	cmd.Flags().Uint64Var(&f.damages, "damages", 0, "try so many damaged `packages`, too, without a cut")
+	cmd.Flags().BoolVar(&f.reachable, "reachable", false, "hand the package once more to a module that did not come to the new version: does it take it?")
 	cmd.Flags().BoolVar(&f.repair, "repair", false, "damage packages inside, and make the checksums around that right")
 }
 
@@ -93,7 +95,13 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 	if !f.flags.Changed("damages") && s.Cuts > 1 {
 		s.Damages, s.Repair, s.Sizes, s.Uncut = 0, false, nil, false // those of the scenario are for a single cut
 	}
-	return withCode(exitUsage, s.Fill())
+	if err := s.Fill(); err != nil {
+		return withCode(exitUsage, err)
+	}
+	if f.reachable && !slices.Contains(s.Invariants, sweep.Reachable) {
+		s.Invariants = append(slices.Clone(s.Invariants), sweep.Reachable)
+	}
+	return nil
 }
 
 // ownFlagNames are the flags that name files of the user's, or what is on the
@@ -101,7 +109,7 @@ func (f *scenarioFlags) change(s *sweep.Scenario) error {
 var ownFlagNames = []string{"boot", "chip-file", "layout", "spi-flash"}
 
 // scenarioFlagNames are the flags that make or change a scenario.
-var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "recoveries", "sample", "damages", "repair", "old-core-size", "new-core-size"}, ownFlagNames...)
+var scenarioFlagNames = append([]string{"chip", "profile", "package", "mode", "seed", "cuts", "recoveries", "sample", "damages", "repair", "reachable", "old-core-size", "new-core-size"}, ownFlagNames...)
 
 // given are those of the flags that were typed, for a command that does the
 // same.
