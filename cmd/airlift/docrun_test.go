@@ -74,9 +74,6 @@ func commandsOf(blocks []docBlock) (all []docCommand) {
 // shellWords splits a command line where words and quotes mean the same to sh,
 // cmd.exe and PowerShell. What does not is an error.
 func shellWords(line string) (words []string, err error) {
-	if i := strings.IndexAny(line, "'`$%^&|<>()*"); i >= 0 && !strings.Contains(line, `"`) {
-		return nil, fmt.Errorf("%q means different things to sh, cmd.exe and PowerShell", line[i:i+1])
-	}
 	var word strings.Builder
 	inside, any := false, false
 	for _, r := range line {
@@ -91,7 +88,7 @@ func shellWords(line string) (words []string, err error) {
 			any = false
 		case r == '#' && !any && !inside:
 			return nil, fmt.Errorf("cmd.exe knows no comment behind a command")
-		case strings.ContainsRune("'`$", r):
+		case strings.ContainsRune("`$", r), !inside && strings.ContainsRune("'%^&|<>()*,;{}", r):
 			return nil, fmt.Errorf("%q means different things to sh, cmd.exe and PowerShell", r)
 		default:
 			word.WriteRune(r)
@@ -122,6 +119,7 @@ func TestShellWords(t *testing.T) {
 		`airlift run "v1`:                      "",
 		`airlift run v#1`:                      "airlift|run|v#1",
 		`airlift merge $SHARDS`:                "",
+		`airlift doctor p --ignore a,b`:        "",
 		`airlift explain "imei=1&key=$KEY"`:    "",
 		`airlift doctor myproject --format ""`: "airlift|doctor|myproject|--format|",
 	} {

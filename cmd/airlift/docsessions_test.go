@@ -84,7 +84,7 @@ var helpSession = docSession{
 	ends: map[string]int{
 		"airlift doctor myproject":                                                                         exitFindings,
 		"airlift doctor myproject --chip air6208 --format json":                                            exitFindings,
-		"airlift doctor myproject --ignore poll-once,library-copy":                                         exitFindings,
+		"airlift doctor myproject --ignore poll-once --ignore library-copy":                                exitFindings,
 		"airlift explain --data platform \"/api/site/firmware_upgrade?imei=C81234567830&project_key=123\"": exitFindings,
 		"airlift explain --platform platform.json --answers wiki2024 \"imei=1&project_key=123\"":           exitFindings,
 		"airlift flash diff module.img updated.img --chip air601":                                          exitFindings,

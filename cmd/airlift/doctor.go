@@ -32,7 +32,7 @@ how to repair it. PROJECT is a folder with main.lua, a single .lua file or a
 script image.`,
 		Example: `  airlift doctor myproject
   airlift doctor myproject --chip air6208 --format json
-  airlift doctor myproject --ignore poll-once,library-copy`,
+  airlift doctor myproject --ignore poll-once --ignore library-copy`,
 		Args: operands("PROJECT"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.doctor(args[0], f, d) },
 	}
