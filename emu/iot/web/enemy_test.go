@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,8 +213,8 @@ func TestLargeForms(t *testing.T) {
 			if w.Code != http.StatusRequestEntityTooLarge && w.Code != http.StatusUnsupportedMediaType {
 				t.Errorf("%q to %s: %d", kind, path, w.Code)
 			}
-			if body.n > bodyMax+4096 {
-				t.Errorf("%q to %s: %d bytes were read", kind, path, body.n)
+			if body.n.Load() > bodyMax+4096 {
+				t.Errorf("%q to %s: %d bytes were read", kind, path, body.n.Load())
 			}
 		}
 	}
@@ -238,8 +239,8 @@ func TestLargeForms(t *testing.T) {
 			t.Errorf("2 GB: %d", resp.StatusCode)
 		}
 	}
-	if body.n > 64<<20 {
-		t.Errorf("%d bytes of 2 GB were sent", body.n)
+	if body.n.Load() > 64<<20 {
+		t.Errorf("%d bytes of 2 GB were sent", body.n.Load())
 	}
 	s.settled(len(s.kept()), temporary)
 	if after := e.everything(); after != before {
@@ -257,14 +258,15 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// counter counts, also what a client sends behind its answer.
 type counter struct {
 	io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
@@ -410,6 +412,56 @@ func TestBenchIsFull(t *testing.T) {
 	}
 	if status, body := start(); status != http.StatusConflict || !strings.Contains(body, "bench is full") {
 		t.Errorf("a second one: %d", status)
+	}
+}
+
+// What is held in memory for an account is bounded, and of those who have none
+// there is little.
+func TestHeldInMemory(t *testing.T) {
+	s := newSite(t)
+	p, other := s.signUp("13800000000"), s.signUp("13900000000")
+	export := func(q *person) int { status, _ := q.get("/log/export"); return status }
+	form := func(q *person) int { status, _ := q.post("/projects", "name", ""); return status }
+	for _, c := range []struct {
+		name   string
+		places *places
+		ask    func(*person) int
+		status int
+	}{{"an export", &s.pages.exports, export, 200}, {"a form", &s.pages.forms, form, 422}} {
+		for n := range c.places.each {
+			if got := c.ask(p); got != c.status {
+				t.Errorf("%s beside %d others: %d", c.name, n, got)
+			}
+			if !c.places.take(p.account) {
+				t.Fatalf("%s: after %d there is no place", c.name, n)
+			}
+		}
+		if got := c.ask(p); got != http.StatusTooManyRequests {
+			t.Errorf("%s too many: %d", c.name, got)
+		}
+		if got := c.ask(other); got != c.status {
+			t.Errorf("%s of somebody else: %d", c.name, got)
+		}
+		c.places.give(p.account)
+		if got := c.ask(p); got != c.status {
+			t.Errorf("%s after one ended: %d", c.name, got)
+		}
+	}
+	for _, path := range []string{"/login", "/signup"} {
+		if status, _ := s.person().post(path, "name", strings.Repeat("x", entryMax)); status != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s with %d bytes: %d", path, entryMax, status)
+		}
+	}
+}
+
+// Two passwords that differ make no account.
+func TestPasswordsDiffer(t *testing.T) {
+	s := newSite(t)
+	if status, body := s.person().post("/signup", "name", "13800000000", "password", "correct horse", "again", "other horse"); status != 422 || !strings.Contains(body, "differ") {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, err := s.store.SignUp("13800000000", "correct horse"); err != nil {
+		t.Errorf("there is an account: %v", err)
 	}
 }
 
