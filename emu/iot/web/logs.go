@@ -54,6 +54,10 @@ const exportMax = 10_000
 // exportLog sends the rows that the page shows, all pages of them, as a table
 // for a spreadsheet.
 func (c *ctx) exportLog() error {
+	if !c.p.exports.take(c.session.Account.ID) {
+		return iot.ErrTooMany
+	}
+	defer c.p.exports.give(c.session.Account.ID)
 	f, err := c.logFilter()
 	if err != nil {
 		return err

@@ -125,11 +125,15 @@ func (c *ctx) somebody(h handler) error {
 	if c.session == nil {
 		return c.needLogIn()
 	}
-	if takesFile(c.r) {
-		if !c.p.uploads.take(c.session.Account.ID) {
+	if c.r.Method == http.MethodPost {
+		at := &c.p.forms
+		if takesFile(c.r) {
+			at = &c.p.uploads
+		}
+		if !at.take(c.session.Account.ID) {
 			return iot.ErrTooMany
 		}
-		defer c.p.uploads.give(c.session.Account.ID)
+		defer at.give(c.session.Account.ID)
 	}
 	return c.anybody(func(c *ctx) error {
 		if c.r.Method == http.MethodPost {

@@ -53,6 +53,8 @@ type Pages struct {
 	streams   places
 	beat      time.Duration // see streamBeat
 	uploads   places
+	forms     places // other ones
+	exports   places
 	makers    places
 	making    chan struct{} // a slot: packages are made one at a time
 }
@@ -68,7 +70,7 @@ func New(opt Options) (*Pages, error) {
 		signUps:   iot.NewLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour),
 		passwords: iot.NewLimiter(1.0/30, 5),
 		streams:   places{most: streamsMax, each: streamsAccountMax}, beat: streamBeat,
-		uploads: places{each: uploadsAccountMax}, makers: places{each: makersAccountMax},
+		uploads: places{each: uploadsAccountMax}, forms: places{each: formsAccountMax}, exports: places{each: exportsAccountMax}, makers: places{each: makersAccountMax},
 	}
 	var err error
 	if p.assets, err = loadAssets(); err != nil {
@@ -105,13 +107,30 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 const (
 	// bodyMax bounds what a form may send, other than an upload.
 	bodyMax = 2 << 20
+	// entryMax bounds what those send who are not logged in.
+	entryMax = 64 << 10
 	// uploadsAccountMax bounds the uploads of an account at a time: each of them
 	// may hold a temporary file.
 	uploadsAccountMax = 4
+	// formsAccountMax bounds its other forms at a time, and exportsAccountMax its
+	// exports of the log: they are held in memory.
+	formsAccountMax   = 16
+	exportsAccountMax = 2
 	// makersAccountMax bounds the packages that an account waits for: all
 	// accounts share one place where they are made.
 	makersAccountMax = 2
 )
+
+// mostBytes is how large the body of a request may be.
+func (p *Pages) mostBytes(r *http.Request) int64 {
+	switch {
+	case takesFile(r):
+		return bodyMax + p.opt.UploadMax
+	case r.URL.Path == "/login", r.URL.Path == "/signup":
+		return entryMax
+	}
+	return bodyMax
+}
 
 // takesFile reports whether a request may bring a firmware. Fields of other
 // forms are held in memory.
@@ -136,11 +155,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the demo answers on this host only, as localhost", http.StatusForbidden)
 		return
 	}
-	most := int64(bodyMax)
-	if takesFile(r) {
-		most += p.opt.UploadMax
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, most)
+	r.Body = http.MaxBytesReader(w, r.Body, p.mostBytes(r))
 	p.mux.ServeHTTP(w, r)
 }
 
