@@ -77,6 +77,9 @@ func TestWatchUpgrade(t *testing.T) {
 	b.until(`document.getElementById("version").innerText.endsWith(".1.1")`)
 	b.until(`document.getElementById("phase").className === "p-run"`)
 	b.until(`document.getElementById("progress").value === document.getElementById("progress").max && document.getElementById("progress").max > 1`)
+	if !eval[bool](b, `layout(), parts.every((p) => p.canvas.getContext("2d").getImageData(1, 1, 1, 1).data[3] > 0)`) {
+		t.Error("another width leaves the map empty until the next frame")
+	}
 	phases := eval[string](b, `[...document.querySelectorAll("#story li")].map(e => e.dataset.phase).join(" ")`)
 	if want := "down run boot upgrade run"; !strings.Contains(phases, want) {
 		t.Errorf("phases %s, want %s among them", phases, want)

@@ -72,7 +72,7 @@ func (c *ctx) exportLog() error {
 		w.Write(fields) // a buffer takes everything
 	}
 	row(c.t("Time"), "IMEI", c.t("Firmware name"), c.t("Device version"), c.t("Server version"), c.t("Result"), "HTTP", c.t("Reason"), c.t("Request URL"))
-	for n := 0; n < exportMax; n += iot.PageMax {
+	for n := 0; n < c.p.exportMax; n += iot.PageMax {
 		list, err := c.tenant.Log(f, iot.Page{Offset: n, Limit: iot.PageMax})
 		if err != nil {
 			return err

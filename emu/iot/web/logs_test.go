@@ -89,6 +89,24 @@ func TestLogWithoutIdentity(t *testing.T) {
 	}
 }
 
+// A file has the newest rows, and not more of them than allowed.
+func TestExportIsBounded(t *testing.T) {
+	s := newSite(t)
+	s.pages.exportMax = iot.PageMax
+	p := s.signUp("13800000000")
+	project, err := s.store.Tenant(p.account, "test").CreateProject("demo", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range iot.PageMax + 1 {
+		s.ask("860000000000017", project.Key, fmt.Sprint("row", i), "1.1.1")
+	}
+	_, body := p.get("/log/export")
+	if n := strings.Count(body, "\n"); n != 1+iot.PageMax || strings.Contains(body, ",row0,") || !strings.Contains(body, fmt.Sprintf(",row%d,", iot.PageMax)) {
+		t.Errorf("%d lines of %d rows", n, iot.PageMax+1)
+	}
+}
+
 func TestPlainCell(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "fotademo": "fotademo", "1.1.1": "1.1.1", "a=b": "a=b", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)",

@@ -55,6 +55,7 @@ type Pages struct {
 	uploads   places
 	forms     places // other ones
 	exports   places
+	exportMax int
 	makers    places
 	making    chan struct{} // a slot: packages are made one at a time
 }
@@ -70,7 +71,7 @@ func New(opt Options) (*Pages, error) {
 		signUps:   iot.NewLimiter(float64(opt.SignUpsPerHour)/3600, opt.SignUpsPerHour),
 		passwords: iot.NewLimiter(1.0/30, 5),
 		streams:   places{most: streamsMax, each: streamsAccountMax}, beat: streamBeat,
-		uploads: places{each: uploadsAccountMax}, forms: places{each: formsAccountMax}, exports: places{each: exportsAccountMax}, makers: places{each: makersAccountMax},
+		uploads: places{each: uploadsAccountMax}, forms: places{each: formsAccountMax}, exports: places{each: exportsAccountMax}, exportMax: exportMax, makers: places{each: makersAccountMax},
 	}
 	var err error
 	if p.assets, err = loadAssets(); err != nil {

@@ -97,7 +97,10 @@ function redraw() {
 }
 function layout() {
   palette = colours();
-  for (const p of parts) p.layout();
+  for (const p of parts) {
+    p.layout();
+    p.draw(performance.now(), palette); // at once: a canvas that changes its size is empty
+  }
   redraw();
 }
 new ResizeObserver(layout).observe(document.querySelector(".map"));
