@@ -160,7 +160,7 @@ func (a *app) fuzzReport(x *fuzz.Fuzzer, runs uint64, took time.Duration, out st
 		}{x.Stats, x.Sorted()})
 	}
 	a.printf("  %s in %.1f s (%.0f a second), %d in all; %d packages refused\n", plural(int64(runs), "run"), took.Seconds(), float64(runs)/max(took.Seconds(), 1e-3), x.Stats.Runs, x.Stats.Refused)
-	a.printf("  %d features seen, corpus of %d; outcomes:", x.Stats.Features, x.Stats.Corpus)
+	a.printf("  %s and states seen, which %s showed first; outcomes:", plural(int64(x.Stats.Features), "decision"), plural(int64(x.Stats.Corpus), "run"))
 	for _, o := range sweep.Outcomes {
 		if n := x.Stats.Outcomes[o.Outcome]; n > 0 {
 			a.printf(" %s", a.c(outcomeColour(o.Letter), fmt.Sprintf("%s %d", o.Outcome, n)))

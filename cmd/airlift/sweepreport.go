@@ -66,7 +66,8 @@ func (a *app) tried(s *sweep.Scenario) {
 	if !s.Uncut {
 		var hows []string
 		for _, how := range s.Hows {
-			hows = append(hows, how.String())
+			text, _, _ := strings.Cut(how.Words(), " (seed ")
+			hows = append(hows, text)
 		}
 		cuts := "the power fails"
 		if s.Cuts > 1 {
@@ -120,6 +121,10 @@ func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra string, too
 	if h.Clean.Wrong() {
 		a.printf("  %s\n", a.c(red, "without a cut it goes wrong already: see above"))
 	}
+	if sum.Cases == 0 {
+		a.printf("  there is nothing to try: %s\n", nothing(h))
+		return nil
+	}
 	if len(sum.Findings) == 0 {
 		a.printf("  every case ends with exactly the old or exactly the new version\n")
 		return nil
@@ -128,6 +133,14 @@ func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra string, too
 		a.finding(f, extra)
 	}
 	return nil
+}
+
+// nothing is why a sweep, or a shard of one, has no case.
+func nothing(h *sweep.Header) string {
+	if len(h.Ops) == 0 {
+		return "the run without a cut has no flash operation at which the power could fail"
+	}
+	return "there are fewer cases than shards"
 }
 
 func outcomeColour(letter byte) string {

@@ -115,6 +115,9 @@ func (f *Fault) String() string {
 
 // words is a standing fault with its fields.
 func (f *Fault) words() string {
+	if text := f.chipWords(); text != "" {
+		return text
+	}
 	s, err := f.Spec()
 	if err != nil {
 		return string(f.Kind)

@@ -150,7 +150,9 @@ func (h How) bytes(length int64) int64 {
 // Words says the same as the text form in words.
 func (h How) Words() string {
 	amount := fmt.Sprintf("%d bytes", h.Num)
-	if h.Den != 0 {
+	if h.Num == 1 && h.Den == 2 {
+		amount = "half"
+	} else if h.Den != 0 {
 		amount = fmt.Sprintf("%d/%d", h.Num, h.Den)
 	} else if h.Num == 1 {
 		amount = "byte"
