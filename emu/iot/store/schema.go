@@ -145,6 +145,10 @@ create table log_blocks(
 create index log_blocks_block on log_blocks(block);
 insert into log_blocks select account, id / 1024, project, reason, count(*), min(time), max(time) from log
 	where id / 1024 <= (select max(block) from log_keys) group by 1, 2, 3, 4;
+`, `
+-- Webhooks are called one by one.
+drop index webhook_calls_due;
+create index webhook_calls_open on webhook_calls(webhook, next_try) where done = 0 and gave_up = 0;
 `}
 
 // migrate brings the database to the newest schema, each step in a transaction.

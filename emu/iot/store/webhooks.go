@@ -17,6 +17,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"airlift/emu/iot"
@@ -25,7 +27,8 @@ import (
 const (
 	webhooksMax   = 20 // of an account
 	callTimeout   = 10 * time.Second
-	callsAtOnce   = 50
+	callsAtOnce   = 50 // of a webhook
+	hooksAtOnce   = 64
 	webhookURLMax = 2048
 )
 
@@ -187,30 +190,61 @@ func public(a netip.Addr) bool {
 
 type due struct {
 	iot.WebhookCall
-	webhook     int64
 	url, secret string
 	raw         string
 }
 
 // callDue makes some of the calls that are due. It reports whether there may be
-// more.
+// more. Each webhook is called on its own, one call after the other: one that
+// does not answer keeps nobody else waiting for long.
 func (s *Store) callDue(client *http.Client) (bool, error) {
-	list, err := many(s, func(r scanner) (d due, err error) {
-		d.WebhookCall, err = scanCall(also{r, []any{&d.raw, &d.webhook, &d.url, &d.secret}})
-		return d, err
-	}, "select "+callColumns+", c.event, h.id, h.url, h.secret from webhook_calls c join webhooks h on h.id = c.webhook where c.done = 0 and c.gave_up = 0 and c.next_try <= ? order by c.next_try limit ?",
-		nano(s.opt.Now()), callsAtOnce)
+	hooks, err := many(s, func(r scanner) (id int64, err error) { return id, r.Scan(&id) },
+		"select h.id from webhooks h where exists (select 1 from webhook_calls c where c.webhook = h.id and c.done = 0 and c.gave_up = 0 and c.next_try <= ?)", nano(s.opt.Now()))
 	if err != nil {
 		return false, err
 	}
+	var more atomic.Bool
+	errs := make([]error, len(hooks))
+	slots := make(chan struct{}, hooksAtOnce)
+	var group sync.WaitGroup
+	for i, id := range hooks {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			rest, err := s.callHook(client, id)
+			if errs[i] = err; rest {
+				more.Store(true)
+			}
+		})
+	}
+	group.Wait()
+	return more.Load(), errors.Join(errs...)
+}
+
+// callHook makes some of the calls of a webhook: all until one fails, or until
+// they have taken as long as one may.
+func (s *Store) callHook(client *http.Client, hook int64) (more bool, err error) {
+	list, err := many(s, func(r scanner) (d due, err error) {
+		d.WebhookCall, err = scanCall(also{r, []any{&d.raw, &d.url, &d.secret}})
+		return d, err
+	}, "select "+callColumns+", c.event, h.url, h.secret from webhook_calls c join webhooks h on h.id = c.webhook where c.webhook = ? and c.done = 0 and c.gave_up = 0 and c.next_try <= ? order by c.next_try, c.id limit ?",
+		hook, nano(s.opt.Now()), callsAtOnce)
+	if err != nil {
+		return false, err
+	}
+	began := time.Now()
 	for i := range list {
 		d := &list[i]
-		d.Status, err = s.call(client, d)
+		var failure error
+		d.Status, failure = s.call(client, d)
 		if s.ctx.Err() != nil {
 			return false, s.ctx.Err()
 		}
-		if err := s.called(d, err); err != nil {
+		if err := s.called(d, failure); err != nil {
 			return false, err
+		}
+		if failure != nil || time.Since(began) > callTimeout {
+			return i+1 < len(list), nil
 		}
 	}
 	return len(list) == callsAtOnce, nil

@@ -84,6 +84,57 @@ func TestWebhooks(t *testing.T) {
 	}
 }
 
+// TestSlowWebhook checks that an address that does not answer keeps nobody else's
+// calls waiting, however many calls it has.
+func TestSlowWebhook(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.PrivateWebhooks, o.Look = true, true })
+	over, reached := make(chan struct{}), make(chan string, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			select {
+			case <-over:
+			case <-r.Context().Done():
+			}
+		}
+		reached <- r.URL.Path
+	}))
+	defer server.Close()
+	slow := must[iot.Webhook](t)(w.a.CreateWebhook(iot.WebhookDraft{URL: server.URL + "/slow", Events: []iot.EventKind{iot.EventRegistered}}))
+	quick := must[iot.Webhook](t)(w.b.CreateWebhook(iot.WebhookDraft{URL: server.URL + "/quick", Events: []iot.EventKind{iot.EventRegistered}}))
+	for i := range 100 {
+		w.ask(fmt.Sprint("d", i), w.pa.Key, "f", "1.0.0")
+	}
+	w.ask("q", w.pb.Key, "f", "1.0.0")
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.s.callDue(w.s.webhookClient())
+		done <- err
+	}()
+	select {
+	case path := <-reached:
+		if path != "/quick" {
+			t.Errorf("%s was answered first", path)
+		}
+	case err := <-done:
+		t.Errorf("nobody was reached: %v", err)
+	}
+	close(over)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	made := func(v iot.Tenant, h iot.Webhook) (n int) {
+		for _, c := range must[iot.List[iot.WebhookCall]](t)(v.WebhookCalls(h.ID, iot.Page{Limit: iot.PageMax})).Items {
+			if c.Done {
+				n++
+			}
+		}
+		return n
+	}
+	if made(w.b, quick) != 1 || made(w.a, slow) == 0 {
+		t.Errorf("%d and %d calls were made", made(w.b, quick), made(w.a, slow))
+	}
+}
+
 // TestWebhookCallsAreBounded checks that so many calls of a webhook are kept,
 // whatever became of them, and that those of others take no room from them.
 func TestWebhookCallsAreBounded(t *testing.T) {
