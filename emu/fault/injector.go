@@ -6,11 +6,6 @@ import "airlift/flash"
 // It does not know time: [CutAt] is up to the owner of the clock.
 type Injector struct {
 	Faults []Fault
-	// Hit is called when a fault fails the power, with the operation that it
-	// hits, before that is carried out.
-	Hit func(f *Fault, op *flash.Op, fate flash.Fate)
-	// Ignored is called for an operation that a brown-out swallows.
-	Ignored func(f *Fault, op *flash.Op)
 
 	n uint64 // operations since the start or the last cut
 }
@@ -35,9 +30,6 @@ func (i *Injector) Before(op *flash.Op) flash.Fate {
 			return i.hit(f, op, number)
 		}
 		if number >= f.Op && number < f.Op+f.Ops {
-			if i.Ignored != nil {
-				i.Ignored(f, op)
-			}
 			return flash.Fate{Kind: flash.FateIgnore}
 		}
 	}
@@ -45,12 +37,8 @@ func (i *Injector) Before(op *flash.Op) flash.Fate {
 }
 
 func (i *Injector) hit(f *Fault, op *flash.Op, number uint64) flash.Fate {
-	fate := f.How.Fate(op, number)
-	if i.Hit != nil {
-		i.Hit(f, op, fate)
-	}
 	i.Next()
-	return fate
+	return f.How.Fate(op, number)
 }
 
 // Next goes on to the fault behind the first, as a power cut does.

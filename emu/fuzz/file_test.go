@@ -261,7 +261,10 @@ func TestKilled(t *testing.T) {
 	}
 	dir := t.TempDir()
 	name := filepath.Join(dir, "killed")
-	const kills = 3
+	kills := 2
+	if flashtest.Full() {
+		kills = 5
+	}
 	for k := range kills {
 		work := 30 + 17*k
 		child := exec.Command(os.Args[0], "-test.run=^TestKilled$", "-test.v")
