@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"airlift/emu/iot"
 	"airlift/emu/link"
@@ -187,6 +188,54 @@ func TestBounds(t *testing.T) {
 	b.Close()
 	if _, err := b.Start(4, Spec{Model: "Air601", Main: idle}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// Units that are started at the same time are bounded together.
+func TestBoundsAtOnce(t *testing.T) {
+	server, _, _ := platform(t)
+	for range 5 {
+		b := newBench(t, server, Limits{OwnerUnits: 2})
+		started := make(chan error)
+		for range 6 {
+			go func() {
+				_, err := b.Start(1, Spec{Model: "Air601", Main: idle})
+				started <- err
+			}()
+		}
+		n := 0
+		for range 6 {
+			switch err := <-started; {
+			case err == nil:
+				n++
+			case !errors.Is(err, ErrFull):
+				t.Error(err)
+			}
+		}
+		if n != 2 || len(b.Units(1)) != 2 || len(b.making) != 0 {
+			t.Fatalf("%d units were started, there are %d, %v are being made", n, len(b.Units(1)), b.making)
+		}
+		b.Close()
+	}
+}
+
+// What is kept for watchers is bounded, whatever a unit says and does.
+func TestKeptIsBounded(t *testing.T) {
+	u := &Unit{bench: New(Options{})}
+	s := &u.state
+	s.news = make(chan struct{})
+	for n := range 5 * momentsMax {
+		s.status.VirtualMS = int64(n)
+		s.enter([]Phase{PhaseBoot, PhaseRun}[n%2])
+	}
+	if story := u.Since(Cursor{}).Story; len(story) > momentsMax || story[len(story)-1].MS != 5*momentsMax-1 {
+		t.Errorf("%d moments up to %+v", len(story), story[len(story)-1])
+	}
+	for _, text := range []string{strings.Repeat("x", 10*lineBytesMax), strings.Repeat("固", lineBytesMax)} {
+		s.line(Line{Text: text})
+		if got := s.lines[len(s.lines)-1].Text; len(got) > lineBytesMax+4 || !strings.HasSuffix(got, " ...") || !utf8.ValidString(got) {
+			t.Errorf("a line of %d bytes: %d are kept: %.20q", len(text), len(got), got)
+		}
 	}
 }
 
@@ -384,6 +433,22 @@ func TestPace(t *testing.T) {
 	})
 	if asked != 3 || l.over() {
 		t.Errorf("100 ms are waited for with %d questions of 50 ms", asked)
+	}
+}
+
+// A flood of events takes real time, also where it takes no time of the unit.
+func TestFloodIsHeldBack(t *testing.T) {
+	now := time.Unix(1000, 0)
+	l := newLife(&Bench{opt: Options{Now: func() time.Time { return now }}, limits: Limits{EventsPerS: 100}}, SpeedMax, 0)
+	asked := 0
+	l.wait(0, true, func(time.Time) string {
+		if asked++; asked > 1 {
+			return "it waits"
+		}
+		return ""
+	})
+	if !l.over() {
+		t.Error("an event is not waited for")
 	}
 }
 

@@ -34,7 +34,7 @@ func (c *ctx) identities() ([]string, error) {
 			if h.Size == 0 {
 				continue
 			}
-			text, err := readUpload(h, bodyMax)
+			text, err := readUpload(h)
 			if err != nil {
 				return nil, err
 			}
