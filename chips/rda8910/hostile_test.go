@@ -2,6 +2,7 @@ package rda8910
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"airlift/flash/explain"
@@ -35,6 +36,21 @@ func TestPacInItself(t *testing.T) {
 		var fe *explain.FormatError
 		if !ok || err != nil && !errors.As(err, &fe) || len(parts) > files {
 			t.Errorf("%d files: %d parts, %v", files, len(parts), err)
+		}
+	}
+}
+
+// TestPieceBounds: boot code writes no block of a blocked file but a whole piece
+// within the file (8910.md 2.5).
+func TestPieceBounds(t *testing.T) {
+	const size = 64 << 10
+	for _, c := range []struct {
+		pos, n uint32
+	}{{1, 10}, {size - 1, 10}, {2 * size, 1}, {0, size + 1}, {size, 101}, {0xFFFF0000, 10}} {
+		u := &fupdateRun{} // no file is touched
+		k := &Bulk{Name: "/modem/cp.bin", BlockSize: size}
+		if err := u.writePiece(k, &Block{NewPos: c.pos}, make([]byte, size+100), make([]byte, c.n)); err == nil || !strings.Contains(err.Error(), "expected a piece of 65536") {
+			t.Errorf("%d bytes for 0x%X: %v", c.n, c.pos, err)
 		}
 	}
 }
