@@ -28,6 +28,8 @@
 //     wrong in two ways may show another code on the platform (U-12).
 //   - Every error has status 400 (U-2).
 //   - A device is registered at its first request (U-3, [Settings]).
+//   - A request without identity is logged, for the owner of the key that it has.
+//     The platform logs nothing then (iot-platform.md 2.3), which helps nobody.
 //   - The reported version must be three numbers; a request with another one
 //     gets 27, as nothing can be newer than what is not known.
 //   - The loop guard counts deliveries of one firmware within 24 hours while

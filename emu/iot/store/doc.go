@@ -28,7 +28,9 @@
 // changes one row: the one that it adds to the upgrade log. When it was last
 // online goes into its own row some seconds later, with those of its neighbours;
 // after a crash it is read from the log. The log's texts are kept once, and its
-// index of devices takes 1024 rows at a time.
+// index of devices takes 1024 rows at a time. Requests without identity and those
+// that nobody owns are apart from it, and only so many are kept: a flood of them
+// pushes out no row of a device.
 //
 // # Isolation
 //
