@@ -207,6 +207,7 @@ func (r *reader) follow(c docCommand, code int, says []string) {
 // document, in the order of the document. What is not typed has its reason in
 // docSessions.
 func TestDocSessions(t *testing.T) {
+	oneByOne(t)
 	all := map[string]string{}
 	for name, text := range documents(t) {
 		all[filepath.Base(name)] = text
@@ -236,6 +237,7 @@ func TestDocSessions(t *testing.T) {
 
 // TestHelpExamples types the examples of --help, and wants some for each verb.
 func TestHelpExamples(t *testing.T) {
+	oneByOne(t)
 	var typed []docCommand
 	for _, c := range commands() {
 		if c.RunE != nil && c.HasParent() && !c.HasSubCommands() && c.Example == "" && c.Flags().HasFlags() {
