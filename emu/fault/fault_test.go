@@ -124,3 +124,30 @@ func TestFaultsInARow(t *testing.T) {
 		t.Errorf("cells %x", got)
 	}
 }
+
+// TestSwapBlocks: two blocks change places, never one with itself.
+func TestSwapBlocks(t *testing.T) {
+	for blocks := range 5 {
+		p := make([]byte, 16*blocks+3)
+		for i := range p {
+			p[i] = byte(i / 16)
+		}
+		for seed := range uint64(20) {
+			f := Fault{Kind: SwapBlocks, Bytes: 16, Seed: seed}
+			out, made := f.OfPackage(p)
+			changed := 0
+			for i := 0; i+16 <= len(out); i += 16 {
+				if !bytes.Equal(out[i:i+16], p[i:i+16]) {
+					changed++
+				}
+			}
+			want := 2
+			if blocks < 2 {
+				want = 0
+			}
+			if !made || len(out) != len(p) || changed != want || !bytes.Equal(out[16*blocks:], p[16*blocks:]) {
+				t.Fatalf("%d blocks, seed %d: %d have changed", blocks, seed, changed)
+			}
+		}
+	}
+}

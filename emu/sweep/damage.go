@@ -70,8 +70,8 @@ func usualDamages(n int64) (list []fault.Edit) {
 
 // findLayers takes the package apart if damages are to be inside of it.
 func (s *Sweep) findLayers() (err error) {
-	if !s.Scenario.Repair {
-		return nil
+	if err := s.checkSizes(); err != nil || !s.Scenario.Repair {
+		return err
 	}
 	m, ok := s.Chip.Maker.(chips.Layered)
 	if !ok {
@@ -79,6 +79,21 @@ func (s *Sweep) findLayers() (err error) {
 	}
 	if s.layers, err = m.Layers(s.Package); err != nil {
 		return fmt.Errorf("repair: %w", err)
+	}
+	return nil
+}
+
+// checkSizes reports sizes of something that no package brings, or of a package
+// that is what it is.
+func (s *Sweep) checkSizes() error {
+	c := s.Scenario
+	switch {
+	case c.Sizes == nil:
+		return nil
+	case c.PackageFile != "":
+		return errors.New("sizes: package_file is of the size that it is")
+	case c.Sizes.Of == sizeOfCore && !s.Kind.Core && c.New.Core == "":
+		return fmt.Errorf("sizes of core: a package of kind %s brings no core", s.Kind.Name)
 	}
 	return nil
 }

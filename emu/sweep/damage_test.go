@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"airlift/chips/all"
 	"airlift/emu"
 	"airlift/emu/fault"
 )
@@ -106,6 +107,19 @@ func TestSizesRefused(t *testing.T) {
 	}
 	if want := []emu.Outcome{emu.OutcomeNew, emu.OutcomeOld, emu.OutcomeOld}; !reflect.DeepEqual(got, want) {
 		t.Errorf("outcomes %v, want %v", got, want)
+	}
+}
+
+// A package that brings no core says nothing about the sizes of cores.
+func TestSizesOfNoCore(t *testing.T) {
+	s := small["file"]
+	s.Name, s.Sizes, s.Uncut = "cores", &Sizes{Of: sizeOfCore, From: 16 << 10, To: 32 << 10, Step: 8 << 10}, true
+	c, err := all.Chip(s.Chip, s.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(&s, c); err == nil || !strings.Contains(err.Error(), "brings no core") {
+		t.Errorf("taken: %v", err)
 	}
 }
 
