@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"airlift/emu"
 	"airlift/emu/fault"
 )
 
@@ -63,6 +65,13 @@ func TestResultsFilesThatLie(t *testing.T) {
 			wrong := slices.Clone(a)
 			wrong[mid] = bytes.Replace(wrong[mid], []byte(`"outcome":"`), []byte(`"outcome":"un`), 1)
 			foreign := slices.Insert(slices.Clone(a), mid, b[mid])
+			if name != "pairs" { // where a unit may have any number of cases
+				less := without(a, mid)
+				less[len(less)-1] = []byte(fmt.Sprintf(`{"end":{"cases":%d}}`+"\n", len(less)-2))
+				if err := mergeLines(t, less, b); err == nil || !strings.Contains(err.Error(), "expected case") {
+					t.Errorf("a case is missing, and the ending knows: %v", err)
+				}
+			}
 			for how, lines := range map[string][][]byte{
 				"a line is missing":          without(a, mid),
 				"the first case is missing":  without(a, 1),
@@ -194,6 +203,29 @@ func TestResumeSystem(t *testing.T) {
 		toFile(t, w, name, Options{})
 		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, bytes.Join(lines, nil)) {
 			t.Errorf("behind %d lines: %d bytes in the end, want %d (%v)", n, len(got), len(bytes.Join(lines, nil)), err)
+		}
+	}
+}
+
+// TestCleanRunGoesWrong: the run without a cut is a finding if it leaves neither
+// version or breaks an invariant; that nobody reaches the module is none.
+func TestCleanRunGoesWrong(t *testing.T) {
+	for _, c := range []struct {
+		outcome emu.Outcome
+		broken  []Invariant
+		wrong   bool
+	}{
+		{emu.OutcomeNew, nil, false},
+		{emu.OutcomeOld, nil, false},
+		{emu.OutcomeOld, []Invariant{Reachable}, false},
+		{emu.OutcomeNew, []Invariant{Files}, true},
+		{emu.OutcomeOld, []Invariant{Files, Reachable}, true},
+		{emu.OutcomeMixed, nil, true},
+		{emu.OutcomeBrick, []Invariant{Boots}, true},
+	} {
+		line := CleanLine{Outcome: c.outcome, Broken: c.broken}
+		if line.Wrong() != c.wrong {
+			t.Errorf("%s, broken %v: wrong %v", c.outcome, c.broken, line.Wrong())
 		}
 	}
 }
