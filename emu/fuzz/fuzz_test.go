@@ -220,6 +220,11 @@ func TestSeeds(t *testing.T) {
 			t.Errorf("the dictionary does not have the edit %s", k)
 		}
 	}
+	for _, k := range chipKinds {
+		if !strings.Contains(string(dict), `\"kind\":\"`+string(k)+`\"`) {
+			t.Errorf("the dictionary does not have the fault %s", k)
+		}
+	}
 	inside := 0
 	for _, name := range []string{"xt804-download", "ec618-download"} {
 		for _, l := range layersOf(chip(t, name)) {
