@@ -229,3 +229,17 @@ func TestCleanRunGoesWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestLetters: what ends badly has the letter of its outcome, what ends well and
+// breaks an invariant all the same has one of its own.
+func TestLetters(t *testing.T) {
+	for _, o := range Outcomes {
+		well := o.Outcome == emu.OutcomeNew || o.Outcome == emu.OutcomeOld
+		if got := letterOf(&Result{Outcome: o.Outcome}); got != o.Letter {
+			t.Errorf("%s: %c", o.Outcome, got)
+		}
+		if got := letterOf(&Result{Outcome: o.Outcome, Broken: []Invariant{Files}}); (got == LetterBroken) != well || !well && got != o.Letter {
+			t.Errorf("%s with a broken invariant: %c", o.Outcome, got)
+		}
+	}
+}
