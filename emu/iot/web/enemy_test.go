@@ -342,6 +342,9 @@ func TestPackagesAtATime(t *testing.T) {
 			t.Errorf("a package: %d", got)
 		}
 	}
+	if n := s.pages.makers.total; n != 0 {
+		t.Errorf("%d places are taken after all", n)
+	}
 }
 
 // Who has a session but not the password cannot find it out.
