@@ -131,6 +131,7 @@ var (
 	ErrTooLarge    = errors.New("too large")
 	ErrBusy        = errors.New("the database is locked")
 	ErrFull        = errors.New("the disk is full")
+	ErrLimit       = errors.New("no more are possible") // there are as many as there may be
 )
 
 // Page chooses a part of a list. The zero value is the first page.

@@ -309,6 +309,7 @@ var failures = []struct {
 	{iot.ErrNotFound, http.StatusNotFound, "not_found", 0},
 	{iot.ErrExists, http.StatusConflict, "exists", 0},
 	{iot.ErrConflict, http.StatusConflict, "conflict", 0},
+	{iot.ErrLimit, http.StatusConflict, "limit", 0},
 	{iot.ErrBusy, http.StatusServiceUnavailable, "busy", 5},
 	{iot.ErrFull, http.StatusInsufficientStorage, "full", 0},
 }

@@ -360,6 +360,21 @@ func TestGuessingTokensIsSlow(t *testing.T) {
 	}
 }
 
+// TestLimitsAreNoFullDisk creates as many tokens as there may be, and one more.
+func TestLimitsAreNoFullDisk(t *testing.T) {
+	c := newWorld(t, Options{}).user("a")
+	for range 200 {
+		switch a := c.json("POST", "/tokens", Named{"t"}); {
+		case a.status == 201:
+		case a.status != 409 || !strings.Contains(string(a.body), `"limit"`) || strings.Contains(string(a.body), "disk"):
+			t.Fatalf("%d %s", a.status, a.body)
+		default:
+			return
+		}
+	}
+	t.Error("there is no end of tokens")
+}
+
 func TestSignUpsAreLimited(t *testing.T) {
 	w := newWorld(t, Options{})
 	w.api.signUps = iot.NewLimiter(0.001, 2)

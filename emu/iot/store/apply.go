@@ -38,7 +38,7 @@ func (t *tx) Apply(e iot.Effects) error {
 // register adds a device.
 func (t *tx) register(e iot.Effects) error {
 	if t.devices >= iot.DevicesMax {
-		return fmt.Errorf("%w: the platform holds %d devices", iot.ErrFull, t.devices)
+		return fmt.Errorf("%w: the platform holds %d devices", iot.ErrLimit, t.devices)
 	}
 	_, err := t.insert("insert into devices(project, identity, key, created) values(?, ?, ?, ?)", e.Register, e.Identity, iot.IdentityKey(e.Identity), nano(e.At))
 	if err != nil {

@@ -113,7 +113,7 @@ func (t *tx) addAccount(name, hash string) (id int64, err error) {
 		return 0, err
 	}
 	if n >= accountsMax {
-		return 0, fmt.Errorf("%w: the platform holds %d accounts", iot.ErrFull, n)
+		return 0, fmt.Errorf("%w: the platform holds %d accounts", iot.ErrLimit, n)
 	}
 	id, err = t.insert("insert into accounts(name, password, created) values(?, ?, ?)", name, hash, nano(t.s.opt.Now()))
 	if err != nil {

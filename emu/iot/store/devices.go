@@ -63,7 +63,7 @@ func (v *tenant) AddDevices(project int64, identities []string) (added int, skip
 		now := v.now()
 		for _, id := range identities {
 			if t.devices >= iot.DevicesMax {
-				return fmt.Errorf("%w: the platform holds %d devices", iot.ErrFull, t.devices)
+				return fmt.Errorf("%w: the platform holds %d devices", iot.ErrLimit, t.devices)
 			}
 			n, err := t.affect("insert into devices(project, identity, key, created) values(?, ?, ?, ?) on conflict do nothing", project, id, iot.IdentityKey(id), nano(now))
 			if err != nil {

@@ -56,7 +56,7 @@ func (v *tenant) CreateFirmware(project int64, d iot.FirmwareDraft, content io.R
 			return err
 		}
 		if n >= firmwareOfProjectMax {
-			return fmt.Errorf("%w: a project has at most %d firmware", iot.ErrFull, firmwareOfProjectMax)
+			return fmt.Errorf("%w: a project has at most %d firmware", iot.ErrLimit, firmwareOfProjectMax)
 		}
 		if err := v.room(t, f.Size, f.SHA256); err != nil {
 			return err
@@ -195,7 +195,7 @@ func (v *tenant) AddFirmwareDevices(id int64, identities []string) (added int, e
 			return err
 		}
 		if have+len(identities) > iot.DevicesMax {
-			return fmt.Errorf("%w: a firmware lists at most %d devices", iot.ErrFull, iot.DevicesMax)
+			return fmt.Errorf("%w: a firmware lists at most %d devices", iot.ErrLimit, iot.DevicesMax)
 		}
 		if added, err = t.list(id, identities); err != nil {
 			return err

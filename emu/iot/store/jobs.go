@@ -51,7 +51,7 @@ func (v *tenant) CreateBase(project int64, d iot.BaseDraft, content io.Reader) (
 			return err
 		}
 		if n >= basesMax {
-			return fmt.Errorf("%w: a project has at most %d base cores", iot.ErrFull, basesMax)
+			return fmt.Errorf("%w: a project has at most %d base cores", iot.ErrLimit, basesMax)
 		}
 		if b.SHA256 != "" {
 			if err := v.room(t, b.Size, b.SHA256); err != nil {

@@ -61,7 +61,7 @@ func (v *tenant) CreateRollout(project int64, d iot.RolloutDraft) (r iot.Rollout
 			return err
 		}
 		if n >= rolloutsMax {
-			return fmt.Errorf("%w: a project has at most %d roll-outs", iot.ErrFull, rolloutsMax)
+			return fmt.Errorf("%w: a project has at most %d roll-outs", iot.ErrLimit, rolloutsMax)
 		}
 		id, err := t.insert("insert into rollouts(project, firmware, silent_after, body) values(?, ?, ?, '')", project, d.Firmware, r.SilentAfterS*int64(time.Second))
 		if err != nil {

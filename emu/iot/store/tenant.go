@@ -105,7 +105,7 @@ func (v *tenant) CreateToken(name string) (iot.Token, string, error) {
 			return err
 		}
 		if n >= tokensMax {
-			return fmt.Errorf("%w: an account has at most %d tokens", iot.ErrFull, tokensMax)
+			return fmt.Errorf("%w: an account has at most %d tokens", iot.ErrLimit, tokensMax)
 		}
 		if k.ID, err = t.insert("insert into tokens(account, name, hash, created) values(?, ?, ?, ?)", v.id, name, secretHash(secret), nano(k.Created)); err != nil {
 			return err
@@ -161,7 +161,7 @@ func (v *tenant) CreateProject(name, description string) (iot.ProjectInfo, error
 			return err
 		}
 		if n >= projectsMax {
-			return fmt.Errorf("%w: an account has at most %d projects", iot.ErrFull, projectsMax)
+			return fmt.Errorf("%w: an account has at most %d projects", iot.ErrLimit, projectsMax)
 		}
 		if p.ID, err = t.addProject(p); err != nil {
 			return err

@@ -89,7 +89,7 @@ func (v *tenant) CreateWebhook(d iot.WebhookDraft) (iot.Webhook, error) {
 			return err
 		}
 		if n >= webhooksMax {
-			return fmt.Errorf("%w: an account has at most %d webhooks", iot.ErrFull, webhooksMax)
+			return fmt.Errorf("%w: an account has at most %d webhooks", iot.ErrLimit, webhooksMax)
 		}
 		h.ID, err = t.insert("insert into webhooks(account, url, events, secret, created) values(?, ?, ?, ?, ?)", v.id, h.URL, text(h.Events), h.Secret, nano(h.Created))
 		if err != nil {

@@ -139,6 +139,7 @@ func (c *ctx) explainError(err error) *failure {
 		{iot.ErrBusy, http.StatusServiceUnavailable, "The database is busy. Try again in a moment."},
 		{iot.ErrFull, http.StatusInsufficientStorage, "The server's disk is full."},
 		{iot.ErrConflict, http.StatusConflict, "That is not possible now."},
+		{iot.ErrLimit, http.StatusConflict, "There are as many as there may be."},
 		{iot.ErrInvalid, http.StatusUnprocessableEntity, "Please check what you entered."},
 	} {
 		if errors.Is(err, k.is) {

@@ -43,6 +43,15 @@ var problems = []phrase{
 	say("main.lua is larger than {} bytes", "main.lua 超过 $1 字节"),
 	say(`main.lua has no lines PROJECT = "name" and VERSION = "1.0.0" that a package could be made from`, `main.lua 里没有 PROJECT = "名称" 和 VERSION = "1.0.0" 这样的行，无法制作升级包`),
 	say("{} is no number", "$1 不是数字"),
+	say("an account has at most {} tokens", "一个账号最多 $1 个 API 令牌"),
+	say("an account has at most {} projects", "一个账号最多 $1 个项目"),
+	say("an account has at most {} webhooks", "一个账号最多 $1 个 Webhook"),
+	say("a project has at most {} firmware", "一个项目最多 $1 个固件"),
+	say("a project has at most {} roll-outs", "一个项目最多 $1 个分批发布"),
+	say("a project has at most {} base cores", "一个项目最多 $1 个基础 CORE"),
+	say("a firmware lists at most {} devices", "一个固件最多指定 $1 台设备"),
+	say("the platform holds {} devices", "平台已有 $1 台设备"),
+	say("the platform holds {} accounts", "平台已有 $1 个账号"),
 	say("switched off: nobody watched for {}", "无人观看已达 $1，自动关机"),
 	say("switched off: it ran for {}", "运行已达 $1，自动关机"),
 	say("switched off after {} boots", "启动 $1 次后自动关机"),
@@ -57,7 +66,7 @@ var entries = strings.NewReplacer(
 // problemIn says what is wrong in a language. The kind of error before it is said
 // by the page.
 func problemIn(lang, text string) string {
-	for _, kind := range []error{iot.ErrInvalid, iot.ErrConflict, iot.ErrExists} {
+	for _, kind := range []error{iot.ErrInvalid, iot.ErrConflict, iot.ErrExists, iot.ErrLimit} {
 		text = strings.Replace(text, kind.Error()+": ", "", 1)
 	}
 	if lang != "zh" {

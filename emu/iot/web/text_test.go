@@ -215,6 +215,8 @@ func TestProblemsInChinese(t *testing.T) {
 		"invalid: a roll-out has 1 to 32 groups, not 0":               "分批发布有 1 到 32 个阶段，现有 0 个",
 		"switched off: nobody watched for 10m0s":                      "无人观看已达 10m0s，自动关机",
 		"version 1.1000.1 has a part above 999 after the core number": "版本号 1.1000.1 中，CORE 之后的部分超过 999",
+		"no more are possible: an account has at most 100 tokens":     "一个账号最多 100 个 API 令牌",
+		"no more are possible: a project has at most 1000 base cores": "一个项目最多 1000 个基础 CORE",
 		"something else": "something else",
 		`no model is called "$2 is empty": see airlift chips`:                      `没有型号 "$2 is empty"`,
 		"not possible: the package is ready":                                       "差分包的状态为 ready",

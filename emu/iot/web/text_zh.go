@@ -259,6 +259,7 @@ var chinese = map[string]string{
 	"The server does not answer. Try again.":                                                                                  "服务器没有响应，请重试。",
 	"The server is shutting down.":                                                                                            "服务器正在关闭。",
 	"The server tells an address of yours what happens.":                                                                      "服务器会把平台上的事件推送到你指定的地址。",
+	"There are as many as there may be.":                                                                                      "数量已达上限。",
 	"The server's disk is full.":                                                                                              "服务器磁盘已满。",
 	"The two passwords differ.":                                                                                               "两次输入的密码不一致。",
 	"There is nothing here, or it is not yours.":                                                                              "内容不存在，或不属于当前账号。",
