@@ -278,7 +278,7 @@ func (a *app) sweep(names []string, f *sweepFlags) error {
 		}
 		extra := f.given(scenarioFlagNames)
 		switch {
-		case f.out != "":
+		case f.out != "" && s.Beside(f.out):
 			extra = f.given(ownFlagNames) + " --results " + quoteArg(f.out)
 		case files[s] != "":
 			extra += " --scenario " + quoteArg(files[s])

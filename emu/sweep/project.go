@@ -28,6 +28,12 @@ import (
 // its own.
 const ownBytesMax = 64 << 20
 
+// Beside reports whether the files that the scenario names, if it names any, are
+// found from the folder of another file, too.
+func (s *Scenario) Beside(file string) bool {
+	return len(s.ownPaths()) == 0 || filepath.Clean(s.dir) == filepath.Dir(file)
+}
+
 // own is what the files of a scenario hold, by the path as the scenario has it.
 type own struct {
 	projects map[string]*project.Project
