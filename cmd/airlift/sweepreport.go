@@ -132,6 +132,9 @@ func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra string, too
 	for _, f := range sum.Findings {
 		a.finding(f, extra)
 	}
+	if sum.Unlisted > 0 {
+		a.printf("\n  %s in further ways, which are not listed\n", plural(int64(sum.Unlisted), "case"))
+	}
 	return nil
 }
 

@@ -189,13 +189,16 @@ func verdict(s *Sweep) string {
 	if len(s.Summary.Findings) == 0 {
 		return "Every case ends with exactly the old or exactly the new version."
 	}
-	bad := uint64(0)
+	bad := s.Summary.Unlisted
 	for _, f := range s.Summary.Findings {
 		bad += f.Cases
 	}
 	kinds := fmt.Sprintf("in %d ways", len(s.Summary.Findings))
 	if len(s.Summary.Findings) == 1 {
 		kinds = "all in one way"
+	}
+	if s.Summary.Unlisted > 0 {
+		kinds = "in more than " + strings.TrimPrefix(kinds, "in ") + ", of which the first are listed"
 	}
 	return fmt.Sprintf("%d of %d cases go wrong, %s.", bad, s.Summary.Cases, kinds)
 }

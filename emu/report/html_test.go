@@ -143,7 +143,7 @@ func TestCheckElements(t *testing.T) {
 func TestPageBounded(t *testing.T) {
 	s := &report.Sweep{
 		Header:  &sweep.Header{Scenario: &sweep.Scenario{Name: "many", Chip: "Air601"}, Ops: make([]sweep.Place, 50000)},
-		Summary: &sweep.Summary{Cases: 1e6, Outcomes: map[emu.Outcome]uint64{emu.OutcomeBrick: 1e6}, Map: strings.Repeat("B", 50000)},
+		Summary: &sweep.Summary{Cases: 1e6, Unlisted: 999500, Outcomes: map[emu.Outcome]uint64{emu.OutcomeBrick: 1e6}, Map: strings.Repeat("B", 50000)},
 	}
 	for i := range s.Header.Ops {
 		s.Header.Ops[i].Part = fmt.Sprint(i / 10) // more rows than a page can have
@@ -170,7 +170,8 @@ func TestPageBounded(t *testing.T) {
 	if len(page) > most {
 		t.Errorf("the page has %d bytes: expected at most %d", len(page), most)
 	}
-	for want, n := range map[string]int{"steps are left out here": 40, "3072 more": 40, ">4095</i>": 40, `<article class="finding`: findings} {
+	for want, n := range map[string]int{"steps are left out here": 40, "3072 more": 40, ">4095</i>": 40, `<article class="finding`: findings,
+		"1000000 of 1000000 cases go wrong, in more than 500 ways, of which the first are listed.": 1} {
 		if got := strings.Count(page, want); got != n {
 			t.Errorf("%q is there %d times: expected %d", want, got, n)
 		}

@@ -34,6 +34,9 @@ type Summary struct {
 	// that came of a first fault there. It is empty if the power does not fail.
 	Map      string     `json:"map"`
 	Findings []*Finding `json:"findings,omitempty"`
+	// Unlisted are cases that went wrong in ways beyond those of Findings, which
+	// are the first 500.
+	Unlisted uint64 `json:"unlisted,omitempty"`
 
 	scenario *Scenario
 	ways     uint64
@@ -122,6 +125,7 @@ func (m *Summary) find(r *Result) {
 	f := m.bySign[sign]
 	if f == nil {
 		if len(m.bySign) == findingsMax {
+			m.Unlisted++
 			return
 		}
 		f = &Finding{Signature: sign, Outcome: r.Outcome, Broken: r.Broken, First: *r, ID: NewID(m.scenario, &r.Case)}
