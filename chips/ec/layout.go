@@ -6,6 +6,7 @@ import (
 
 	"airlift/chips"
 	"airlift/flash"
+	"airlift/flash/explain"
 )
 
 // Names of the partitions that every layout has.
@@ -123,7 +124,7 @@ func findTarget(name string) (*target, error) {
 		}
 		names = append(names, t.name)
 	}
-	return nil, fmt.Errorf("no EC flash map is called %q: expected one of %v", name, names)
+	return nil, fmt.Errorf("no EC flash map is called %q: expected one of %s", name, explain.OneOf(names))
 }
 
 // Layout is the flash map that a firmware was built for.

@@ -84,7 +84,7 @@ func (a *app) merge(names []string, f *mergeFlags) error {
 	if err := a.mergeReports(f, &h, sum, extra, took); err != nil {
 		return err
 	}
-	return a.sweepReport(&h, sum, extra, took)
+	return a.sweepReport(&h, sum, extra, "joined", took)
 }
 
 // mergeReports writes the reports that are asked for, with accounts if the sweep

@@ -357,7 +357,7 @@ func (a *app) sweepOne(s *sweep.Scenario, f *sweepFlags, opt sweep.Options, extr
 	if err := f.reports.gather(ctx, w.Header(opt), sum, w, extra, file, took); err != nil {
 		return err
 	}
-	return a.sweepReport(header, sum, extra, took)
+	return a.sweepReport(header, sum, extra, "run", took)
 }
 
 // sweepToFile runs a sweep into a results file, or goes on with one.

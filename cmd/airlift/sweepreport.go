@@ -97,15 +97,16 @@ func (a *app) tried(s *sweep.Scenario) {
 	}
 }
 
-// sweepReport prints what came of a sweep.
-func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra string, took time.Duration) error {
+// sweepReport prints what came of a sweep. Done is what was done with its cases
+// in that time.
+func (a *app) sweepReport(h *sweep.Header, sum *sweep.Summary, extra, done string, took time.Duration) error {
 	if len(sum.Findings) > 0 || h.Clean.Wrong() {
 		a.code = exitFindings
 	}
 	if !a.text() {
 		return a.json(sweepJSON{h.Scenario.Name, h.Digest, h.Shard, len(h.Ops), h.Package, h.Clean, took.Milliseconds(), sum})
 	}
-	a.printf("  %s in %.1f s", plural(int64(sum.Cases), "case"), took.Seconds())
+	a.printf("  %s %s in %.1f s", plural(int64(sum.Cases), "case"), done, took.Seconds())
 	for _, o := range sweep.Outcomes {
 		if n := sum.Outcomes[o.Outcome]; n > 0 {
 			a.printf("   %s", a.c(outcomeColour(o.Letter), fmt.Sprintf("%s %d", o.Outcome, n)))

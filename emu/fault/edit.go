@@ -3,6 +3,8 @@ package fault
 import (
 	"encoding/hex"
 	"fmt"
+
+	"airlift/flash/explain"
 )
 
 // Edit is one change of some bytes: of a package, or of what lies in flash. It
@@ -73,7 +75,7 @@ func (e *Edit) Check() error {
 	}
 	switch {
 	case !known:
-		return fmt.Errorf("edit %q: expected one of %v", e.Do, EditKinds)
+		return fmt.Errorf("edit %q: expected one of %s", e.Do, explain.OneOf(EditKinds))
 	case e.Off < 0 || e.To < 0 || e.Bytes < 0:
 		return fmt.Errorf("edit %s: off, to and bytes are not negative", e.Do)
 	case e.Do == EditFill && len(e.Data) != 1:

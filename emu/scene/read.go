@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"airlift/flash/explain"
 	"airlift/flash/spinor"
 	"airlift/lua"
 )
@@ -50,7 +51,7 @@ func readScene(n *yaml.Node) *Scene {
 			readList(n, "interfaces", func(n *yaml.Node) {
 				name := text(n, "interfaces")
 				if !slices.Contains(Interfaces, name) {
-					fail(n, "interfaces: %q, expected one of %q", name, Interfaces)
+					fail(n, "interfaces: %q, expected one of %s", name, explain.OneOf(Interfaces))
 				}
 				s.Interfaces = append(s.Interfaces, name)
 			})
@@ -243,7 +244,7 @@ func readI2C(n *yaml.Node) I2C {
 		"answers": func(n *yaml.Node) { readAnswers(n, &d.Answers) },
 		"model": func(n *yaml.Node) {
 			if d.Model = text(n, "model"); !slices.Contains(Models, d.Model) {
-				fail(n, "model: %q, expected one of %q", d.Model, Models)
+				fail(n, "model: %q, expected one of %s", d.Model, explain.OneOf(Models))
 			}
 		},
 		"temperature": func(n *yaml.Node) { d.Temperature = millis(n, "temperature", -40, 125) },
@@ -272,7 +273,7 @@ func readSPI(n *yaml.Node) SPI {
 		"answers":  func(n *yaml.Node) { readAnswers(n, &d.Answers) },
 		"flash": func(n *yaml.Node) {
 			if d.Flash = text(n, "flash"); spinor.ModelSize(d.Flash) == 0 {
-				fail(n, "flash: %q, expected one of %q", d.Flash, spinor.Models)
+				fail(n, "flash: %q, expected one of %s", d.Flash, explain.OneOf(spinor.Models))
 			}
 		},
 		"file": func(n *yaml.Node) { d.Contents = readContents(n, "file") },

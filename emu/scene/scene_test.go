@@ -94,7 +94,7 @@ func TestParseErrors(t *testing.T) {
 		"events: [{ble: {to: F000/F001, hex: 01, read: F000/F001}}]":                              "one event is one thing",
 		"events: [{ble: {to: F000/F001, file: x}}]":                                               "this scene was not read from a folder",
 		"events: [{uart: {port: 1, file: x}}]":                                                    "this scene was not read from a folder",
-		"spi: [{flash: W25Q1}]":                                                                   "expected one of [\"W25Q80\"",
+		"spi: [{flash: W25Q1}]":                                                                   "expected one of W25Q80, ",
 		"spi: [{flash: W25Q80, loopback: true}]":                                                  "no answers of its own",
 		"spi: [{file: x}]":                                                                        "this scene was not read from a folder",
 		"onewire: [{temperature: 200}]":                                                           "expected -55 to 125",

@@ -126,13 +126,13 @@ func TestEveryCellIsExplained(t *testing.T) {
 			if s.Sample = f.quick; flashtest.Full() {
 				s.Sample = f.full
 			}
-			explain(t, f, mustNew(t, s))
+			explainCells(t, f, mustNew(t, s))
 		})
 	}
 }
 
-// explain runs a sweep and finds the reason of every case that goes wrong.
-func explain(t *testing.T, f flow, w *Sweep) {
+// explainCells runs a sweep and finds the reason of every case that goes wrong.
+func explainCells(t *testing.T, f flow, w *Sweep) {
 	found, alike := map[string]int{}, map[string]int{}
 	sum := NewSummary(w.Scenario, len(w.Clean.Ops))
 	err := w.Run(context.Background(), Options{}, func(r *Result) error {

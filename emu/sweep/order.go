@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"airlift/emu"
+	"airlift/flash/explain"
 )
 
 // order follows the cases of a results file: which come next is known, so that a
@@ -59,7 +60,7 @@ func (o *order) total() uint64 {
 func (o *order) add(r *Result) error {
 	o.cases++
 	if letterOf(r) == '?' {
-		return fmt.Errorf("outcome %q: expected one of %v", r.Outcome, outcomeNames())
+		return fmt.Errorf("outcome %q: expected one of %s", r.Outcome, explain.OneOf(outcomeNames()))
 	}
 	switch first := o.cases == 1; {
 	case r.Number >= o.total():

@@ -14,6 +14,7 @@ import (
 	"airlift/chips"
 	"airlift/emu"
 	"airlift/flash"
+	"airlift/flash/explain"
 	"airlift/flash/luadb"
 )
 
@@ -299,7 +300,7 @@ func pickKind(c *chips.Chip, name string) (chips.PackageKind, error) {
 		}
 	}
 	if name != "" || first == nil {
-		return chips.PackageKind{}, fmt.Errorf("%s with profile %s takes no package of kind %q: expected one of %v", c.Model.Name, c.Profile.Name, name, known)
+		return chips.PackageKind{}, fmt.Errorf("%s with profile %s takes no package of kind %q: expected one of %s", c.Model.Name, c.Profile.Name, name, explain.OneOf(known))
 	}
 	return *first, nil
 }

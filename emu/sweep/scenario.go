@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"airlift/emu/fault"
+	"airlift/flash/explain"
 )
 
 // Scenario says what is broken, how, and what must hold all the same. It is
@@ -219,7 +220,7 @@ func (s *Scenario) check() error {
 	case s.Chip == "":
 		return errors.New("chip is missing: a model, see airlift chips")
 	case !slices.Contains(Modes, s.Mode):
-		return fmt.Errorf("mode %q: expected one of %v", s.Mode, Modes)
+		return fmt.Errorf("mode %q: expected one of %s", s.Mode, explain.OneOf(Modes))
 	case s.Cuts < 0 || s.Cuts > cutsMax:
 		return fmt.Errorf("cuts %d: expected 1 to %d", s.Cuts, cutsMax)
 	case s.Recoveries < 0 || s.Recoveries > recoveriesMax || s.Recoveries > 0 && (s.Cuts != 1 || s.Uncut):
@@ -248,7 +249,7 @@ func (s *Scenario) check() error {
 	}
 	for _, i := range s.Invariants {
 		if !slices.Contains(Invariants[:], i) {
-			return fmt.Errorf("invariant %q: expected one of %v", i, Invariants)
+			return fmt.Errorf("invariant %q: expected one of %s", i, explain.OneOf(Invariants[:]))
 		}
 	}
 	for i := range s.Faults {

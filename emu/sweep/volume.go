@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"airlift/flash/explain"
 )
 
 // Volume is what mode volume does with a file system of the module: steps in
@@ -127,7 +129,7 @@ func (v *Volume) check() error {
 
 func (f *FileStep) check() error {
 	if !slices.Contains(StepKinds, f.Do) {
-		return fmt.Errorf("do %q: expected one of %v", f.Do, StepKinds)
+		return fmt.Errorf("do %q: expected one of %s", f.Do, explain.OneOf(StepKinds))
 	}
 	if f.Bytes < 0 || f.Bytes > stepBytesMax || f.Off < 0 || f.Off > stepBytesMax {
 		return fmt.Errorf("bytes %d, off %d: expected 0 to %d", f.Bytes, f.Off, stepBytesMax)

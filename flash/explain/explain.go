@@ -10,6 +10,15 @@ import (
 	"strings"
 )
 
+// OneOf lists names for an error that says which are known.
+func OneOf[T any](names []T) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = fmt.Sprint(n)
+	}
+	return strings.Join(out, ", ")
+}
+
 // Verdict says whether a field is as it must be.
 type Verdict string
 
