@@ -198,7 +198,7 @@ func TestAction(t *testing.T) {
 					t.Errorf("output %s: %v", name, err)
 				}
 			}
-			if !strings.Contains(r.summary, " cases in ") || strings.Contains(r.summary, "\x1b") {
+			if !strings.Contains(r.summary, " cases run in ") || strings.Contains(r.summary, "\x1b") {
 				t.Errorf("the job's summary is\n%s", r.summary)
 			}
 			if (c.findings == "true") != strings.Contains(r.log, "::") {
