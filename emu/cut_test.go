@@ -240,7 +240,7 @@ func (c *cutStory) cuts(seed uint64) []flashtest.CutAt {
 	if flashtest.Full() {
 		list = nil // they are among all
 	}
-	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 50, seed) {
+	for cut := range flashtest.Sample(flashtest.Sweep(uint64(ops), seed), 25, seed) {
 		list = append(list, cut)
 	}
 	return list

@@ -15,9 +15,11 @@ import (
 
 	"airlift/emu/iot/api"
 	"airlift/emu/iot/api/apitest"
+	"airlift/emu/sweep"
 )
 
 func TestMain(m *testing.M) {
+	sweep.CollectSeldom() // also in each airlift that a script starts
 	testscript.Main(described{m}, map[string]func(){"airlift": func() {
 		if folder := os.Getenv(answersVar); folder != "" {
 			apitest.Record(folder)
