@@ -132,7 +132,14 @@ func (s *Server) IsDevice(path string) bool {
 func (s *Server) Serve(req *link.Request) *link.Response {
 	a := Access{Time: req.Time, Remote: req.Remote, Method: req.Method, Target: req.Target}
 	resp := s.route(req, &a)
-	tap.Device(req, resp)
+	switch {
+	case resp != nil:
+		tap.Device(req, resp)
+	case s.Static != nil: // answers as whoever put it there wants
+		resp = s.Static.Serve(req)
+	default:
+		resp = plain(req, 404)
+	}
 	if s.OnAccess != nil {
 		a.Status = resp.Status
 		if a.Bytes = int64(len(resp.Body)); resp.File != nil {
@@ -145,6 +152,7 @@ func (s *Server) Serve(req *link.Request) *link.Response {
 	return resp
 }
 
+// route answers what is the platform's own; nil if it is not.
 func (s *Server) route(req *link.Request, a *Access) *link.Response {
 	path := req.Path()
 	get := req.Method == "GET" || req.Method == "HEAD"
@@ -167,10 +175,7 @@ func (s *Server) route(req *link.Request, a *Access) *link.Response {
 			return resp
 		}
 	}
-	if s.Static != nil {
-		return s.Static.Serve(req)
-	}
-	return plain(req, 404)
+	return nil
 }
 
 // firmware answers the question that all this is about.

@@ -270,6 +270,20 @@ func TestSelfhostSets(t *testing.T) {
 	}
 }
 
+// TestOwnFileAtAPathOfThePlatform serves a file where the platform would answer
+// otherwise: what the description says of the path does not hold for it, and
+// TestMain may not blame it.
+func TestOwnFileAtAPathOfThePlatform(t *testing.T) {
+	var own Static
+	if err := own.Add(Route{Path: wifiPaths[1], Content: []byte("mine")}); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Static: &own}
+	if resp := s.Serve(&link.Request{Method: "GET", Target: wifiPaths[1]}); resp.Status != 200 || resp.Header.Get("Content-Type") == "application/json" {
+		t.Errorf("%d %s", resp.Status, resp.Header.Get("Content-Type"))
+	}
+}
+
 func TestStatic(t *testing.T) {
 	var s Static
 	for _, r := range []Route{
